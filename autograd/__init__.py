@@ -1,0 +1,85 @@
+"""Scalar reverse-mode automatic differentiation that shows its work."""
+
+from .functional import grad, hessian, hvp, jacobian, jvp, value_and_grad
+from .functions import dot, log_softmax, logsumexp, mean, softmax
+from .graph import gradients, leaves, topological_order
+from .ops import ABS as abs
+from .ops import ADD as add
+from .ops import ARCTAN as arctan
+from .ops import COS as cos
+from .ops import COSH as cosh
+from .ops import DETACH as detach
+from .ops import DIV as div
+from .ops import EXP as exp
+from .ops import EXPM1 as expm1
+from .ops import LOG as log
+from .ops import LOG1P as log1p
+from .ops import MAXIMUM as maximum
+from .ops import MINIMUM as minimum
+from .ops import MUL as mul
+from .ops import NEG as neg
+from .ops import POW as pow
+from .ops import RELU as relu
+from .ops import SIGMOID as sigmoid
+from .ops import SIGN as sign
+from .ops import SIN as sin
+from .ops import SINH as sinh
+from .ops import SOFTPLUS as softplus
+from .ops import SQRT as sqrt
+from .ops import STEP as step
+from .ops import SUB as sub
+from .ops import TABLE, Op
+from .ops import TAN as tan
+from .ops import TANH as tanh
+from .ops import WHERE as where
+from .value import Value, assign, no_grad
+
+__all__ = [
+    "TABLE",
+    "Op",
+    "Value",
+    "abs",
+    "add",
+    "arctan",
+    "assign",
+    "cos",
+    "cosh",
+    "detach",
+    "div",
+    "dot",
+    "exp",
+    "expm1",
+    "grad",
+    "gradients",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "leaves",
+    "log",
+    "log1p",
+    "log_softmax",
+    "logsumexp",
+    "maximum",
+    "mean",
+    "minimum",
+    "mul",
+    "neg",
+    "no_grad",
+    "pow",
+    "relu",
+    "sigmoid",
+    "sign",
+    "sin",
+    "sinh",
+    "softmax",
+    "softplus",
+    "sqrt",
+    "step",
+    "sub",
+    "tan",
+    "tanh",
+    "topological_order",
+    "value_and_grad",
+    "where",
+]

@@ -1,0 +1,265 @@
+"""The user's verbs: derivatives of plain Python functions, in JAX's conventions.
+
+A function takes and returns scalars, NumPy arrays, or lists, tuples and dicts of them, nested as you like.
+``argnums`` says which positional arguments to differentiate with respect to: an int (the result then has the
+structure of that argument) or a tuple of ints (a tuple of such results).  No verb reads or writes anyone's ``.grad``.
+
+Numbers in, numbers out.  Where a Value goes in, or the function closes over the argument of an enclosing verb, Values come
+out, so verbs nest: ``grad(grad(f))`` is the second derivative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
+from itertools import accumulate
+from math import prod
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from .graph import gradients, leaves, tangents
+from .ops import as_float
+from .value import Value
+
+Argnums: TypeAlias = "int | Sequence[int]"
+
+
+def grad(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+    """A function that returns the gradient of `function`, whose result must be one number.
+
+    >>> grad(lambda x: x**3)(2.0)
+    12.0
+    >>> grad(lambda w, x: w[0] * x + w[1], argnums=(0, 1))([2.0, 1.0], 3.0)
+    ([3.0, 1.0], 2.0)
+    >>> grad(grad(lambda x: x**3))(2.0)
+    12.0
+    >>> grad(lambda x: (x @ x) / 2)(np.array([1.0, 2.0]))
+    array([1., 2.])
+
+    A TypeError if the result is not a scalar, or if what `argnums` selects holds something other than real numbers.
+    """
+    with_value = value_and_grad(function, argnums)
+
+    @wraps(function)
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        return with_value(*args, **kwargs)[1]
+
+    return gradient
+
+
+def value_and_grad(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., tuple[Any, Any]]:
+    """A function that returns ``(value, gradient)`` of `function`; see `grad`.
+
+    >>> value_and_grad(lambda x, y: x * y)(3.0, 4.0)
+    (12.0, 4.0)
+    """
+
+    @wraps(function)
+    def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        trace = _Trace(function, args, kwargs, argnums)
+        if len(trace.outputs) != 1 or str(trace.result) != "number":
+            raise TypeError(
+                f"grad of a function whose result is not a scalar but {trace.result}; use jacobian, or return one number"
+            )
+        (output,) = trace.outputs
+        return trace.plain(output), trace.inputs.build(trace.gradients(output))
+
+    return value_and_gradient
+
+
+def jacobian(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+    """A function that returns all first derivatives of `function`: the structure of the result, with the structure of the argument at each leaf.
+
+    Where both are arrays the derivative has shape ``result.shape + argument.shape``.
+
+    >>> jacobian(lambda x: [x[0] * x[1], x[0] ** 2])([2.0, 3.0])
+    [[3.0, 2.0], [4.0, 0.0]]
+    >>> jacobian(lambda x: x * x)(np.array([1.0, 2.0]))
+    array([[2., 0.],
+           [0., 4.]])
+    """
+
+    @wraps(function)
+    def all_derivatives(*args: Any, **kwargs: Any) -> Any:
+        trace = _Trace(function, args, kwargs, argnums)
+        return trace.result.outer(trace.inputs, [trace.gradients(output) for output in trace.outputs])
+
+    return all_derivatives
+
+
+def hessian(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+    """A function that returns all second derivatives of `function`: ``jacobian(grad(function))``.
+
+    >>> hessian(lambda x: x[0] ** 2 * x[1])([2.0, 3.0])
+    [[6.0, 4.0], [4.0, 0.0]]
+    """
+    return jacobian(grad(function, argnums), argnums)
+
+
+def jvp(
+    function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], argnums: Argnums | None = None
+) -> tuple[Any, Any]:
+    """``(value, derivative)`` of `function` at `primals` along `tangents`, one for each primal: forward mode.
+
+    With `argnums`, `tangents` holds those of the selected primals only, and the others stand still.
+
+    >>> jvp(lambda x, y: x * y, (2.0, 5.0), (1.0, 10.0))
+    (10.0, 25.0)
+
+    A ValueError if the tangents do not have the structure of their primals.
+    """
+    primals, tangents = _as_tuple("primals", primals), _as_tuple("tangents", tangents)
+    chosen = tuple(range(len(primals))) if argnums is None else argnums
+    if isinstance(chosen, int):
+        chosen = (chosen,)
+    trace = _Trace(function, primals, {}, chosen)
+    values, derivatives = trace.push(tangents)
+    return trace.result.build(values), trace.result.build(derivatives)
+
+
+def hvp(
+    function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], argnums: Argnums = 0
+) -> Any:
+    """The Hessian of `function` at `primals`, times the vector `tangents`, without the Hessian: forward over reverse.
+
+    It is the derivative of ``grad(function, argnums)`` along `tangents`, which holds one tangent for each of `argnums`.
+
+    >>> hvp(lambda x: x[0] ** 2 * x[1], ([2.0, 3.0],), ([1.0, 0.0],))
+    [6.0, 4.0]
+    """
+    return jvp(grad(function, argnums), primals, tangents, argnums)[1]
+
+
+class _Argument(Value):
+    """A number that a verb made differentiable; while such a node is around, an enclosing verb may be at work."""
+
+    __slots__ = ()
+
+
+class _Trace:
+    """One run of a function on Values in place of the numbers that `argnums` selects."""
+
+    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], argnums: Argnums) -> None:
+        positions = _positions(argnums, len(args))
+        self.inputs = _Structure(args[positions] if isinstance(positions, int) else tuple(args[i] for i in positions))
+        # A fresh node for each number.  A Value is not differentiated itself but linked to (times 1), so that what
+        # else the function makes of it is not mistaken for its argument.
+        self.arguments = [x * 1.0 if isinstance(x, Value) else _Argument(x) for x in self.inputs.scalars]
+        traced = self.inputs.build(self.arguments)
+        replaced = list(args)
+        for i, arg in [(positions, traced)] if isinstance(positions, int) else zip(positions, traced):
+            replaced[i] = arg
+        self.result = _Structure(function(*replaced, **kwargs))
+        self.outputs: list[Value] = [x if isinstance(x, Value) else Value(x) for x in self.result.scalars]
+        own = set(self.arguments)
+        self.nested = any(isinstance(x, Value) for x in self.inputs.scalars) or any(
+            isinstance(leaf, _Argument) and leaf not in own for leaf in leaves(self.outputs)
+        )
+
+    def plain(self, x: Value) -> Any:
+        return x if self.nested else x.data
+
+    def gradients(self, output: Value) -> list[Any]:
+        return gradients(output, self.arguments, create_graph=self.nested)
+
+    def push(self, directions: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
+        """The outputs, and their derivatives along `directions`, one for each argument."""
+        given = _Structure(directions)
+        if (given.skeleton, given.shapes) != (self.inputs.skeleton, self.inputs.shapes):
+            raise ValueError(f"tangents of structure {given}, primals of structure {self.inputs}; give one number for each number")
+        seeds = [x if isinstance(x, Value) else as_float(x) for x in given.scalars]
+        nested = self.nested or any(isinstance(seed, Value) for seed in seeds)
+        if nested:
+            seeds = [seed if isinstance(seed, Value) else Value(seed) for seed in seeds]
+        derivatives = tangents(self.outputs, dict(zip(self.arguments, seeds)))
+        return [x if nested else x.data for x in self.outputs], derivatives
+
+
+class _Structure:
+    """A tree of lists, tuples and dicts, with scalars and arrays as its leaves, taken apart so that others can be built like it."""
+
+    def __init__(self, tree: Any) -> None:
+        self.scalars: list[Any] = []  # the numbers of all leaves, in order
+        self.shapes: list[tuple[int, ...]] = []  # of each leaf, () for a scalar
+        self.skeleton = self._take_apart(tree)
+
+    def _take_apart(self, tree: Any) -> Any:
+        """(type, keys, skeletons of the parts), or None for a leaf."""
+        if isinstance(tree, dict):
+            return type(tree), tuple(tree), [self._take_apart(part) for part in tree.values()]
+        if isinstance(tree, (list, tuple)):
+            return type(tree), None, [self._take_apart(part) for part in tree]
+        if isinstance(tree, np.ndarray):
+            numbers, shape = tree.ravel().tolist(), tree.shape
+        else:
+            numbers, shape = [tree], ()
+        self.scalars += [x if isinstance(x, Value) else as_float(x) for x in numbers]
+        self.shapes.append(shape)
+        return None
+
+    def build(self, scalars: Iterable[Any]) -> Any:
+        """The tree with `scalars` in place of its own."""
+        rest = iter(scalars)
+        return self._assemble(_leaf([next(rest) for _ in range(prod(shape))], shape) for shape in self.shapes)
+
+    def outer(self, other: _Structure, rows: Iterable[Sequence[Any]]) -> Any:
+        """The tree with a tree like `other` in place of each leaf; `rows` holds the numbers, a row for each scalar of this one."""
+        rest = iter(rows)
+        blocks = []
+        for shape in self.shapes:
+            own = [next(rest) for _ in range(prod(shape))]
+            stops = list(accumulate(map(prod, other.shapes), initial=0))
+            columns = zip(other.shapes, stops, stops[1:])
+            blocks.append(
+                other._assemble(_leaf([x for row in own for x in row[start:stop]], shape + inner) for inner, start, stop in columns)
+            )
+        return self._assemble(blocks)
+
+    def _assemble(self, leaves: Iterable[Any]) -> Any:
+        rest = iter(leaves)
+
+        def tree(skeleton: Any) -> Any:
+            if skeleton is None:
+                return next(rest)
+            kind, keys, parts = skeleton
+            if keys is not None:
+                return kind(zip(keys, map(tree, parts)))
+            return kind(*map(tree, parts)) if hasattr(kind, "_fields") else kind(map(tree, parts))
+
+        return tree(self.skeleton)
+
+    def __str__(self) -> str:
+        def words(skeleton: Any) -> str:
+            if skeleton is None:
+                shape = next(rest)
+                return f"array{shape}" if shape else "number"
+            kind, keys, parts = skeleton
+            inside = [words(part) for part in parts]
+            if keys is not None:
+                inside = [f"{key!r}: {part}" for key, part in zip(keys, inside)]
+            return f"{kind.__name__}({', '.join(inside)})"
+
+        rest = iter(self.shapes)
+        return words(self.skeleton)
+
+
+def _leaf(numbers: list[Any], shape: tuple[int, ...]) -> Any:
+    if not shape:
+        return numbers[0]
+    symbolic = any(isinstance(x, Value) for x in numbers)
+    return np.array(numbers, dtype=object if symbolic else float).reshape(shape)
+
+
+def _positions(argnums: Argnums, count: int) -> int | tuple[int, ...]:
+    if not isinstance(argnums, int):
+        return tuple(_positions(i, count) for i in argnums)  # type: ignore[misc]  # an int for an int
+    if not -count <= argnums < count:
+        raise ValueError(f"argnums {argnums} of a call with {count} positional arguments; give the index of one")
+    return argnums % count
+
+
+def _as_tuple(name: str, items: Any) -> tuple[Any, ...]:
+    if not isinstance(items, (list, tuple)):
+        raise TypeError(f"{name} is {items!r:.60} ({type(items).__name__}); give a tuple, one for each argument")
+    return tuple(items)

@@ -1,0 +1,175 @@
+"""Walks over the recorded graph: topological order, leaves, and the chain rule in both directions.
+
+A node is anything with ``op``, ``inputs`` (nodes, and floats for constants) and ``numbers`` (the output and the inputs as the
+forward pass saw them).  Every walk is iterative, so depth is bounded by memory alone, and visits inputs in order, so
+the same graph gives bit-identical results in every process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping, Sequence
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+from .ops import MUL, WHERE
+
+if TYPE_CHECKING:
+    from .value import Value
+
+
+def topological_order(outputs: Iterable[Value], known: Container[Value] = frozenset()) -> list[Value]:
+    """Every node that `outputs` depend on, inputs before what is computed from them; nothing at or below `known`.
+
+    >>> from autograd import Value
+    >>> x = Value(2.0, "x")
+    >>> y = x * x + 1.0
+    >>> [node.op.name if node.op else node.label for node in topological_order([y])]
+    ['x', 'mul', 'add']
+    """
+    order: list[Value] = []
+    reached: set[Value] = set()
+    for output in outputs:
+        if output in reached or output in known:
+            continue
+        reached.add(output)
+        path = [(output, iter(output.inputs))]  # from the output down to where the walk stands
+        while path:
+            node, rest = path[-1]
+            for x in rest:
+                if isinstance(x, float) or x in reached or x in known:
+                    continue
+                reached.add(x)
+                path.append((x, iter(x.inputs)))
+                break
+            else:
+                order.append(node)
+                path.pop()
+    return order
+
+
+def leaves(outputs: Iterable[Value]) -> list[Value]:
+    """The nodes that `outputs` depend on and that nothing computed.
+
+    >>> from autograd import Value
+    >>> x, y = Value(2.0, "x"), Value(3.0, "y")
+    >>> [leaf.label for leaf in leaves([x * y + x])]
+    ['x', 'y']
+    """
+    return [node for node in topological_order(outputs) if not node.inputs]
+
+
+def adjoints(output: Value) -> dict[Value, float]:
+    """d(output)/d(node) of every node below `output` that it has a path to: reverse mode, one sweep.
+
+    >>> from autograd import Value
+    >>> x = Value(3.0)
+    >>> adjoints(x * x)[x]
+    6.0
+    """
+    order = topological_order([_node(output)])
+    return _sweep(order[::-1], {output: 1.0}, record=False)
+
+
+def gradients(output: Value, inputs: Sequence[Value], create_graph: bool = False) -> list[Any]:
+    """d(output)/d(input) for each of `inputs`, leaves or not; no ``.grad`` is read or written.
+
+    The result is a list of floats or, with ``create_graph=True``, of Values that can be differentiated again.  An input that
+    `output` does not depend on has gradient 0.
+
+    >>> from autograd import Value
+    >>> x = Value(2.0)
+    >>> gradients(x**3, [x])
+    [12.0]
+    >>> (slope,) = gradients(x**3, [x], create_graph=True)
+    >>> gradients(slope, [x])
+    [12.0]
+    """
+    nodes = [_node(x) for x in inputs]
+    if not create_graph:
+        found = adjoints(output)
+        return [found.get(x, 0.0) for x in nodes]
+    order = topological_order([_node(output)])
+    recorded = _sweep(order[::-1], {output: 1.0}, record=True)
+    return [_value_of(recorded.get(x, 0.0), output) for x in nodes]
+
+
+def tangents(outputs: Sequence[Value], seeds: Mapping[Value, Any]) -> list[Any]:
+    """The derivative of each of `outputs` along `seeds`, {node: tangent}: forward mode, one sweep.
+
+    Floats as tangents give floats; with a Value among them the sweep is recorded and gives Values.
+
+    >>> from autograd import Value
+    >>> x, y = Value(2.0), Value(5.0)
+    >>> tangents([x * y], {x: 1.0, y: 10.0})
+    [25.0]
+    """
+    record = any(tangent.__class__ is not float for tangent in seeds.values())
+    order = topological_order(map(_node, outputs), known=seeds)
+    found = _sweep(order, dict(seeds), record, forward=True)
+    return [_value_of(found.get(x, 0.0), x) if record else found.get(x, 0.0) for x in outputs]
+
+
+def _sweep(nodes: Iterable[Value], found: dict[Value, Any], record: bool, forward: bool = False) -> dict[Value, Any]:
+    """The chain rule, edge after edge: found[to] += found[from] * d(node)/d(input), towards the inputs or (`forward`) the outputs."""
+    operands, times = (_recorded_operands, _recorded_times) if record else (_numbers, _times)
+    for node in nodes:
+        op = node.op
+        if op is None:
+            continue
+        seen = operands(node)
+        for x, partial in zip(node.inputs, op.partials):
+            if isinstance(x, float) or partial is None:
+                continue
+            source, target = (x, node) if forward else (node, x)
+            if source in found:
+                term = times(found[source], partial(*seen), op.gate)
+                found[target] = found[target] + term if target in found else term
+    return found
+
+
+_numbers = attrgetter("numbers")
+
+
+def _times(adjoint: float, partial: float, gate: bool) -> float:
+    """adjoint * partial; a zero adjoint, or a zero partial of a gate, wins even over inf and NaN."""
+    product = adjoint * partial
+    if product != product and (adjoint == 0.0 or (gate and partial == 0.0)):
+        return 0.0
+    return product
+
+
+def _recorded_operands(node: Value) -> list[Any]:
+    """The output and the inputs of `node` as Values, at the numbers that its forward pass saw."""
+    return [_as_seen(x, number) for x, number in zip((node, *node.inputs), node.numbers)]
+
+
+def _as_seen(x: Any, number: float) -> Any:
+    """`x` or, where its data have changed since, a node with the old number that passes derivatives on to `x`."""
+    if x.__class__ is float or x.data is number:
+        return x
+    seen = MUL(x, 1.0)
+    seen.data, seen.numbers = number, (number, number, 1.0)
+    return seen
+
+
+def _recorded_times(adjoint: Any, partial: Any, gate: bool) -> Any:
+    """`_times` for factors that may be Values: recorded, but for products by a constant 1."""
+    if partial.__class__ is float and partial == 1.0:
+        return adjoint
+    if adjoint.__class__ is float and adjoint == 1.0:
+        return partial
+    product = MUL(adjoint, partial)
+    numbers = [x if x.__class__ is float else x.data for x in (product, adjoint, partial)]
+    if numbers[0] != numbers[0] and _times(numbers[1], numbers[2], gate) == 0.0:
+        return WHERE(adjoint if numbers[1] == 0.0 else partial, product, 0.0)
+    return product
+
+
+def _value_of(derivative: Any, like: Value) -> Any:
+    return type(like)(derivative) if derivative.__class__ is float else derivative
+
+
+def _node(x: Any) -> Any:
+    if not hasattr(x, "numbers"):
+        raise TypeError(f"{x!r:.60} ({type(x).__name__}) is not a Value; derivatives are taken of Values, with respect to Values")
+    return x

@@ -1,0 +1,242 @@
+"""THE TABLE: one row per primitive, with its local derivatives written once.
+
+A row is data.  Every interpreter (evaluate, differentiate, draw, ...) reads the same rows, so adding a row is
+the whole work of adding a primitive.
+
+The partials are plain derivatives, ``d(out)/d(input)``, as functions of ``(z, x, ...)``, where ``z`` is the output
+and ``x, y`` are the inputs.  They are written with ``+ - *`` and calls of other rows; division and powers are called
+as rows (``DIV(1.0, x)``) because Python's own ``/`` and ``**`` raise where IEEE 754 has an answer.  Calling a row
+dispatches on what it is given, so the same line works on floats, on NumPy arrays and on Values.  The table is
+closed: every partial is made of rows of the table.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+# How tightly a row's notation binds, loosest first: x + y, x * y, -x, x ** y, f(x).
+SUM, PRODUCT, SIGNED, POWER, CALL = range(1, 6)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Op:
+    """A primitive: a row of the table, and a function of floats, arrays and Values.
+
+    ``forward`` works on floats and ``ufunc`` on NumPy arrays, elementwise; both follow IEEE 754 and never raise.
+    ``partials`` holds one derivative per input; ``None`` says that there is none to take.  ``latex`` is a template with one
+    field per input, ``binds`` its precedence.  A ``gate`` selects rather than multiplies: where a partial of it is exactly 0, that
+    input receives exactly 0, even from an infinite adjoint.
+
+    >>> from autograd import exp, relu
+    >>> relu(-3.0), exp(1000)
+    (0.0, inf)
+    >>> exp(np.array([0.0, -np.inf]))
+    array([1., 0.])
+    >>> exp("1")
+    Traceback (most recent call last):
+    TypeError: '1' (str) is not a real number; give an int, a float or a NumPy scalar
+    """
+
+    name: str
+    forward: Callable[..., float]
+    ufunc: Callable[..., Any]
+    partials: tuple[Callable[..., Any] | None, ...]
+    latex: str
+    binds: int
+    gate: bool = False
+
+    def __call__(self, *operands: Any) -> Any:
+        for operand in operands:
+            if operand.__class__ is not float:
+                return self._dispatch(operands)
+        return self.forward(*operands)
+
+    def _dispatch(self, operands: tuple[Any, ...]) -> Any:
+        if len(operands) != len(self.partials):
+            raise TypeError(f"{self.name} takes {len(self.partials)} operands, {len(operands)} were given")
+        record = next((type(x).record for x in operands if hasattr(type(x), "record")), None)
+        arrays = [x for x in operands if isinstance(x, np.ndarray) and x.ndim]
+        if arrays and (record or any(x.dtype == object for x in arrays)):
+            return elementwise(self, operands)
+        if arrays:
+            with np.errstate(all="ignore"):
+                return self.ufunc(*operands)
+        if record:
+            return record(self, operands)
+        return self.forward(*map(as_float, operands))
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}>"
+
+    def __reduce__(self) -> str:  # pickled by name: the row is looked up, never copied
+        return self.name.upper()
+
+
+def as_float(number: Any) -> float:
+    """The float that a real number stands for; ``TypeError`` for anything else.
+
+    >>> from fractions import Fraction
+    >>> as_float(True), as_float(Fraction(1, 4)), as_float(np.float32(0.5)), as_float(np.array(3))
+    (1.0, 0.25, 0.5, 3.0)
+    """
+    if isinstance(number, np.ndarray) and number.ndim == 0:
+        number = number.item()
+    if not isinstance(number, (numbers.Real, np.bool_)):
+        given = f"{number!r:.60} ({type(number).__name__})"
+        raise TypeError(f"{given} is not a real number; give an int, a float or a NumPy scalar")
+    try:
+        return float(number)
+    except OverflowError:
+        raise OverflowError(f"an {type(number).__name__} beyond the range of a float (about 1.8e308)") from None
+
+
+def elementwise(function: Callable[..., Any], operands: Sequence[Any]) -> Any:
+    """`function` on the elements of the arrays among `operands`, broadcast, as an object array."""
+    boxed = [x if isinstance(x, np.ndarray) else np.array(x, dtype=object) for x in operands]
+    return np.frompyfunc(function, len(boxed), 1)(*boxed)
+
+
+def _ieee(function: Callable[..., float], ufunc: Callable[..., Any]) -> Callable[..., float]:
+    """`function`, with NumPy's IEEE 754 answer wherever Python would raise."""
+
+    def forward(*operands: float) -> float:
+        try:
+            return function(*operands)
+        except (ValueError, OverflowError, ZeroDivisionError):
+            with np.errstate(all="ignore"):
+                return float(ufunc(*operands))
+
+    return forward
+
+
+def _sigmoid(x: float) -> float:
+    e = math.exp(-abs(x))
+    return (e if x < 0.0 else 1.0) / (1.0 + e)
+
+
+def _sigmoid_array(x: Any) -> Any:
+    e = np.exp(-np.abs(x))
+    return np.where(x < 0.0, e, 1.0) / (1.0 + e)
+
+
+def _softplus(x: float) -> float:
+    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
+
+
+def _softplus_array(x: Any) -> Any:
+    return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def _sign(x: float) -> float:
+    return 1.0 if x > 0.0 else -1.0 if x < 0.0 else 0.0 if x == 0.0 else x
+
+
+def _step(x: float) -> float:
+    return 1.0 if x > 0.0 else 0.0
+
+
+def _step_array(x: Any) -> Any:
+    return np.where(np.greater(x, 0.0), 1.0, 0.0)
+
+
+def _relu(x: float) -> float:
+    return x if x > 0.0 or x != x else 0.0
+
+
+def _relu_array(x: Any) -> Any:
+    return np.where(np.greater(x, 0.0) | np.isnan(x), x, 0.0)
+
+
+def _maximum(x: float, y: float) -> float:
+    return x if x >= y or x != x else y
+
+
+def _maximum_array(x: Any, y: Any) -> Any:  # np.maximum leaves the sign of max(-0.0, 0.0) to the processor
+    return np.where(np.greater_equal(x, y) | np.isnan(x), x, y)
+
+
+def _minimum(x: float, y: float) -> float:
+    return x if x <= y or x != x else y
+
+
+def _minimum_array(x: Any, y: Any) -> Any:
+    return np.where(np.less_equal(x, y) | np.isnan(x), x, y)
+
+
+def _where(condition: float, x: float, y: float) -> float:
+    return x if condition else y
+
+
+TABLE: dict[str, Op] = {}
+
+
+def _row(
+    name: str,
+    forward: Callable[..., float],
+    ufunc: Callable[..., Any],
+    partials: tuple[Callable[..., Any] | None, ...],
+    latex: str = "",
+    binds: int = CALL,
+    gate: bool = False,
+) -> Op:
+    fields = ", ".join(["{}"] * len(partials))
+    op = Op(name, forward, ufunc, partials, latex or rf"\operatorname{{{{{name}}}}}({fields})", binds, gate)
+    TABLE[name] = op
+    return op
+
+
+# fmt: off
+ADD: Op = _row("add", operator.add, np.add, (lambda z, x, y: 1.0, lambda z, x, y: 1.0), "{} + {}", SUM)
+SUB: Op = _row("sub", operator.sub, np.subtract, (lambda z, x, y: 1.0, lambda z, x, y: -1.0), "{} - {}", SUM)
+MUL: Op = _row("mul", operator.mul, np.multiply, (lambda z, x, y: y, lambda z, x, y: x), r"{} \, {}", PRODUCT)
+DIV: Op = _row("div", _ieee(operator.truediv, np.true_divide), np.true_divide,
+               (lambda z, x, y: DIV(1.0, y), lambda z, x, y: -DIV(z, y)), r"\frac{{{}}}{{{}}}")
+NEG: Op = _row("neg", operator.neg, np.negative, (lambda z, x: -1.0,), "-{}", SIGNED)
+# x ** 0 has derivative 0 in x, at x = 0 too; log(x) counts where x is not 0, or where 0 ** y is infinite.
+POW: Op = _row("pow", _ieee(math.pow, np.power), np.power,
+               (lambda z, x, y: WHERE(y, y * POW(x, y - 1.0), 0.0),
+                lambda z, x, y: WHERE(ABS(x) + STEP(-y), z * LOG(x), 0.0)), "{}^{{{}}}", POWER)
+
+ABS:  Op = _row("abs",  abs,   np.abs,      (lambda z, x: SIGN(x),), r"\left|{}\right|")
+SIGN: Op = _row("sign", _sign, np.sign,     (lambda z, x: 0.0,), gate=True)
+STEP: Op = _row("step", _step, _step_array, (lambda z, x: 0.0,), gate=True)
+
+EXP:   Op = _row("exp",   _ieee(math.exp, np.exp),     np.exp,   (lambda z, x: z,), "e^{{{}}}", POWER)
+EXPM1: Op = _row("expm1", _ieee(math.expm1, np.expm1), np.expm1, (lambda z, x: EXP(x),))
+LOG:   Op = _row("log",   _ieee(math.log, np.log),     np.log,   (lambda z, x: DIV(1.0, x),), r"\ln({})")
+LOG1P: Op = _row("log1p", _ieee(math.log1p, np.log1p), np.log1p, (lambda z, x: DIV(1.0, 1.0 + x),), r"\ln(1 + {})")
+# The power rule, not 1 / (2 z): at -0.0 it is +inf too.
+SQRT:  Op = _row("sqrt",  _ieee(math.sqrt, np.sqrt),   np.sqrt,  (lambda z, x: 0.5 * POW(x, -0.5),), r"\sqrt{{{}}}")
+
+SIN:    Op = _row("sin",    _ieee(math.sin, np.sin), np.sin,    (lambda z, x: COS(x),), r"\sin({})")
+COS:    Op = _row("cos",    _ieee(math.cos, np.cos), np.cos,    (lambda z, x: -SIN(x),), r"\cos({})")
+TAN:    Op = _row("tan",    _ieee(math.tan, np.tan), np.tan,    (lambda z, x: 1.0 + z * z,), r"\tan({})")
+ARCTAN: Op = _row("arctan", math.atan,               np.arctan, (lambda z, x: DIV(1.0, 1.0 + x * x),), r"\arctan({})")
+
+SINH: Op = _row("sinh", _ieee(math.sinh, np.sinh), np.sinh, (lambda z, x: COSH(x),), r"\sinh({})")
+COSH: Op = _row("cosh", _ieee(math.cosh, np.cosh), np.cosh, (lambda z, x: SINH(x),), r"\cosh({})")
+TANH: Op = _row("tanh", math.tanh,                 np.tanh, (lambda z, x: 1.0 - z * z,), r"\tanh({})")
+
+SIGMOID:  Op = _row("sigmoid",  _sigmoid,  _sigmoid_array,  (lambda z, x: z * (1.0 - z),), r"\sigma({})")
+SOFTPLUS: Op = _row("softplus", _softplus, _softplus_array, (lambda z, x: SIGMOID(x),))
+RELU:     Op = _row("relu",     _relu,     _relu_array,     (lambda z, x: STEP(x),), gate=True)
+
+# 1 where the input wins, 0 where it loses, 1/2 at a tie (of infinities too: their difference is NaN, step(NaN) is 0).
+MAXIMUM: Op = _row("maximum", _maximum, _maximum_array,
+                   (lambda z, x, y: 0.5 * (1.0 + STEP(x - y) - STEP(y - x)),
+                    lambda z, x, y: 0.5 * (1.0 + STEP(y - x) - STEP(x - y))), r"\max({}, {})", gate=True)
+MINIMUM: Op = _row("minimum", _minimum, _minimum_array,
+                   (lambda z, x, y: 0.5 * (1.0 + STEP(y - x) - STEP(x - y)),
+                    lambda z, x, y: 0.5 * (1.0 + STEP(x - y) - STEP(y - x))), r"\min({}, {})", gate=True)
+# where(condition, x, y) is x unless the condition is 0.
+WHERE:   Op = _row("where", _where, np.where,
+                   (None, lambda z, c, x, y: WHERE(c, 1.0, 0.0), lambda z, c, x, y: WHERE(c, 0.0, 1.0)), gate=True)
+# The identity with derivative 0: the graph goes on, the gradient stops.
+DETACH:  Op = _row("detach", operator.pos, np.positive, (lambda z, x: 0.0,), gate=True)

@@ -1,0 +1,341 @@
+"""`Value`: Python's arithmetic syntax over the table.  Using it records the graph."""
+
+from __future__ import annotations
+
+import operator
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from itertools import repeat
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+
+import numpy as np
+
+from . import ops
+from .graph import adjoints, topological_order
+from .ops import TABLE, Op, as_float, elementwise
+
+_no_grad: ContextVar[bool] = ContextVar("no_grad", default=False)
+_no_grad_blocks = 0  # how many are open in the whole process: while it is 0, no node looks the context variable up
+_no_grad_lock = threading.Lock()
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """A block (or, as ``@no_grad()``, a function) in which this thread records nothing: results are leaves.
+
+    >>> x = Value(3.0)
+    >>> with no_grad():
+    ...     y = x * x
+    >>> y, y.inputs
+    (Value(data=9.0, grad=0.0), ())
+    """
+    global _no_grad_blocks
+    token = _no_grad.set(True)
+    with _no_grad_lock:
+        _no_grad_blocks += 1
+    try:
+        yield
+    finally:
+        with _no_grad_lock:
+            _no_grad_blocks -= 1
+        _no_grad.reset(token)
+
+
+def _node(op: Op, numbers: tuple[float, ...], x: _Input, y: _Input | None = None, w: _Input | None = None) -> Value:
+    """A new node; `numbers` is the output and then the inputs."""
+    node = _new(Value)
+    node._data, node._grad, node.label = numbers[0], 0.0, ""
+    if _no_grad_blocks and _no_grad.get():
+        node.op, node.numbers, node._x, node._y, node._w = None, (), None, None, None
+    else:
+        node.op, node.numbers, node._x, node._y, node._w = op, numbers, x, y, w
+    return node
+
+
+_Infix: TypeAlias = "Callable[[Value, Any], Value]"
+_Input: TypeAlias = "Value | float"
+_new: Callable[[type[Value]], Value] = object.__new__
+
+
+def _infix(op: Op) -> tuple[_Infix, _Infix]:
+    """The method of a binary operator, and its reflection."""
+    forward = op.forward
+
+    def method(self: Value, other: Any) -> Value:
+        x = self._data
+        y = other._data if isinstance(other, Value) else _number(other)
+        if y is None:
+            return NotImplemented  # type: ignore[no-any-return]  # Python's own sign, not a result
+        return _node(op, (forward(x, y), x, y), self, other if isinstance(other, Value) else y)
+
+    def reflected(self: Value, other: Any) -> Value:
+        x, y = _number(other), self._data
+        if x is None:
+            return NotImplemented  # type: ignore[no-any-return]  # Python's own sign, not a result
+        return _node(op, (forward(x, y), x, y), x, self)
+
+    return method, reflected
+
+
+def _prefix(op: Op) -> Callable[[Value], Value]:
+    """The method of a unary row."""
+    forward = op.forward
+
+    def method(self: Value) -> Value:
+        x = self._data
+        return _node(op, (forward(x), x), self)
+
+    method.__name__, method.__doc__ = op.name, f"The primitive {op.name}, recorded."
+    return method
+
+
+def _comparison(compare: Callable[[float, float], bool]) -> Callable[[Value, Any], bool]:
+    def method(self: Value, other: Any) -> bool:
+        number = other._data if isinstance(other, Value) else _number(other)
+        return NotImplemented if number is None else compare(self._data, number)
+
+    return method
+
+
+def _refusal(what: str, hint: str) -> Callable[..., NoReturn]:
+    def method(self: Value, *_: Any) -> NoReturn:
+        raise TypeError(f"{what} of a Value would cut the graph silently; {hint}")
+
+    return method
+
+
+def _number(other: Any) -> float | None:
+    """`other` as a float, or None where an operator should leave the operation to `other`."""
+    if other.__class__ is float:
+        return other
+    try:
+        return as_float(other)
+    except TypeError:
+        return None
+
+
+class Value:
+    """A number that remembers how it was computed.
+
+    ``data`` is the number; ``grad`` the sum of the derivatives that `backward` has added since it was last set to zero: both
+    always floats.  ``op`` is the row of the table that computed the node (None for a leaf), ``inputs`` what it was computed
+    from, in order (Values, and floats for plain numbers), ``numbers`` the output and the inputs as the forward pass saw
+    them.  Two Values are equal only if they are the same node; ``<`` and its friends compare data.
+
+    >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
+    >>> c = a * b + a**2
+    >>> c.backward()
+    >>> a, b
+    (Value(data=2.0, grad=1.0, label='a'), Value(data=-3.0, grad=2.0, label='b'))
+
+    `data` is any real number (int, float, bool, Fraction, NumPy scalar); anything else is a TypeError, an int beyond the
+    range of a float an OverflowError.
+    """
+
+    __slots__ = ("_data", "_grad", "_w", "_x", "_y", "label", "numbers", "op")
+    _data: float
+    _grad: float
+    op: Op | None
+    _x: Any  # the inputs, None where there are fewer
+    _y: Any
+    _w: Any
+    numbers: tuple[float, ...]
+    label: str
+
+    def __init__(self, data: Any, label: str = "") -> None:
+        if not isinstance(label, str):
+            raise TypeError(f"a label is a str, not {label!r:.60} ({type(label).__name__})")
+        self._data, self._grad, self.label = as_float(data), 0.0, label
+        self.op, self.numbers, self._x, self._y, self._w = None, (), None, None, None
+
+    @property
+    def data(self) -> float:
+        return self._data
+
+    @data.setter
+    def data(self, data: Any) -> None:
+        self._data = as_float(data)
+
+    @property
+    def grad(self) -> float:
+        return self._grad
+
+    @grad.setter
+    def grad(self, grad: Any) -> None:
+        self._grad = as_float(grad)
+
+    @property
+    def inputs(self) -> tuple[_Input, ...]:
+        # Three slots, not a tuple: one object a node, not two, for the cyclic collector to walk (see tests/benchmarks).
+        x, y, w = self._x, self._y, self._w
+        if y is None:
+            return () if x is None else (x,)
+        return (x, y) if w is None else (x, y, w)
+
+    def backward(self) -> None:
+        """Adds d(self)/d(node) to the ``grad`` of every node below, itself (with 1) included.
+
+        The derivatives are those at the numbers that the forward pass saw.  A call that raises or is interrupted changes nothing.
+        """
+        found = adjoints(self)
+        # One call into C: a signal (Ctrl-C) or another thread comes before all of the additions or after them.
+        deque(map(_set_grad, found, map(operator.add, map(_get_grad, found), found.values())), maxlen=0)
+
+    __add__, __radd__ = _infix(ops.ADD)
+    __sub__, __rsub__ = _infix(ops.SUB)
+    __mul__, __rmul__ = _infix(ops.MUL)
+    __truediv__, __rtruediv__ = _infix(ops.DIV)
+    __pow__, __rpow__ = _infix(ops.POW)
+    __neg__ = _prefix(ops.NEG)
+    __abs__ = _prefix(ops.ABS)
+
+    def __pos__(self) -> Value:
+        return self
+
+    __lt__ = _comparison(operator.lt)
+    __le__ = _comparison(operator.le)
+    __gt__ = _comparison(operator.gt)
+    __ge__ = _comparison(operator.ge)
+
+    def __bool__(self) -> bool:
+        return self._data != 0.0
+
+    __float__ = _refusal("float()", "write .data for the number, and autograd.exp(v) rather than math.exp(v)")
+    __int__ = __trunc__ = _refusal("int()", "write int(v.data) for the number")
+    __complex__ = _refusal("complex()", "write complex(v.data) for the number")
+    __round__ = _refusal("round()", "write round(v.data, digits) for the number")
+    __floor__ = _refusal("math.floor()", "write math.floor(v.data) for the number")
+    __ceil__ = _refusal("math.ceil()", "write math.ceil(v.data) for the number")
+    __floordiv__ = __rfloordiv__ = _refusal("//", "write / to divide, or v.data // w.data for the number")
+    __mod__ = __rmod__ = _refusal("%", "write v.data % w.data for the number")
+    __divmod__ = __rdivmod__ = _refusal("divmod()", "write divmod(v.data, w.data) for the numbers")
+
+    def __repr__(self) -> str:
+        label = f", label={self.label!r}" if self.label else ""
+        return f"Value(data={self._data!r}, grad={self._grad!r}{label})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self._data, spec) if spec else repr(self)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        """``np.exp(v)`` records the row ``exp``; with an array among the inputs, one node per element."""
+        if method != "__call__" or options:
+            return NotImplemented
+        function = _BY_UFUNC.get(ufunc)
+        if any(isinstance(x, np.ndarray) and x.ndim for x in inputs):
+            return elementwise(function or ufunc, inputs)
+        if function is None:  # np.less and the like: by way of Python's operators
+            return ufunc(*(np.array(x, dtype=object) for x in inputs))
+        return function(*inputs)
+
+    @staticmethod
+    def record(op: Op, operands: Sequence[Any]) -> Value:
+        """The node ``op(*operands)``; how calling a row treats Values."""
+        inputs = tuple(x if isinstance(x, Value) else as_float(x) for x in operands)
+        numbers = [x._data if isinstance(x, Value) else x for x in inputs]
+        return _node(op, (op.forward(*numbers), *numbers), *inputs)
+
+    def _like(self, inputs: tuple[Value | float, ...]) -> Value:
+        return _restore(None, type(self), self._data, self._grad, self.label, self.op, self.numbers, *inputs)
+
+    def __copy__(self) -> Value:
+        return self._like(self.inputs)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
+        for node in topological_order([self], known=_Copied(memo)):
+            inputs = (x if x.__class__ is float else memo[id(x)] for x in node.inputs)
+            memo[id(node)] = node._like(tuple(inputs))
+        copy: Value = memo[id(self)]
+        return copy
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        written = _written()
+        written.add(self)
+        ancestors = topological_order((x for x in self.inputs if isinstance(x, Value)), known=written)
+        first = _Ancestors(ancestors, written) if ancestors else None
+        fields = (type(self), self._data, self._grad, self.label, self.op, self.numbers, *self.inputs)
+        return _restore, (first, *fields)
+
+    if TYPE_CHECKING:  # exp(), relu() and the other unary rows of the table, attached below
+
+        def __getattr__(self, name: str) -> Callable[[], Value]: ...
+
+
+_get_grad = operator.attrgetter("_grad")
+_set_grad = Value.__dict__["_grad"].__set__
+_BY_UFUNC = {op.ufunc: op for op in TABLE.values() if isinstance(op.ufunc, np.ufunc)}
+
+for _op in TABLE.values():
+    if len(_op.partials) == 1:
+        setattr(Value, _op.name, _prefix(_op))
+
+
+def assign(values: Iterable[Value], data: Iterable[Any]) -> None:
+    """Sets the data of each of `values`: of all of them or, if anything is wrong, of none.
+
+    A ValueError if there are not as many numbers as Values; a TypeError if one is no real number.
+
+    >>> x, y = Value(1.0), Value(2.0)
+    >>> assign([x, y], [3.0, "4"])
+    Traceback (most recent call last):
+    TypeError: '4' (str) is not a real number; give an int, a float or a NumPy scalar
+    >>> x.data
+    1.0
+    """
+    values, numbers = list(values), [as_float(number) for number in data]
+    if len(values) != len(numbers):
+        raise ValueError(f"{len(numbers)} numbers for {len(values)} Values; give one for each")
+    deque(map(setattr, values, repeat("_data"), numbers), maxlen=0)  # one call into C, as in `Value.backward`
+
+
+class _Copied:
+    """The nodes that a deep copy has reached."""
+
+    def __init__(self, memo: dict[int, Any]) -> None:
+        self.memo = memo
+
+    def __contains__(self, node: object) -> bool:
+        return id(node) in self.memo
+
+
+# Pickling.  A pickler recurses from an object into its parts, too deep for a long graph.  So a node first hands over its
+# ancestors, inputs before outputs: when the pickler comes to one of them, the parts of that one are already written.
+# What the pickler at work has written is known as long as it keeps the `_Ancestors` in its memo alive; the set only
+# saves work and depth, what is written is right without it.
+_session = threading.local()
+
+
+class _Written(set[Value]):
+    """The nodes that a pickler has begun to write."""
+
+
+class _Ancestors:
+    __slots__ = ("nodes", "written")
+
+    def __init__(self, nodes: list[Value], written: _Written) -> None:
+        self.nodes, self.written = nodes, written
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return list, (), None, iter(self.nodes)
+
+
+def _written() -> _Written:
+    reference: weakref.ref[_Written] | None = getattr(_session, "written", None)
+    written = reference() if reference else None
+    if written is None:
+        written = _Written()
+        _session.written = weakref.ref(written)
+    return written
+
+
+def _restore(
+    _ancestors: Any, kind: type[Value], data: float, grad: float, label: str, op: Op | None, numbers: Any, *inputs: _Input
+) -> Value:
+    node = _new(kind)
+    node._data, node._grad, node.label, node.op, node.numbers = data, grad, label, op, numbers
+    node._x, node._y, node._w = (*inputs, None, None, None)[:3]
+    return node

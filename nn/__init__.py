@@ -1,0 +1,65 @@
+"""Neurons, layers, losses, optimisers and training on `autograd.Value`."""
+
+from . import schedules
+from .activations import (
+    ACTIVATIONS,
+    LAYERWISE,
+    arctan,
+    elu,
+    gelu,
+    identity,
+    leaky_relu,
+    relu,
+    sigmoid,
+    silu,
+    softmax,
+    softplus,
+    step,
+    tanh,
+)
+from .initialisation import glorot, he, uniform
+from .layers import MLP, Layer, Neuron
+from .losses import binary_cross_entropy, cost, cross_entropy, half_squared_error, hinge, mean_squared_error
+from .module import Module
+from .optimisers import SGD, Adam, AdamW, NonFiniteError, Optimiser
+from .training import History, accuracy, fit, predict
+
+__all__ = [
+    "ACTIVATIONS",
+    "LAYERWISE",
+    "MLP",
+    "SGD",
+    "Adam",
+    "AdamW",
+    "History",
+    "Layer",
+    "Module",
+    "Neuron",
+    "NonFiniteError",
+    "Optimiser",
+    "accuracy",
+    "arctan",
+    "binary_cross_entropy",
+    "cost",
+    "cross_entropy",
+    "elu",
+    "fit",
+    "gelu",
+    "glorot",
+    "half_squared_error",
+    "he",
+    "hinge",
+    "identity",
+    "leaky_relu",
+    "mean_squared_error",
+    "predict",
+    "relu",
+    "schedules",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "softplus",
+    "step",
+    "tanh",
+    "uniform",
+]

@@ -1,0 +1,47 @@
+"""How weights begin: each function draws one weight from `random`, for a layer of `nin` inputs and `nout` outputs."""
+
+from __future__ import annotations
+
+from math import sqrt
+from random import Random
+
+
+def uniform(random: Random, nin: int, nout: int) -> float:
+    """Uniform on [-1, 1], as in micrograd.
+
+    >>> -1 <= uniform(Random(0), 2, 16) <= 1
+    True
+    """
+    return random.uniform(-1.0, 1.0)
+
+
+def glorot(random: Random, nin: int, nout: int) -> float:
+    """Uniform with variance 2 / (nin + nout): for tanh and sigmoid (Glorot and Bengio, 2010).
+
+    >>> abs(glorot(Random(0), 2, 4)) <= 1
+    True
+    """
+    bound = sqrt(6.0 / (nin + nout))
+    return random.uniform(-bound, bound)
+
+
+def he(random: Random, nin: int, nout: int) -> float:
+    """Normal with variance 2 / nin: for relu (He, Zhang, Ren and Sun, 2015).
+
+    >>> he(Random(0), 2, 4) == Random(0).gauss(0.0, 1.0)
+    True
+    """
+    return random.gauss(0.0, sqrt(2.0 / nin))
+
+
+def as_random(seed: int | Random | None) -> Random:
+    """The generator that `seed` is, or seeds; with None, one that no other run will repeat.
+
+    >>> as_random(7).random() == Random(7).random()
+    True
+    """
+    if isinstance(seed, Random):
+        return seed
+    if seed is not None and not isinstance(seed, int):
+        raise TypeError(f"seed {seed!r:.60} ({type(seed).__name__}); give an int, a random.Random or None")
+    return Random(seed)

@@ -1,0 +1,135 @@
+"""Loss functions of one example, ``loss(outputs, target)``, and `cost`, their mean over examples."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from functools import reduce
+from math import isclose
+from typing import Any
+
+import numpy as np
+
+from autograd import Value, log_softmax, mean, relu, softplus
+
+
+def half_squared_error(outputs: Any, targets: Any) -> Any:
+    """The sum over the outputs of 1/2 (target - output)^2.
+
+    Each argument is a number or Value, or a sequence of them; a ValueError if the shapes differ.
+
+    >>> half_squared_error([0.5, 1.0], [0.0, 3.0])
+    2.125
+    """
+    return reduce(operator.add, [0.5 * (t - y) ** 2 for y, t in _pairs(outputs, targets)])
+
+
+def mean_squared_error(outputs: Any, targets: Any) -> Any:
+    """The mean over the outputs of (target - output)^2; arguments as in `half_squared_error`.
+
+    >>> mean_squared_error([0.5, 1.0], [0.0, 3.0])
+    2.125
+    """
+    return mean([(t - y) ** 2 for y, t in _pairs(outputs, targets)])
+
+
+def cross_entropy(logits: Sequence[Any], target: Any) -> Any:
+    """-log softmax(logits)[target], from at least two logits, never from probabilities; its gradient is p - y.
+
+    `target` is a class, an int from 0, or a distribution over the classes such as a one-hot sequence.  A ValueError for a
+    class out of range, or for target probabilities that do not match the logits or do not sum to 1.
+
+    >>> cross_entropy([1000.0, 0.0, -1000.0], 2)
+    2000.0
+    >>> cross_entropy([1000.0, 0.0, -1000.0], [0, 0, 1])
+    2000.0
+    """
+    logits = _as_list(logits)
+    if len(logits) < 2:
+        raise ValueError(
+            f"cross_entropy of {len(logits)} logit; give one for each of at least two classes, or use binary_cross_entropy"
+        )
+    log_probabilities = log_softmax(logits)
+    if isinstance(target, (list, tuple, np.ndarray)) and np.ndim(target):
+        weighted = [t * p for p, t in _pairs(log_probabilities, _distribution(target)) if t]
+        return -reduce(operator.add, weighted)
+    return -log_probabilities[_class(target, len(logits))]
+
+
+def binary_cross_entropy(logit: Any, target: Any) -> Any:
+    """-t log p - (1 - t) log(1 - p) with p = sigmoid(logit), from the logit: exact where p rounds to 0 or 1.
+
+    `target` is a number from 0 to 1; a ValueError for any other.
+
+    >>> binary_cross_entropy(800.0, 0), binary_cross_entropy(40.0, 1)
+    (800.0, 4.248354255291589e-18)
+    """
+    ((z, t),) = _pairs(_single("binary_cross_entropy", logit), _as_list(target))
+    if not 0.0 <= t <= 1.0:
+        raise ValueError(f"binary_cross_entropy of target {t!r}; give a number from 0 to 1")
+    terms = [weight * softplus(x) for weight, x in ((t, -z), (1.0 - t, z)) if weight]
+    return reduce(operator.add, terms)
+
+
+def hinge(score: Any, target: Any) -> Any:
+    """relu(1 - target score), for a `target` of -1 or 1; a ValueError for any other.
+
+    >>> hinge(0.25, 1), hinge(0.25, -1), hinge(3.0, 1)
+    (0.75, 1.25, 0.0)
+    """
+    ((s, t),) = _pairs(_single("hinge", score), _as_list(target))
+    if t not in (-1, 1):
+        raise ValueError(f"hinge of target {t!r}; give -1 or 1")
+    return relu(1.0 - t * s)
+
+
+def cost(loss: Callable[[Any, Any], Any], outputs: Sequence[Any], targets: Sequence[Any]) -> Any:
+    """J, the mean of `loss` over M examples: 1/M times the sum of loss(outputs[m], targets[m]).
+
+    A ValueError if there are not as many outputs as targets, or none.
+
+    >>> cost(hinge, [0.25, 0.5], [1, 1])
+    0.625
+    """
+    if len(outputs) != len(targets):
+        raise ValueError(f"outputs of {len(outputs)} examples and targets of {len(targets)}; give one target for each output")
+    return mean([loss(y, t) for y, t in zip(outputs, targets)])
+
+
+def _pairs(outputs: Any, targets: Any) -> list[tuple[Any, Any]]:
+    outputs, targets = _as_list(outputs), _as_list(targets)
+    if len(outputs) != len(targets):
+        raise ValueError(f"outputs of shape ({len(outputs)},) and targets of shape ({len(targets)},); give a target for each output")
+    return list(zip(outputs, targets))
+
+
+def _as_list(x: Any) -> list[Any]:
+    """A number or Value as a list of one; a sequence as a list, arrays with Python's numbers."""
+    if isinstance(x, np.ndarray):
+        x = x.tolist()
+    return list(x) if isinstance(x, (list, tuple)) else [x]
+
+
+def _single(name: str, output: Any) -> list[Any]:
+    outputs = _as_list(output)
+    if len(outputs) != 1:
+        raise ValueError(f"{name} of {len(outputs)} outputs; give a model with one, or use cross_entropy")
+    return outputs
+
+
+def _class(target: Any, count: int) -> int:
+    try:
+        index = operator.index(target)
+    except TypeError:
+        raise TypeError(f"class {target!r:.60} ({type(target).__name__}); give an int, or one probability for each class") from None
+    if not 0 <= index < count:
+        raise ValueError(f"class {index} with {count} logits; give a class from 0 to {count - 1}")
+    return index
+
+
+def _distribution(target: Any) -> list[Any]:
+    probabilities = _as_list(target)
+    numbers = [t.data if isinstance(t, Value) else t for t in probabilities]
+    if not (all(t >= 0 for t in numbers) and isclose(sum(numbers), 1.0, rel_tol=1e-9)):
+        raise ValueError(f"target probabilities {numbers!r:.100}; give numbers from 0 that sum to 1, such as a one-hot row")
+    return probabilities

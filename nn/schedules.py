@@ -1,0 +1,51 @@
+"""Learning-rate schedules: functions of the number of steps already taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import cos, pi
+
+
+def linear(start: float, end: float, steps: int) -> Callable[[int], float]:
+    """From `start` in a straight line to `end` at `steps`, and `end` from there on.
+
+    >>> rate = linear(1.0, 0.1, 90)
+    >>> rate(0), round(rate(50), 12), rate(1000)
+    (1.0, 0.5, 0.1)
+    """
+
+    def rate(step: int) -> float:
+        return end if step >= steps else start + (end - start) * step / steps
+
+    return rate
+
+
+def exponential(start: float, factor: float, every: int = 1) -> Callable[[int], float]:
+    """`start`, multiplied by `factor` after every `every` steps.
+
+    >>> rate = exponential(1.0, 0.5, every=10)
+    >>> rate(9), rate(10), rate(25)
+    (1.0, 0.5, 0.25)
+    """
+
+    def rate(step: int) -> float:
+        return start * factor ** (step // every)
+
+    return rate
+
+
+def cosine(start: float, end: float, steps: int, warmup: int = 0) -> Callable[[int], float]:
+    """Up in a line to `start` over `warmup` steps, then down half a cosine to `end` at `steps` (Loshchilov and Hutter, 2017).
+
+    >>> rate = cosine(1.0, 0.0, 100, warmup=10)
+    >>> rate(0), rate(9), round(rate(55), 12), rate(100)
+    (0.1, 1.0, 0.5, 0.0)
+    """
+
+    def rate(step: int) -> float:
+        if step < warmup:
+            return start * (step + 1) / warmup
+        progress = min(1.0, (step - warmup) / max(1, steps - warmup))
+        return end + (start - end) * (1.0 + cos(pi * progress)) / 2.0
+
+    return rate

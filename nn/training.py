@@ -1,0 +1,204 @@
+"""`fit`, the notes' algorithm, and what one asks of a trained model: `predict` and `accuracy`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import isfinite
+from os import PathLike
+from random import Random
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from autograd import Value, assign, no_grad
+
+from .losses import cost
+from .module import Module
+from .optimisers import SGD, NonFiniteError, Optimiser
+
+
+@dataclass
+class History:
+    """What `fit` saw: after each epoch, the mean loss over its examples, and the learning rate."""
+
+    loss: list[float] = field(default_factory=list)
+    learning_rate: list[float] = field(default_factory=list)
+
+    def plot(self, path: str | PathLike[str] | None = None) -> Any:
+        """The curve of the loss as a matplotlib figure, saved to `path` if given (svg, png, pdf, by ending)."""
+        try:
+            from matplotlib.figure import Figure
+        except ImportError:
+            raise ImportError("a plot needs matplotlib: pip install 'scalar-autograd[draw]'") from None
+        figure = Figure(figsize=(6.0, 3.5), layout="constrained")
+        axes = figure.add_subplot()
+        axes.plot(range(1, len(self.loss) + 1), self.loss, marker="." if len(self.loss) < 50 else "")
+        axes.set(xlabel="epoch", ylabel="mean loss", title="Training")
+        axes.grid(alpha=0.3)
+        if path is not None:
+            figure.savefig(path)
+        return figure
+
+
+def fit(
+    model: Module,
+    x: Any,
+    y: Any,
+    *,
+    loss: Callable[[Any, Any], Any],
+    optimiser: Optimiser | None = None,
+    epochs: int = 100,
+    batch_size: int | None = 1,
+    until: Callable[[History], bool] | None = None,
+    seed: int = 0,
+    progress: bool = True,
+) -> History:
+    """Trains `model` and returns the history of its loss.
+
+    In each epoch every example is picked once, at random; after every `batch_size` of them (1: the notes' algorithm; None: all) the
+    gradient of their mean loss moves the parameters.  Training stops after `epochs`, or when ``until(history)`` is
+    true at the end of one, such as ``lambda history: history.loss[-1] < 0.05``.
+
+    `x` is an array or nested list of M examples by `nin` numbers, `y` of M targets that `loss` understands.  `optimiser` is
+    SGD with its defaults if not given; it counts the epochs, and the order of an epoch depends on `seed` and on that count alone:
+    a training that is saved with its optimiser and resumed goes on bit for bit as if it had not stopped.
+
+    A ValueError for x and y that do not fit each other, the model or the loss, before anything is changed.  A NonFiniteError for
+    a loss or a gradient that is infinite or NaN: the model and the optimiser are then back at the last parameters with a finite loss.
+
+    >>> from nn import MLP, half_squared_error
+    >>> model = MLP(1, [1], seed=0)
+    >>> x, y = [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]
+    >>> history = fit(model, x, y, loss=half_squared_error, until=lambda h: h.loss[-1] < 1e-12, progress=False)
+    >>> [round(p.data, 4) for p in model.parameters()]
+    [2.0, 1.0]
+    """
+    examples, targets = _examples(x, y)
+    count = len(examples)
+    size = count if batch_size is None else batch_size
+    for name, number in (("epochs", epochs), ("batch_size", size)):
+        if not isinstance(number, int) or number < 1:
+            raise ValueError(f"{name} is {number!r}; give an int of at least 1")
+    if optimiser is None:
+        optimiser = SGD(model.parameters())
+    with no_grad():  # the whole of y is tried on the loss, so that a bad target does not turn up half-way
+        first = model(examples[0])
+        for target in targets:
+            loss(first, target)
+
+    history = History()
+    bar = tqdm(total=epochs, desc="epochs", disable=not progress)
+    good = _snapshot(optimiser)
+    with bar:
+        for _ in range(epochs):
+            order = list(range(count))
+            Random(f"{seed} {optimiser.epochs}").shuffle(order)
+            total = 0.0
+            for start in range(0, count, size):
+                batch = order[start : start + size]
+                try:
+                    mean = cost(loss, [model(examples[i]) for i in batch], [targets[i] for i in batch])
+                    _check_finite(mean, history, batch)
+                    good = _snapshot(optimiser)
+                    model.zero_grad()
+                    mean.backward()
+                    optimiser.step()
+                except NonFiniteError:
+                    _restore(optimiser, good)
+                    raise
+                total += mean.data * len(batch)
+            optimiser.epochs += 1
+            history.loss.append(total / count)
+            history.learning_rate.append(optimiser.rate)
+            bar.update()
+            bar.set_postfix(loss=f"{history.loss[-1]:.4g}")
+            if until is not None and until(history):
+                break
+    return history
+
+
+def predict(model: Module, x: Any) -> np.ndarray[Any, Any]:
+    """The outputs of `model` for M examples, nothing recorded: shape (M,) for one output, (M, K) for K.
+
+    >>> from nn import MLP
+    >>> predict(MLP(2, [3], seed=0), np.zeros((5, 2))).shape
+    (5, 3)
+    """
+    with no_grad():
+        outputs = [model(row) for row in _features(x)]
+    return np.array([[_number(y) for y in row] if isinstance(row, list) else _number(row) for row in outputs])
+
+
+def accuracy(model: Module, x: Any, y: Any, threshold: float = 0.0) -> float:
+    """The share of the M examples that `model` classifies as `y` says.
+
+    Of several outputs the largest is the class; `y` is classes, (M,), or one-hot rows, (M, K).  One output is the positive class above
+    `threshold` (0 for a score or logit, 0.5 for a probability); `y` is positive for that class, and 0 or negative for the other.
+
+    >>> from nn import MLP
+    >>> model = MLP(2, [1], seed=0)
+    >>> x = [[0.5, -1.0], [2.0, 1.0]]
+    >>> accuracy(model, x, [2 * int(score > 0) - 1 for score in predict(model, x)])
+    1.0
+    """
+    x, y = _examples(x, y)
+    outputs, labels = predict(model, x), np.array(y)
+    if outputs.ndim == 1:
+        return float(np.mean((outputs > threshold) == (labels.ravel() > 0)))
+    classes = labels.argmax(axis=1) if labels.ndim == 2 else labels
+    return float(np.mean(outputs.argmax(axis=1) == classes))
+
+
+def _features(x: Any) -> list[list[float]]:
+    """`x` as M rows of floats, M at least 1."""
+    array = _numeric("x", x).astype(float)
+    if array.ndim != 2 or not array.size:
+        raise ValueError(f"x has shape {array.shape}; give at least one example as (M, nin), a row for each")
+    if not np.isfinite(array).all():
+        row, column = (int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise ValueError(f"x[{row}, {column}] is {array[row, column]}; drop or fill in what is missing, features are finite numbers")
+    return array.tolist()  # type: ignore[no-any-return]  # 2-d
+
+
+def _examples(x: Any, y: Any) -> tuple[list[list[float]], list[Any]]:
+    features, targets = _features(x), _numeric("y", y)
+    if targets.ndim not in (1, 2) or len(targets) != len(features):
+        shape = (len(features), len(features[0]))
+        raise ValueError(f"x of shape {shape} and y of shape {targets.shape}; give a target, or a row of them, for each row of x")
+    if not np.isfinite(targets).all():
+        raise ValueError(f"y[{int(np.argwhere(~np.isfinite(targets))[0][0])}] is not finite; give finite targets")
+    return features, targets.tolist()
+
+
+def _numeric(name: str, data: Any) -> np.ndarray[Any, Any]:
+    try:
+        array = np.asarray(data)
+    except ValueError as error:
+        raise ValueError(f"{name} is ragged ({error}); give rows of one length") from None
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} holds {array.dtype}; give real numbers")
+    return array.astype(int) if array.dtype.kind == "b" else array
+
+
+def _number(output: Any) -> float:
+    return output.data if isinstance(output, Value) else float(output)
+
+
+def _check_finite(mean: Any, history: History, batch: list[int]) -> None:
+    if not isfinite(_number(mean)):
+        raise NonFiniteError(
+            f"the loss is {_number(mean)} in epoch {len(history.loss) + 1}, examples {batch[:5]}{'...' if batch[5:] else ''}; the "
+            "parameters are those of the last finite loss; try a smaller learning rate, or scale the features"
+        )
+
+
+def _snapshot(optimiser: Optimiser) -> tuple[list[float], dict[str, Any]]:
+    return [p.data for p in optimiser.parameters], optimiser.state_dict()
+
+
+def _restore(optimiser: Optimiser, snapshot: tuple[list[float], dict[str, Any]]) -> None:
+    data, state = snapshot
+    assign(optimiser.parameters, data)
+    optimiser.load_state_dict(state)
