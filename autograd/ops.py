@@ -199,9 +199,9 @@ MUL: Op = _row("mul", operator.mul, np.multiply, (lambda z, x, y: y, lambda z, x
 DIV: Op = _row("div", _ieee(operator.truediv, np.true_divide), np.true_divide,
                (lambda z, x, y: DIV(1.0, y), lambda z, x, y: -DIV(z, y)), r"\frac{{{}}}{{{}}}")
 NEG: Op = _row("neg", operator.neg, np.negative, (lambda z, x: -1.0,), "-{}", SIGNED)
-# x ** 0 has derivative 0 in x, at x = 0 too; log(x) counts where x is not 0, or where 0 ** y is infinite.
+# x ** 0 has derivative 0 in x, at 0 and at NaN too; log(x) counts where x is not 0, or where 0 ** y is infinite.
 POW: Op = _row("pow", _ieee(math.pow, np.power), np.power,
-               (lambda z, x, y: WHERE(y, y * POW(x, y - 1.0), 0.0),
+               (lambda z, x, y: WHERE(y, y * POW(x, y - 1.0), y * WHERE(STEP(ABS(x)), POW(x, y - 1.0), 0.0)),
                 lambda z, x, y: WHERE(ABS(x) + STEP(-y), z * LOG(x), 0.0)), "{}^{{{}}}", POWER)
 
 ABS:  Op = _row("abs",  abs,   np.abs,      (lambda z, x: SIGN(x),), r"\left|{}\right|")

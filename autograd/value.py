@@ -267,7 +267,9 @@ class Value:
 
 _get_grad = operator.attrgetter("_grad")
 _set_grad = Value.__dict__["_grad"].__set__
-_BY_UFUNC = {op.ufunc: op for op in TABLE.values() if isinstance(op.ufunc, np.ufunc)}
+_BY_UFUNC = {
+    ufunc: op for op in TABLE.values() for ufunc in (op.ufunc, getattr(np, op.name, None)) if isinstance(ufunc, np.ufunc)
+}
 
 for _op in TABLE.values():
     if len(_op.partials) == 1:

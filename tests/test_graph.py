@@ -1,0 +1,366 @@
+"""The walks and the chain rule, against differences, sums over paths and exact integers; deep graphs; interruptions."""
+
+from __future__ import annotations
+
+import math
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autograd import TABLE, Value, gradients, leaves, maximum, topological_order, where
+from autograd.graph import adjoints, tangents
+from autograd.strategies import SMOOTH, expressions
+
+from .laws import close
+from .oracles import partial_difference, path_sum
+
+WHOLE = ("add", "sub", "mul", "neg", "relu", "abs", "maximum", "minimum")
+
+
+@given(expressions())
+def test_gradients_equal_differences(expression):
+    """On random smooth graphs, every derivative equals a central difference of the expression on floats."""
+    inputs = [Value(x) for x in expression.leaves]
+    got = gradients(expression(*inputs), inputs)
+    if any(op.name == "detach" for op, _ in expression.instructions):
+        return  # a difference cannot see detach
+    for i, slope in enumerate(got):
+        fine = partial_difference(expression, expression.leaves, i, 1e-3)
+        coarse = partial_difference(expression, expression.leaves, i, 2e-3)
+        error = abs(fine - coarse)  # of the oracle itself: graphs of many products can be very steep
+        if error < 1e-7 * max(1.0, abs(fine)):
+            assert close(slope, fine, 1e-7, 10 * error + 1e-9), f"d/dt{i} of {expression}: got {slope}, expected {fine}"
+
+
+@given(expressions(ops=(*SMOOTH, *WHOLE, "where", "step", "sign", "detach"), max_instructions=8))
+def test_gradients_equal_the_sum_over_paths(expression):
+    """The sweep gives what brute force gives: the products along every path, added up."""
+    inputs = [Value(x) for x in expression.leaves]
+    output = expression(*inputs)
+    for leaf, got in zip(inputs, gradients(output, inputs)):
+        expected = path_sum(output, leaf)
+        assert close(got, expected, 1e-12, 1e-12), f"{expression}: got {got}, expected {expected}"
+
+
+@given(expressions(ops=WHOLE, numbers=st.integers(-3, 3).map(float), max_instructions=6))
+def test_whole_numbers_are_exact(expression):
+    """On integer-valued graphs over + - * neg relu abs max min the gradient is exact, to the last bit."""
+    inputs = [Value(x) for x in expression.leaves]
+    output = expression(*inputs)
+    assert gradients(output, inputs) == [path_sum(output, leaf) for leaf in inputs]
+
+
+@given(expressions(ops=list(TABLE)))
+def test_the_same_gradients_all_ways(expression):
+    """backward, gradients, gradients recorded, and forward mode agree."""
+    inputs = [Value(x) for x in expression.leaves]
+    output = expression(*inputs)
+    plain = gradients(output, inputs)
+    output.backward()
+    assert all(x.grad == slope or math.isnan(x.grad) and math.isnan(slope) for x, slope in zip(inputs, plain))
+    for x, slope, recorded in zip(inputs, plain, gradients(output, inputs, create_graph=True)):
+        assert close(recorded.data, slope, 1e-12) or not math.isfinite(slope)
+        (pushed,) = tangents([output], {x: 1.0})
+        assert close(pushed, slope, 1e-9, 1e-9) or not math.isfinite(slope + pushed)
+
+
+@given(expressions(max_leaves=2, max_instructions=6))
+def test_second_derivatives_equal_differences_of_first_ones(expression):
+    """The recorded gradient differentiates again; the Hessian is symmetric."""
+
+    def slope(i, *point):
+        nodes = [Value(x) for x in point]
+        return gradients(expression(*nodes), [nodes[i]])[0]
+
+    inputs = [Value(x) for x in expression.leaves]
+    first = gradients(expression(*inputs), inputs, create_graph=True)
+    hessian = [gradients(g, inputs) for g in first]
+    for i, row in enumerate(hessian):
+        for j, got in enumerate(row):
+            fine, coarse = (partial_difference(lambda *p, i=i: slope(i, *p), expression.leaves, j, h) for h in (1e-3, 2e-3))
+            if abs(fine - coarse) < 1e-7 * max(1.0, abs(fine)):
+                assert close(got, fine, 1e-6, 1e-8 + 10 * abs(fine - coarse)), str(expression)
+            assert close(got, hessian[j][i], 1e-9, 1e-9)
+
+
+@given(expressions(ops=list(TABLE)))
+def test_topological_order(expression):
+    """Inputs before outputs, each node once, nothing else."""
+    inputs = [Value(x) for x in expression.leaves]
+    output = expression(*inputs)
+    order = topological_order([output])
+    place = {node: i for i, node in enumerate(order)}
+    assert len(place) == len(order) and order[-1] is output
+    for node in order:
+        assert all(place[x] < place[node] for x in node.inputs if not isinstance(x, float))
+    assert set(leaves([output])) == {node for node in order if node.op is None}
+
+
+def test_topological_order_of_roots_above_one_another():
+    """Roots may depend on each other, in any order."""
+    x = Value(1.0)
+    y = x * 2.0
+    z = y + x
+    for roots in ([y, z], [z, y], [x, z, y], [z, z]):
+        order = topological_order(roots)
+        assert [order.index(node) for node in (x, y, z)] == [0, 1, 2] and len(order) == 3
+
+
+# ---- what .grad means
+
+
+def test_backward_twice_adds_up():
+    """k calls give k times the gradient, of interior nodes too."""
+    x = Value(3.0)
+    h = x * x
+    y = h * x
+    for k in (1, 2, 3):
+        y.backward()
+        assert (x.grad, h.grad, y.grad) == (27.0 * k, 3.0 * k, 1.0 * k)
+
+
+def test_two_roots_that_share_nodes_add_up_exactly():
+    """The second sweep does not see what the first one left behind."""
+    x = Value(2.0)
+    shared = x * x
+    a, b = shared * 3.0, shared + x
+    a.backward()
+    b.backward()
+    assert shared.grad == 4.0 and x.grad == 12.0 + 5.0
+
+
+def test_the_same_node_twice_as_an_input():
+    """Both inputs of x * x count."""
+    x = Value(3.0)
+    assert gradients(x * x, [x]) == [6.0]
+    assert gradients(x - x, [x]) == [0.0]
+    assert gradients(x / x, [x]) == [0.0]
+    assert gradients(maximum(x, x), [x, x]) == [1.0, 1.0]
+
+
+def test_numbers_are_those_of_the_forward_pass():
+    """Changing a leaf after the forward pass does not change the derivative, in any mode."""
+    w, v = Value(3), Value(2)
+    p = w * v
+    w.data = 4
+    p.backward()
+    assert (v.grad, w.grad) == (3.0, 2.0)
+    assert gradients(p, [v]) == [3.0]
+    (slope,) = gradients(p, [v], create_graph=True)
+    assert slope.data == 3.0 and gradients(slope, [w]) == [1.0]
+    x = Value(2.0)
+    y = x.exp()
+    x.data, y.data = 7.0, 0.0
+    (slope,) = gradients(y, [x], create_graph=True)
+    assert slope.data == math.exp(2.0) and gradients(slope, [x]) == [math.exp(2.0)]
+
+
+def test_gradients_touch_no_grad():
+    """gradients and tangents read and write no .grad."""
+    x = Value(2.0)
+    y = x * x
+    x.grad = y.grad = 7.0
+    gradients(y, [x])
+    gradients(y, [x], create_graph=True)
+    tangents([y], {x: 1.0})
+    assert (x.grad, y.grad) == (7.0, 7.0)
+
+
+def test_gradients_of_what_is_not_connected():
+    """Gradient 0, as a float or as a Value; interior nodes and the output itself may be inputs."""
+    x, other = Value(2.0), Value(1.0)
+    h = x * x
+    y = h * 3.0
+    assert gradients(y, [other, h, y, x, x]) == [0.0, 3.0, 1.0, 12.0, 12.0]
+    zero, one = gradients(y, [other, y], create_graph=True)
+    assert type(zero) is Value and (zero.data, one.data) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("bad", [lambda x: gradients(3.0, [x]), lambda x: gradients(x, [3.0]), lambda x: gradients("y", [x])])
+def test_gradients_are_of_values_only(bad):
+    """A TypeError that says what was given."""
+    with pytest.raises(TypeError, match="is not a Value"):
+        bad(Value(1.0))
+
+
+# ---- zeros that win
+
+
+def test_strong_zero():
+    """An adjoint of exactly 0 contributes 0, even times an infinite derivative, and also one order higher."""
+    for create in (False, True):
+        x = Value(0.0)
+        (slope,) = gradients(where(x > 0, x.log(), 0.0) + x, [x], create_graph=create)
+        assert (slope.data if create else slope) == 1.0
+        x = Value(0.0)
+        (slope,) = gradients(x.sqrt() * 0.0, [x], create_graph=create)
+        assert (slope.data if create else slope) == 0.0
+    assert gradients(slope, [x]) == [0.0]
+
+
+def test_nan_is_not_hidden():
+    """Where an adjoint is not 0, NaN and inf go through."""
+    x = Value(-1.0)
+    assert math.isnan(gradients(x.sqrt() + x, [x])[0])
+    x = Value(0.0)
+    assert gradients(x.sqrt() * 2.0, [x]) == [math.inf]
+
+
+# ---- published and closed forms
+
+
+def test_powers_of_two_by_doubling():
+    """1000 doublings y = y + y: 2^1000 paths, and the derivative is 2^1000 exactly."""
+    x = Value(1.0)
+    y = x
+    for _ in range(1000):
+        y = y + y
+    assert gradients(y, [x]) == [2.0**1000]
+
+
+def test_product_of_the_first_fifteen():
+    """d(1 * 2 * ... * 15)/dx_i = 15!/i, exactly."""
+    xs = [Value(i) for i in range(1, 16)]
+    y = xs[0]
+    for x in xs[1:]:
+        y = y * x
+    assert gradients(y, xs) == [math.factorial(15) / i for i in range(1, 16)]
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5])
+def test_high_orders(n):
+    """The n-th derivative of exp(2x) is 2^n exp(2x); of x^5 by hand."""
+    x = Value(0.5)
+    y, power = (2.0 * x).exp(), x**5
+    for _ in range(n):
+        (y,) = gradients(y, [x], create_graph=True)
+        (power,) = gradients(power, [x], create_graph=True)
+    assert close(y.data, 2**n * math.exp(1.0), 1e-13)
+    assert close(power.data, math.perm(5, n) * 0.5 ** (5 - n), 1e-13)
+
+
+# ---- deep graphs, determinism, interruptions
+
+DEEP = """
+import copy, gc, pickle, sys
+from autograd import Value, gradients, leaves, topological_order
+sys.setrecursionlimit(100)
+x, n = Value(1.0, "x"), {n}
+y = x
+for _ in range(n):
+    y = y + x
+assert len(topological_order([y])) == n + 1 and leaves([y]) == [x]
+y.backward()
+assert x.grad == n + 1.0, x.grad
+assert gradients(y, [x]) == [n + 1.0]
+repr(y)
+{more}
+del y
+assert sum(type(thing) is Value for thing in gc.get_objects()) == 1
+print("done")
+"""
+COPIES = """
+for duplicate in (copy.copy, copy.deepcopy, lambda v: pickle.loads(pickle.dumps(v))):
+    z = duplicate(y)
+    assert z.data == y.data and len(topological_order([z])) == n + 1
+    del z
+"""
+RECORDED = """
+(slope,) = gradients(y, [x], create_graph=True)
+assert slope.data == n + 1.0
+del slope
+"""
+
+
+def run_python(code: str, **environment: str) -> str:
+    import os
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, **environment}, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("more", [COPIES, RECORDED], ids=["copies", "recorded"])
+def test_a_chain_of_a_million_nodes_under_a_recursion_limit_of_100(more):
+    """Build, walk, differentiate, print, copy, pickle, free: depth is bounded by memory alone."""
+    assert run_python(DEEP.format(n=10**6, more=more)) == "done\n"
+
+
+def test_the_same_program_gives_the_same_bits_in_every_process():
+    """No walk depends on hashes or addresses."""
+    code = """
+import random
+from autograd import Value
+from nn import MLP
+model, rng = MLP(3, [5, 4, 1], seed=1), random.Random(2)
+loss = sum(model([rng.random() for _ in range(3)]) ** 2 for _ in range(5))
+loss.backward()
+print([p.grad.hex() for p in model.parameters()])
+"""
+    first, second = (run_python(code, PYTHONHASHSEED=seed) for seed in "12")
+    assert first == second
+
+
+def test_a_backward_that_raises_changes_no_grad():
+    """Half-way through, an exception; nothing was added anywhere."""
+
+    def broken(z, x):
+        raise RuntimeError("half-way")
+
+    row = replace(TABLE["exp"], partials=(broken,))
+    x = Value(1.0)
+    h = x * 2.0
+    y = Value.record(row, [h]) * 3.0
+    with pytest.raises(RuntimeError, match="half-way"):
+        y.backward()
+    assert (x.grad, h.grad, y.grad) == (0.0, 0.0, 0.0)
+
+
+INTERRUPTED = """
+import signal
+from autograd import Value, topological_order
+from autograd.graph import adjoints
+
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+x = y = Value(1.0)
+for _ in range(20_000):
+    y = y + x
+nodes, once, interrupted = topological_order([y]), adjoints(y), 0
+signal.signal(signal.SIGALRM, interrupt)
+for k in range(60):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.002 * (k % 20 + 1))
+        y.backward()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    except KeyboardInterrupt:
+        interrupted += 1
+    calls = round(y.grad)
+    assert all(node.grad == calls * once[node] for node in nodes)
+print("interrupted" if interrupted else "never interrupted")
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs POSIX timers")
+def test_an_interrupted_backward_is_all_or_nothing():
+    """A Ctrl-C at any moment finds every gradient added or none."""
+    assert run_python(INTERRUPTED) == "interrupted\n"
+
+
+@settings(max_examples=20)
+@given(st.lists(st.floats(-2, 2), min_size=1, max_size=5))
+def test_linearity(xs):
+    """The gradient of a f + b g is a grad f + b grad g."""
+    nodes = [Value(x) for x in xs]
+    f, g = sum(x * x for x in nodes), sum(x.sin() for x in nodes)
+    combined = gradients(3.0 * f - 0.5 * g, nodes)
+    for got, a, b in zip(combined, gradients(f, nodes), gradients(g, nodes)):
+        assert close(got, 3.0 * a - 0.5 * b, 1e-14, 1e-14)

@@ -1,0 +1,225 @@
+"""Every row of the table, against the laws, the edge policy and literal numbers."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import math
+import pickle
+import pydoc
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import autograd
+from autograd import TABLE, Value, gradients
+from autograd.ops import as_float
+from autograd.strategies import DOMAINS, operands
+
+from . import laws
+
+inf, nan = math.inf, math.nan
+ROWS = pytest.mark.parametrize("op", TABLE.values(), ids=list(TABLE))
+
+
+@ROWS
+@pytest.mark.parametrize("law", laws.LAWS, ids=lambda law: law.__name__)
+@given(data=st.data())
+def test_laws(op, law, data):
+    """Each law holds at random operands of each row's domain."""
+    law(op, data.draw(operands(op)))
+
+
+def test_every_row_has_a_domain():
+    """A row without a sample domain would go untested."""
+    assert DOMAINS.keys() == TABLE.keys()
+
+
+@ROWS
+def test_special_values_agree_in_both_paths(op):
+    """Scalar and array paths give the same value and derivatives at zeros, infinities, NaN and beyond overflow."""
+    for x in itertools.product(laws.SPECIAL, repeat=len(op.partials)):
+        laws.forward_equals_ufunc(op, x)
+        laws.partials_agree_on_all_kinds(op, x)
+
+
+@ROWS
+def test_row_is_a_public_function_and_method(op):
+    """Each row is autograd.name and, where unary, Value.name; both record the row."""
+    function = getattr(autograd, op.name)
+    assert function is op
+    assert op.name in autograd.__all__
+    leaves = [Value(1.0) for _ in op.partials]
+    assert function(*leaves).op is op
+    if len(leaves) == 1:
+        assert getattr(leaves[0], op.name)().op is op
+
+
+@ROWS
+def test_row_notation_takes_its_inputs(op):
+    """The LaTeX template has one field per input, and balanced braces."""
+    names = [f"x_{i}" for i in range(len(op.partials))]
+    latex = op.latex.format(*names)
+    assert all(name in latex for name in names)
+    assert latex.count("{") == latex.count("}")
+
+
+@ROWS
+def test_partials_take_the_output_and_the_inputs(op):
+    """Partials are functions of (z, x, ...): arity is the number of partials."""
+    for partial in filter(None, op.partials):
+        assert len(inspect.signature(partial).parameters) == 1 + len(op.partials)
+
+
+@ROWS
+def test_row_pickles_to_itself(op):
+    """A row is pickled by name."""
+    assert pickle.loads(pickle.dumps(op)) is op
+
+
+def value_and_slopes(name, *x):
+    leaves = [Value(number) for number in x]
+    out = TABLE[name](*leaves)
+    return [out.data, *gradients(out, leaves)]
+
+
+# The edge policy, row by row: value, then a derivative for each input.  `...`: not specified.
+EDGES = [
+    ("relu", (0.0,), (0.0, 0.0)),
+    ("relu", (-0.0,), (0.0, 0.0)),
+    ("relu", (nan,), (nan, 0.0)),
+    ("abs", (0.0,), (0.0, 0.0)),
+    ("maximum", (2.0, 2.0), (2.0, 0.5, 0.5)),
+    ("maximum", (inf, inf), (inf, 0.5, 0.5)),
+    ("minimum", (2.0, 2.0), (2.0, 0.5, 0.5)),
+    ("maximum", (nan, 1.0), (nan, ..., ...)),
+    ("maximum", (1.0, nan), (nan, ..., ...)),
+    ("minimum", (nan, 1.0), (nan, ..., ...)),
+    ("minimum", (1.0, nan), (nan, ..., ...)),
+    ("pow", (0.0, 0.0), (1.0, 0.0, 0.0)),
+    ("pow", (0.0, 1.0), (0.0, 1.0, 0.0)),
+    ("pow", (0.0, 2.0), (0.0, 0.0, 0.0)),
+    ("pow", (0.0, 0.5), (0.0, inf, 0.0)),
+    ("pow", (0.0, -1.0), (inf, -inf, -inf)),
+    ("pow", (-1.0, 0.5), (nan, nan, nan)),
+    ("pow", (-2.0, 3.0), (-8.0, 12.0, nan)),
+    ("pow", (nan, 0.0), (1.0, 0.0, ...)),
+    ("pow", (-2.0, 1025.0), (-inf, ..., nan)),
+    ("sqrt", (0.0,), (0.0, inf)),
+    ("sqrt", (-0.0,), (-0.0, inf)),
+    ("sqrt", (-1.0,), (nan, nan)),
+    ("log", (0.0,), (-inf, inf)),
+    ("log", (-1.0,), (nan, -1.0)),
+    ("log1p", (-1.0,), (-inf, inf)),
+    ("div", (1.0, 0.0), (inf, inf, -inf)),
+    ("div", (0.0, 0.0), (nan, ..., nan)),
+    ("div", (1.0, inf), (0.0, 0.0, -0.0)),
+    ("div", (49.0, 49.0), (1.0, 1 / 49, -1 / 49)),
+    ("exp", (710.0,), (inf, inf)),
+    ("exp", (-inf,), (0.0, 0.0)),
+    ("sigmoid", (-1000.0,), (0.0, 0.0)),
+    ("sigmoid", (1000.0,), (1.0, 0.0)),
+    ("tanh", (1000.0,), (1.0, 0.0)),
+    ("softplus", (1000.0,), (1000.0, 1.0)),
+    ("softplus", (800.0,), (800.0, 1.0)),
+    ("softplus", (-800.0,), (0.0, 0.0)),
+    ("softplus", (inf,), (inf, 1.0)),
+    ("softplus", (-inf,), (0.0, 0.0)),
+    ("softplus", (nan,), (nan, nan)),
+    ("softplus", (-40.0,), (4.248354255291589e-18, ...)),
+    ("step", (0.0,), (0.0, 0.0)),
+    ("step", (nan,), (0.0, 0.0)),
+    ("sign", (0.0,), (0.0, 0.0)),
+    ("sign", (-3.0,), (-1.0, 0.0)),
+    ("sin", (inf,), (nan, nan)),
+    ("where", (1.0, 2.0, 3.0), (2.0, 0.0, 1.0, 0.0)),
+    ("where", (0.0, 2.0, 3.0), (3.0, 0.0, 0.0, 1.0)),
+    ("detach", (5.0,), (5.0, 0.0)),
+]
+
+
+@pytest.mark.parametrize(("name", "x", "expected"), EDGES, ids=lambda part: str(part))
+def test_edge_policy(name, x, expected):
+    """The value and the derivatives at the special points are those of the written policy, to the sign of zero in values."""
+    got = value_and_slopes(name, *x)
+    assert len(got) == len(expected)
+    assert laws.ulps(got[0], expected[0]) == 0
+    for slope, wanted in zip(got[1:], expected[1:]):
+        assert wanted is ... or slope == wanted or (math.isnan(slope) and math.isnan(wanted)), (got, expected)
+
+
+@given(st.floats())
+def test_maximum_of_a_number_with_itself_has_slope_one(x):
+    """maximum(x, x): the halves of a tie add up, at infinities too."""
+    leaf = Value(x)
+    assert gradients(autograd.maximum(leaf, leaf), [leaf]) == [1.0]
+
+
+@ROWS
+@given(data=st.data())
+def test_no_row_raises_anywhere(op, data):
+    """On any floats at all, forward and every partial give a float."""
+    x = tuple(data.draw(st.floats()) for _ in op.partials)
+    z = op.forward(*x)
+    assert type(z) is float
+    for partial in filter(None, op.partials):
+        assert type(partial(z, *x)) is float
+
+
+@given(st.floats(-700, 700))
+def test_sigmoid_is_one_over_one_plus_exp(x):
+    """Against the textbook formula, where that does not overflow."""
+    assert laws.ulps(TABLE["sigmoid"](x), 1 / (1 + math.exp(-x))) <= 4
+
+
+def test_gates_cut_what_others_multiply():
+    """A dead gate passes 0 on even to an infinite adjoint; a product with 0 does not pretend to know."""
+    for x in (-1.0, 0.0):
+        leaf = Value(x)
+        assert gradients(leaf.relu().sqrt(), [leaf]) == [0.0]
+        leaf = Value(x)
+        assert gradients(autograd.where(leaf > 0, leaf.log(), 0.0), [leaf]) == [0.0]
+        leaf = Value(x)
+        assert gradients(autograd.where(leaf.step(), leaf.log(), 0.0), [leaf]) == [0.0]
+    leaf = Value(1.0)
+    assert math.isnan(gradients((leaf * 0.0).sqrt(), [leaf])[0])
+
+
+def test_calling_a_row_dispatches_on_its_operands():
+    """Numbers give floats, arrays arrays, Values nodes, object arrays of Values object arrays."""
+    assert autograd.exp(0) == 1.0 and type(autograd.exp(np.float64(0))) is float
+    np.testing.assert_array_equal(autograd.maximum(np.array([1, 5]), 3), [3, 5])
+    nodes = autograd.maximum(np.array([1.0, 5.0]), Value(3.0))
+    assert [node.data for node in nodes] == [3.0, 5.0] and nodes[0].op is TABLE["maximum"]
+    assert autograd.exp(np.array([Value(0.0), 0.0], dtype=object))[0].op is TABLE["exp"]
+    with np.testing.assert_no_warnings():
+        assert np.isnan(autograd.log(np.array([-1.0, 0.0]))[0])
+
+
+@pytest.mark.parametrize("bad", ["1.5", b"1", None, 1j, [1.0], object()])
+def test_rows_refuse_what_is_no_real_number(bad):
+    """With the thing, its type and what is allowed."""
+    with pytest.raises(TypeError, match=type(bad).__name__):
+        autograd.exp(bad)
+
+
+def test_rows_say_how_many_operands_they_take():
+    """A wrong count is a TypeError that names the row."""
+    with pytest.raises(TypeError, match="maximum takes 2 operands, 1 were given"):
+        autograd.maximum(Value(1.0))
+
+
+def test_numbers_become_floats():
+    """int, bool, Fraction, NumPy scalars and 0-d arrays; an int beyond the range of a float is an OverflowError."""
+    for number in (3, True, Fraction(1, 2), np.float32(1.5), np.int8(3), np.bool_(True), np.array(2.0)):
+        assert type(as_float(number)) is float
+    with pytest.raises(OverflowError, match="beyond the range"):
+        as_float(10**400)
+
+
+def test_help_describes_a_row():
+    """help(autograd.exp) says what a row is."""
+    assert "primitive" in pydoc.render_doc(autograd.exp)

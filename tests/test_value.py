@@ -1,0 +1,347 @@
+"""`Value`: the arithmetic, the refusals, NumPy, no_grad, copies and pickles."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import inspect
+import math
+import operator
+import pickle
+import random
+import threading
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograd import TABLE, Value, assign, gradients, no_grad, topological_order
+from autograd.strategies import expressions
+
+BINARY = [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow]
+NUMBERS = [3, 3.0, True, Fraction(3, 4), np.float64(3), np.float32(3), np.int64(3), np.bool_(True), np.array(3.0)]
+
+
+@pytest.mark.parametrize("apply", BINARY, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("number", NUMBERS, ids=lambda x: type(x).__name__)
+def test_operators_take_numbers_on_either_side(apply, number):
+    """A plain number is a constant on the left and on the right; the result is a Value with a float."""
+    x, y = Value(2.0), float(number)
+    right, left = apply(x, number), apply(number, x)
+    assert type(right) is type(left) is Value
+    assert (right.data, left.data) == (apply(2.0, y), apply(y, 2.0))
+    assert right.inputs == (x, y) and left.inputs == (y, x)
+    assert type(right.data) is type(left.inputs[0]) is float
+
+
+@pytest.mark.parametrize("apply", BINARY, ids=lambda f: f.__name__)
+def test_operators_combine_values(apply):
+    """Both operands are kept, in order, repeats too."""
+    x, y = Value(2.0), Value(5.0)
+    assert apply(x, y).data == apply(2.0, 5.0)
+    assert apply(x, y).inputs == (x, y)
+    assert apply(x, x).inputs == (x, x)
+
+
+def test_in_place_operators_make_new_nodes():
+    """x += y leaves the old node as it was."""
+    x = old = Value(2.0)
+    x += 3
+    x *= 2
+    assert (x.data, old.data) == (10.0, 2.0)
+
+
+def test_unary_operators():
+    """-x and abs(x) record, +x is x."""
+    x = Value(-2.0)
+    assert (-x).data == 2.0 and abs(x).data == 2.0 and +x is x
+    assert (-x).op is TABLE["neg"] and abs(x).op is TABLE["abs"]
+
+
+def test_comparisons_compare_data_and_equality_is_identity():
+    """<, <=, >, >= give bools and record nothing; == and hash are identity; bool() is 'not 0'."""
+    x, y = Value(1.0), Value(2.0)
+    assert x < y and x <= 1 and y > 1.5 and y >= np.float64(2) and not x > y and 1 < y
+    assert x != Value(1.0) and x == x and len({x, y, x}) == 2
+    assert bool(x) and not Value(0.0) and not Value(-0.0)
+    with pytest.raises(TypeError):
+        x < "1"  # noqa: B015
+
+
+def test_python_builtins_work():
+    """sum, max, min and sorted need nothing but + and <."""
+    values = [Value(3.0), Value(1.0), Value(2.0)]
+    assert sum(values).data == 6.0
+    assert max(values) is values[0] and min(values) is values[1]
+    assert [v.data for v in sorted(values)] == [1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("function", "hint"),
+    [
+        (float, "autograd.exp"),
+        (int, r"int\(v.data\)"),
+        (complex, "complex"),
+        (round, "round"),
+        (math.floor, "floor"),
+        (math.ceil, "ceil"),
+        (math.trunc, "int"),
+        (math.exp, "rather than math.exp"),
+        (lambda v: v // 2, "write / to divide"),
+        (lambda v: 2 // v, "write / to divide"),
+        (lambda v: v % 2, "%"),
+        (lambda v: 2 % v, "%"),
+        (lambda v: divmod(v, 2), "divmod"),
+        (lambda v: np.array([v], dtype=float), "data"),
+    ],
+)
+def test_what_would_cut_the_graph_is_refused_with_a_hint(function, hint):
+    """float() and its kin raise a TypeError that says what to write."""
+    with pytest.raises((TypeError, ValueError)) as caught:
+        function(Value(2.5))
+    chain = f"{caught.value} {caught.value.__cause__}"
+    assert __import__("re").search(hint, chain)
+
+
+@pytest.mark.parametrize("bad", [1j, "1.5", None, np.array([1.0]), [1.0], Value(1.0), b"1", np.complex128(1), np.array("1")])
+def test_bad_data_are_refused(bad):
+    """In the constructor, in .data and in .grad; the old number stays."""
+    with pytest.raises(TypeError, match="is not a real number"):
+        Value(bad)
+    v = Value(7.0)
+    with pytest.raises(TypeError):
+        v.data = bad
+    with pytest.raises(TypeError):
+        v.grad = bad
+    assert (v.data, v.grad) == (7.0, 0.0)
+
+
+def test_numbers_too_large_are_an_overflow_error_at_the_leaf():
+    """An int beyond the range of a float is no infinity in silence."""
+    for make in (Value, lambda x: Value(1.0) * x, lambda x: x + Value(1.0)):
+        with pytest.raises(OverflowError, match="beyond the range of a float"):
+            make(10**400)
+
+
+@pytest.mark.parametrize("bad", [1j, "1.5", None, [1.0], object()])
+def test_operators_refuse_what_is_no_number(bad):
+    """As Python does: a TypeError that names both types."""
+    for combine in (lambda: Value(1.0) + bad, lambda: bad * Value(1.0)):
+        with pytest.raises(TypeError):
+            combine()
+
+
+def test_data_and_grad_are_floats_whatever_is_assigned():
+    """NumPy scalars do not leak into scalar arithmetic."""
+    v = Value(np.float64(1.5))
+    v.data += np.float64(1)
+    v.grad = 0
+    assert type(v.data) is float and type(v.grad) is float
+    v.backward()
+    assert type(v.grad) is float
+
+
+def test_label_repr_and_format():
+    """Repr shows label, data and grad; a format spec applies to the data."""
+    v = Value(0.5, label="w5")
+    assert repr(v) == "Value(data=0.5, grad=0.0, label='w5')"
+    assert f"{v:.3f}" == "0.500" and f"{v}" == repr(v)
+    assert repr(Value(2)) == "Value(data=2.0, grad=0.0)"
+    assert Value(1.0, "x").label == "x"
+    with pytest.raises(TypeError, match="label is a str"):
+        Value(1.0, 3)
+
+
+def test_where_takes_a_bool_or_a_value():
+    """A Value as condition stays in the graph; 0 is false."""
+    from autograd import where
+
+    x = Value(2.0)
+    assert where(x > 0, x, -x).data == 2.0
+    assert where(np.bool_(False), x, 5).data == 5.0
+    chosen = where(x.step(), x * 3, x)
+    assert chosen.data == 6.0 and chosen.inputs[0].op is TABLE["step"]
+    assert gradients(chosen, [x]) == [3.0]
+
+
+# ---- NumPy
+
+
+def test_ufuncs_record_rows():
+    """np.exp(v) is v.exp(); a ufunc that is no row but works on objects gives its plain result."""
+    v = Value(2.0)
+    assert np.exp(v).op is TABLE["exp"] and np.arctan(v).op is TABLE["arctan"]
+    assert np.maximum(v, 5.0).op is TABLE["maximum"] and np.power(v, 2).data == 4.0
+    assert np.less(v, 3.0) and not np.greater_equal(v, 3.0)
+    with pytest.raises(TypeError):
+        np.exp(v, out=np.empty(1))
+
+
+def test_arrays_and_values_combine_elementwise_on_either_side():
+    """The result is an object array of Values, one node per element."""
+    v, array = Value(2.0), np.array([1.0, 3.0])
+    for result, expected in [(v * array, [2, 6]), (array * v, [2, 6]), (array - v, [-1, 1]), (v**array, [2, 8])]:
+        assert result.dtype == object and [x.data for x in result] == expected
+        assert all(type(x) is Value for x in result)
+    assert np.exp(np.array([v, v]))[0].op is TABLE["exp"]
+    assert (array < v).tolist() == [True, False] and (v < array).tolist() == [False, True]
+    assert (np.float64(2) * v).inputs == (2.0, v)
+    assert np.maximum(array, v)[0].op is TABLE["maximum"]
+
+
+def test_object_arrays_of_values():
+    """@, +, .sum() and .mean() on object arrays, and gradients through them."""
+    w = np.array([[Value(1.0), Value(2.0)], [Value(3.0), Value(4.0)]])
+    x = np.array([10.0, 100.0])
+    y = w @ x + 1
+    assert [v.data for v in y] == [211.0, 431.0]
+    total = y.sum() + y.mean()
+    assert gradients(total, list(w.ravel())) == [15.0, 150.0, 15.0, 150.0]
+
+
+# ---- no_grad
+
+
+def test_no_grad_records_nothing():
+    """Results are leaves, in blocks, in decorated functions, nested, and after an exception."""
+    x = Value(3.0)
+
+    @no_grad()
+    def square(v):
+        return v * v
+
+    assert square(x).inputs == () and square(x).data == 9.0 and square(x).op is None
+    with no_grad():
+        with no_grad():
+            pass
+        assert (x + 1).op is None and np.exp(x).op is None
+    with pytest.raises(ZeroDivisionError), no_grad():
+        1 / 0  # noqa: B018
+    assert (x + 1).op is TABLE["add"]
+
+
+def test_no_grad_is_a_matter_of_the_thread():
+    """Another thread goes on recording."""
+    inside, checked, ops = threading.Event(), threading.Event(), []
+
+    def predict():
+        with no_grad():
+            inside.set()
+            checked.wait(10)
+
+    thread = threading.Thread(target=predict)
+    thread.start()
+    inside.wait(10)
+    ops.append((Value(1.0) + 1).op)
+    checked.set()
+    thread.join()
+    assert ops == [TABLE["add"]]
+
+
+# ---- copies, pickles, memory
+
+
+def same_graph(a: Value, b: Value) -> bool:
+    """Whether two graphs are equal node by node: data, gradients, labels, rows, numbers and sharing."""
+    one, two = topological_order([a]), topological_order([b])
+    place = {node: i for nodes in (one, two) for i, node in enumerate(nodes)}
+
+    def describe(node):
+        inputs = tuple(x if isinstance(x, float) else (place[x],) for x in node.inputs)
+        return node.op, node.label, inputs, repr((node.data, node.grad, node.numbers))
+
+    return not set(one) & set(two) and [describe(n) for n in one] == [describe(n) for n in two]
+
+
+@given(expressions(ops=list(TABLE)), st.sampled_from([copy.deepcopy, *(lambda v, p=p: pickle.loads(pickle.dumps(v, p)) for p in range(6))]))
+def test_deep_copies_and_pickles_are_equal_graphs(expression, duplicate):
+    """Same data, gradients, labels and sharing; nothing in common."""
+    leaves = [Value(x, f"x{i}") for i, x in enumerate(expression.leaves)]
+    output = expression(*leaves)
+    output.backward()
+    assert same_graph(output, duplicate(output))
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda v: pickle.loads(pickle.dumps(v)), lambda v: pickle._loads(pickle._dumps(v))])
+def test_what_two_roots_share_stays_shared(duplicate):
+    """A list of nodes of one graph comes back as a list of nodes of one graph, whichever comes first."""
+    x = Value(2.0, "x")
+    h = x * x
+    out = h + x
+    for roots in ([h, out, x], [out, h, x], [x, out, h]):
+        copies = dict(zip(map(id, roots), duplicate(roots)))
+        h2, out2, x2 = (copies[id(node)] for node in (h, out, x))
+        assert out2.inputs == (h2, x2) and h2.inputs == (x2, x2) and h2 is not h
+
+
+def test_a_shallow_copy_shares_its_inputs():
+    """copy.copy gives a second node with the same inputs."""
+    x = Value(2.0)
+    y = x * x
+    z = copy.copy(y)
+    assert z is not y and z.inputs == (x, x) and z.data == 4.0
+
+
+def test_a_failed_pickle_leaves_no_trace():
+    """After a pickle that broke off, the next one is whole."""
+    x = Value(2.0)
+    y = x * x
+    for _ in range(2):
+        with pytest.raises(Exception, match="pickle"):
+            pickle.dumps([y, lambda: None])
+    assert same_graph(y, pickle.loads(pickle.dumps(y)))
+
+
+def test_a_graph_is_freed_without_the_collector():
+    """No reference cycles: the last reference goes, and so do all nodes."""
+
+    def count():
+        return sum(type(thing) is Value for thing in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = count()
+        x = Value(1.0)
+        y = x
+        for _ in range(1000):
+            y = (y * x + 1).tanh()
+        y.backward()
+        gradients(y, [x], create_graph=True)
+        assert count() == before + 1 + 3000
+        del y
+        assert count() == before + 1
+    finally:
+        gc.enable()
+
+
+def test_assign_is_all_or_nothing():
+    """A wrong count or a bad number changes none of the Values."""
+    values = [Value(1.0), Value(2.0)]
+    for bad, error in (([3.0], ValueError), ([3.0, None], TypeError), ([3.0, 4.0, 5.0], ValueError)):
+        with pytest.raises(error):
+            assign(values, bad)
+        assert [v.data for v in values] == [1.0, 2.0]
+    assign(values, np.array([3.0, 4.0]))
+    assert [v.data for v in values] == [3.0, 4.0] and type(values[0].data) is float
+
+
+def test_random_programs_equal_python_floats():
+    """Evaluating on Values is evaluating on floats, bit for bit."""
+    rng = random.Random(0)
+    for _ in range(200):
+        a, b = rng.uniform(-5, 5), rng.uniform(0.1, 5)
+
+        def program(x, y):
+            return (x * y - x / y + 2**y - (x + 1) ** 2 + abs(x - y)) * -y / (y**0.5)
+
+        assert program(Value(a), Value(b)).data == program(a, b)
+
+
+def test_every_public_method_has_a_docstring():
+    """Methods that come from the table too."""
+    for name, member in inspect.getmembers(Value, inspect.isfunction):
+        if not name.startswith("_"):
+            assert member.__doc__, name
