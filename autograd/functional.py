@@ -11,6 +11,7 @@ out, so verbs nest: ``grad(grad(f))`` is the second derivative.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar
 from functools import wraps
 from itertools import accumulate
 from math import prod
@@ -18,7 +19,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .graph import gradients, leaves, tangents
+from .graph import gradients, tangents, topological_order
 from .ops import as_float
 from .value import Value
 
@@ -131,30 +132,35 @@ def hvp(
     return jvp(grad(function, argnums), primals, tangents, argnums)[1]
 
 
-class _Argument(Value):
-    """A number that a verb made differentiable; while such a node is around, an enclosing verb may be at work."""
-
-    __slots__ = ()
+# The nodes that stand for the arguments of the verbs at work in this thread, from the outermost to the innermost.
+_enclosing: ContextVar[frozenset[Value]] = ContextVar("_enclosing", default=frozenset())
 
 
 class _Trace:
     """One run of a function on Values in place of the numbers that `argnums` selects."""
 
-    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], argnums: Argnums) -> None:
+    def __init__(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], argnums: Argnums
+    ) -> None:
         positions = _positions(argnums, len(args))
         self.inputs = _Structure(args[positions] if isinstance(positions, int) else tuple(args[i] for i in positions))
         # A fresh node for each number.  A Value is not differentiated itself but linked to (times 1), so that what
         # else the function makes of it is not mistaken for its argument.
-        self.arguments = [x * 1.0 if isinstance(x, Value) else _Argument(x) for x in self.inputs.scalars]
+        self.arguments = [x * 1.0 if isinstance(x, Value) else Value(x) for x in self.inputs.scalars]
         traced = self.inputs.build(self.arguments)
         replaced = list(args)
         for i, arg in [(positions, traced)] if isinstance(positions, int) else zip(positions, traced):
             replaced[i] = arg
-        self.result = _Structure(function(*replaced, **kwargs))
+
+        enclosing = _enclosing.get()
+        token = _enclosing.set(enclosing.union(self.arguments))
+        try:
+            self.result = _Structure(function(*replaced, **kwargs))
+        finally:
+            _enclosing.reset(token)
         self.outputs: list[Value] = [x if isinstance(x, Value) else Value(x) for x in self.result.scalars]
-        own = set(self.arguments)
-        self.nested = any(isinstance(x, Value) for x in self.inputs.scalars) or any(
-            isinstance(leaf, _Argument) and leaf not in own for leaf in leaves(self.outputs)
+        self.nested = any(isinstance(x, Value) for x in self.inputs.scalars) or (
+            not enclosing.isdisjoint(topological_order(self.outputs))
         )
 
     def plain(self, x: Value) -> Any:
