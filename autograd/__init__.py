@@ -32,7 +32,7 @@ from .ops import TABLE, Op
 from .ops import TAN as tan
 from .ops import TANH as tanh
 from .ops import WHERE as where
-from .value import Value, assign, no_grad
+from .value import Value, assign, enable_grad, no_grad
 
 __all__ = [
     "TABLE",
@@ -47,6 +47,7 @@ __all__ = [
     "detach",
     "div",
     "dot",
+    "enable_grad",
     "exp",
     "expm1",
     "grad",

@@ -21,7 +21,7 @@ import numpy as np
 
 from .graph import gradients, tangents, topological_order
 from .ops import as_float
-from .value import Value
+from .value import Value, enable_grad
 
 Argnums: TypeAlias = "int | Sequence[int]"
 
@@ -57,6 +57,7 @@ def value_and_grad(function: Callable[..., Any], argnums: Argnums = 0) -> Callab
     """
 
     @wraps(function)
+    @enable_grad()
     def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         trace = _Trace(function, args, kwargs, argnums)
         if len(trace.outputs) != 1 or str(trace.result) != "number":
@@ -82,6 +83,7 @@ def jacobian(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[...
     """
 
     @wraps(function)
+    @enable_grad()
     def all_derivatives(*args: Any, **kwargs: Any) -> Any:
         trace = _Trace(function, args, kwargs, argnums)
         return trace.result.outer(trace.inputs, [trace.gradients(output) for output in trace.outputs])
@@ -98,6 +100,7 @@ def hessian(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
     return jacobian(grad(function, argnums), argnums)
 
 
+@enable_grad()
 def jvp(
     function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], argnums: Argnums | None = None
 ) -> tuple[Any, Any]:

@@ -18,7 +18,7 @@ from . import ops
 from .graph import adjoints, topological_order
 from .ops import TABLE, Op, as_float, elementwise
 
-_no_grad: ContextVar[bool] = ContextVar("no_grad", default=False)
+_recording: ContextVar[bool] = ContextVar("_recording", default=True)
 _no_grad_blocks = 0  # how many are open in the whole process: while it is 0, no node looks the context variable up
 _no_grad_lock = threading.Lock()
 
@@ -34,7 +34,7 @@ def no_grad() -> Iterator[None]:
     (Value(data=9.0, grad=0.0), ())
     """
     global _no_grad_blocks
-    token = _no_grad.set(True)
+    token = _recording.set(False)
     with _no_grad_lock:
         _no_grad_blocks += 1
     try:
@@ -42,14 +42,24 @@ def no_grad() -> Iterator[None]:
     finally:
         with _no_grad_lock:
             _no_grad_blocks -= 1
-        _no_grad.reset(token)
+        _recording.reset(token)
+
+
+@contextmanager
+def enable_grad() -> Iterator[None]:
+    """A block or function that records even inside `no_grad`; the verbs run in one."""
+    token = _recording.set(True)
+    try:
+        yield
+    finally:
+        _recording.reset(token)
 
 
 def _node(op: Op, numbers: tuple[float, ...], x: _Input, y: _Input | None = None, w: _Input | None = None) -> Value:
     """A new node; `numbers` is the output and then the inputs."""
     node = _new(Value)
     node._data, node._grad, node.label = numbers[0], 0.0, ""
-    if _no_grad_blocks and _no_grad.get():
+    if _no_grad_blocks and not _recording.get():
         node.op, node.numbers, node._x, node._y, node._w = None, (), None, None, None
     else:
         node.op, node.numbers, node._x, node._y, node._w = op, numbers, x, y, w

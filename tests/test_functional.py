@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd import Value, exp, grad, hessian, hvp, jacobian, jvp, log, sin, tanh, value_and_grad
+from autograd import Value, exp, grad, hessian, hvp, jacobian, jvp, log, no_grad, sin, tanh, value_and_grad
 from autograd.strategies import expressions
 
 from .laws import close
@@ -162,6 +162,15 @@ def test_a_value_as_argument_gives_values():
     assert isinstance(slope, Value) and slope.data == 12.0
     slope.backward()
     assert x.grad == 12.0
+
+
+def test_verbs_differentiate_inside_no_grad():
+    """no_grad around a verb does not turn its gradient into 0."""
+    with no_grad():
+        assert grad(grad(lambda x: x**3))(2.0) == 12.0
+        assert jacobian(lambda x: [x * x])(3.0) == [6.0]
+        assert jvp(lambda x: x * x, (3.0,), (1.0,)) == (9.0, 6.0)
+        assert Value(1.0).exp().op is None
 
 
 # ---- forward mode, Hessian-vector products

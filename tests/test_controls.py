@@ -1,0 +1,99 @@
+"""Negative controls: a wrong row, a wrong sign and a missing += must each be noticed by the checks of this suite."""
+
+from __future__ import annotations
+
+import types
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import autograd.graph
+from autograd import TABLE, Value
+
+from . import laws
+from .oracles import path_sum
+
+POINT = (0.75, 1.5, 0.5)
+
+
+def fails(law, row) -> bool:
+    try:
+        law(row, POINT[: len(row.partials)])
+    except AssertionError as error:
+        assert row.name in str(error)  # the message names the row
+        return True
+    return False
+
+
+def spoilt(partial, how):
+    return lambda *numbers: how(partial(*numbers))
+
+
+@pytest.mark.parametrize("name", [name for name in TABLE if name not in ("sign", "step", "detach")])
+@pytest.mark.parametrize("how", [lambda d: -d, lambda d: d * 1.001, lambda d: d + 1e-3], ids=["sign", "factor", "term"])
+def test_a_wrong_partial_is_noticed(name, how):
+    """Each partial of each row, with its sign flipped, or off by a thousandth."""
+    row = TABLE[name]
+    assert not fails(laws.partials_equal_differences, row)
+    for i, partial in enumerate(row.partials):
+        point = POINT[: len(row.partials)]
+        if partial is None or how(partial(row.forward(*point), *point)) == partial(row.forward(*point), *point):
+            continue  # nothing changes at this point
+        partials = [*row.partials[:i], spoilt(partial, how), *row.partials[i + 1 :]]
+        assert fails(laws.partials_equal_differences, replace(row, partials=tuple(partials)))
+
+
+@pytest.mark.parametrize("name", ["sign", "step"])
+def test_a_wrong_zero_is_noticed(name):
+    """Rows with derivative 0 too."""
+    assert fails(laws.partials_equal_differences, replace(TABLE[name], partials=(lambda z, x: 1e-3,)))
+
+
+@pytest.mark.parametrize("name", list(TABLE))
+def test_a_wrong_evaluation_is_noticed(name):
+    """A forward that differs from its ufunc by a few ulp."""
+    row = TABLE[name]
+    assert fails(laws.forward_equals_ufunc, replace(row, forward=lambda *x: row.forward(*x) * (1 + 1e-14) + 1e-14))
+
+
+def test_a_foreign_derivative_is_noticed():
+    """A partial that calls a primitive outside the table."""
+    foreign = replace(TABLE["cos"], name="cosine")
+    assert fails(laws.table_is_closed, replace(TABLE["sin"], partials=(lambda z, x: foreign(x),)))
+
+
+def test_a_wrong_second_derivative_is_noticed(monkeypatch):
+    """A partial that is right in value but not recorded."""
+    wrong = replace(TABLE["exp"], partials=(lambda z, x: z.data if isinstance(z, Value) else z,))
+    assert fails(laws.second_order, wrong)
+
+
+def engine_with(old: str, new: str) -> types.ModuleType:
+    """The module graph.py with a fault in it."""
+    source = Path(autograd.graph.__file__).read_text()
+    assert source.count(old) == 1
+    module = types.ModuleType("autograd.broken_graph")
+    module.__package__ = "autograd"
+    exec(compile(source.replace(old, new), "broken_graph.py", "exec"), module.__dict__)
+    return module
+
+
+FAULTS = [
+    ("found[target] + term if target in found else term", "term"),  # the missing +=
+    ("found[target] + term if target in found else term", "found[target] - term if target in found else term"),
+    ("{output: 1.0}, record=False", "{output: -1.0}, record=False"),
+    ("order[::-1], {output: 1.0}, record=False", "order, {output: 1.0}, record=False"),
+    ("product = adjoint * partial", "product = adjoint + partial"),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), [("def _sweep", "def _sweep"), *FAULTS], ids=["none", "+=", "-=", "seed", "order", "*"])
+def test_a_fault_in_the_sweep_is_noticed(old, new):
+    """Shared nodes, against the sum over paths; without a fault the check passes."""
+    x, y = Value(0.75), Value(1.5)
+    shared = x * y + x
+    output = shared * shared * y - shared
+    found = engine_with(old, new).adjoints(output)
+    right = all(laws.close(found.get(leaf, 0.0), path_sum(output, leaf), 1e-12) for leaf in (x, y, shared))
+    assert right == (old == new)

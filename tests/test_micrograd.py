@@ -1,0 +1,81 @@
+"""Code written for micrograd, with only its imports renamed, and what it expects of the classes."""
+
+from __future__ import annotations
+
+import random
+
+from autograd import Value
+from nn import MLP, Layer, Neuron
+
+
+def test_the_demo_runs_unchanged():
+    """micrograd's demo: moons-like data, MLP 2-16-16-1, SVM max-margin loss, L2, SGD by hand."""
+    random.seed(1337)
+    X = [[random.uniform(-1, 1), random.uniform(-1, 1)] for _ in range(20)]
+    y = [1 if a * a + b > 0 else -1 for a, b in X]
+    model = MLP(2, [16, 16, 1])  # 2-layer neural network
+
+    def loss():
+        inputs = [list(map(Value, xrow)) for xrow in X]
+        # forward the model to get scores
+        scores = list(map(model, inputs))
+        # svm "max-margin" loss
+        losses = [(1 + -yi * scorei).relu() for yi, scorei in zip(y, scores)]
+        data_loss = sum(losses) * (1.0 / len(losses))
+        # L2 regularization
+        alpha = 1e-4
+        reg_loss = alpha * sum((p * p for p in model.parameters()))
+        total_loss = data_loss + reg_loss
+        # also get accuracy
+        accuracy = [(yi > 0) == (scorei.data > 0) for yi, scorei in zip(y, scores)]
+        return total_loss, sum(accuracy) / len(accuracy)
+
+    history = []
+    for k in range(20):
+        # forward
+        total_loss, acc = loss()
+        # backward
+        model.zero_grad()
+        total_loss.backward()
+        # update (sgd)
+        learning_rate = 0.2 - 0.18 * k / 20
+        for p in model.parameters():
+            p.data -= learning_rate * p.grad
+        history.append(total_loss.data)
+    assert min(history) < history[0] and acc >= 0.7
+
+
+def test_the_classes_of_micrograd():
+    """Names, arguments and results: parameters(), zero_grad(), nonlin, and the single-output layer's scalar."""
+    n = Neuron(2, nonlin=False)
+    assert len(n.w) == 2 and n.b.data == 0 and n.parameters() == [*n.w, n.b]
+    assert all(-1 <= w.data <= 1 for w in n.w)
+    layer = Layer(2, 3, nonlin=False)
+    assert len(layer.neurons) == 3 and len(layer([1.0, 2.0])) == 3 and len(layer.parameters()) == 9
+    model = MLP(3, [4, 4, 1])
+    out = model([2.0, 3.0, -1.0])
+    assert isinstance(out, Value) and len(model.parameters()) == 41
+    out.backward()
+    assert any(p.grad for p in model.parameters())
+    model.zero_grad()
+    assert not any(p.grad for p in model.parameters())
+    x = Value(0.0)
+    x.relu().backward()
+    assert x.grad == 0
+
+
+def test_parameters_defined_as_micrograd_defines_them():
+    """A subclass may say itself what its parameters are."""
+    from nn import Module
+
+    class Line(Module):
+        def __init__(self):
+            self.a, self.b = Value(1.0), Value(2.0)
+
+        def parameters(self):
+            return [self.b]
+
+    line = Line()
+    line.b.grad = 3.0
+    line.zero_grad()
+    assert line.b.grad == 0.0
