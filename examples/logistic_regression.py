@@ -1,7 +1,7 @@
 """Logistic regression: one neuron tells versicolor from virginica by the length and the width of a petal.
 
-The neuron gives the logit z = w . x + b of the standardised features; sigmoid(z) is the probability of virginica, and the cost is
-the mean binary cross-entropy.  The picture shows that probability as shaded bands, with the line where it is 1/2.
+The neuron gives the logit z = w . x + b of the standardised features; sigmoid(z) is the probability of virginica, and
+the cost is the mean binary cross-entropy.  The picture shows that probability in bands, and the line where it is 1/2.
 
     python examples/logistic_regression.py
 """
@@ -33,9 +33,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = parser.parse_args(argv)
 
     iris = load_iris()
-    chosen = iris.target > 0  # all but setosa, which any line would separate
+    chosen = iris.target > 0  # all but setosa, which is far from the other two
     x, y = iris.data[chosen, 2:], iris.target[chosen] - 1  # petal length and width in cm; 0 versicolor, 1 virginica
-    x_train, x_test, y_train, y_test = train_test_split(x, y, test_size=0.3, stratify=y, random_state=0)
+    x_train, x_test, y_train, y_test = train_test_split(x, y, test_size=0.4, stratify=y, random_state=0)
     centre, scale = x_train.mean(axis=0), x_train.std(axis=0)
 
     neuron = Neuron(2, activation=identity, seed=0)
@@ -43,35 +43,36 @@ def main(argv: Sequence[str] | None = None) -> None:
         neuron,
         (x_train - centre) / scale,
         y_train,
-        loss=binary_cross_entropy,
+        loss=binary_cross_entropy,  # of the logit: the sigmoid is inside
         optimiser=SGD(neuron.parameters(), learning_rate=1.0),
         epochs=200,
         batch_size=None,  # all examples in every step: plain gradient descent
         progress=not options.quiet,
     )
+    print(f"loss {history.loss[0]:.4f} -> {history.loss[-1]:.4f} in {len(history.loss)} epochs")
+    for part, features, labels in (("training", x_train, y_train), ("held-out", x_test, y_test)):
+        print(f"accuracy {accuracy(neuron, (features - centre) / scale, labels):.1%} on {len(labels)} {part} flowers")
 
-    # w . (x - centre) / scale + b is the same line as weights . x + bias, in centimetres.
+    # w . (x - centre) / scale + b is the same as weights . x + bias, with x in centimetres.
     weights = np.array([w.data for w in neuron.w]) / scale
     bias = neuron.b.data - weights @ centre
-    print(f"loss {history.loss[0]:.4f} -> {history.loss[-1]:.4f} in {len(history.loss)} epochs")
-    print(f"accuracy {accuracy(neuron, (x_train - centre) / scale, y_train):.1%} on {len(x_train)} training flowers,", end=" ")
-    print(f"{accuracy(neuron, (x_test - centre) / scale, y_test):.1%} on {len(x_test)} held-out ones")
-    print(f"z = {weights[0]:.3f} * length + {weights[1]:.3f} * width - {-bias:.3f}  (cm; virginica where z > 0)")
+    print(f"z = {weights[0]:.3f} length {weights[1]:+.3f} width {bias:+.3f}, in cm; virginica where z > 0")
 
     # The probability on a grid of petals, from the neuron itself.
-    lengths, widths = np.linspace(2.8, 7.2, 100), np.linspace(0.85, 2.65, 100)
+    lengths, widths = np.linspace(2.8, 7.2, 100), np.linspace(0.85, 2.65, 90)
     grid = np.stack(np.meshgrid(lengths, widths), axis=-1).reshape(-1, 2)
-    probability = sigmoid(predict(neuron, (grid - centre) / scale)).reshape(100, 100)
+    probability = sigmoid(predict(neuron, (grid - centre) / scale)).reshape(90, 100)
 
     options.out.mkdir(parents=True, exist_ok=True)
     path = options.out / "logistic_regression.png"
-    picture(lengths, widths, probability, [(x_train, y_train), (x_test, y_test)]).savefig(path, dpi=150)
+    parts = {"training": (x_train, y_train), "held out": (x_test, y_test)}
+    picture(lengths, widths, probability, parts).savefig(path, dpi=150)
     print(f"wrote {path}")
 
 
-def picture(lengths: Any, widths: Any, probability: Any, parts: list[tuple[Any, Any]]) -> Figure:
-    """The bands of the probability, the decision line, and the flowers of both `parts`, training and held out."""
-    figure = Figure(figsize=(7.5, 5.0), layout="constrained")
+def picture(lengths: Any, widths: Any, probability: Any, parts: dict[str, tuple[Any, Any]]) -> Figure:
+    """The bands of the probability, the decision line, and the flowers: those of the first part filled."""
+    figure = Figure(figsize=(7.5, 5.6), layout="constrained")
     axes = figure.add_subplot()
     shades = LinearSegmentedColormap.from_list("versicolor to virginica", [BLUE, "white", ORANGE])
     levels = np.linspace(0.1, 0.9, 9)
@@ -79,14 +80,15 @@ def picture(lengths: Any, widths: Any, probability: Any, parts: list[tuple[Any, 
     figure.colorbar(bands, ax=axes, label="probability of virginica", ticks=levels)
     axes.contour(lengths, widths, probability, levels=levels, colors="white", linewidths=0.6)
     axes.contour(lengths, widths, probability, levels=[0.5], colors="black", linewidths=1.8)
-    axes.plot([], [], color="black", linewidth=1.8, label="decision line, z = 0")
-    for (x, y), part, fill in zip(parts, ("training", "held out"), (True, False)):
+    for part, (x, y) in parts.items():
         for label, name, colour, marker in ((0, "versicolor", BLUE, "o"), (1, "virginica", ORANGE, "^")):
-            face, edge = (colour, "white") if fill else ("white", colour)
-            length, width = x[y == label].T
-            axes.scatter(length, width, s=42, marker=marker, facecolor=face, edgecolor=edge, label=f"{name}, {part}", zorder=3)
-    axes.set(xlabel="petal length (cm)", ylabel="petal width (cm)", title="Logistic regression: one neuron on two kinds of iris")
-    axes.legend(loc="upper left", framealpha=0.95)
+            face, edge = (colour, "white") if part == "training" else ("white", colour)
+            style = {"s": 42, "marker": marker, "facecolor": face, "edgecolor": edge, "zorder": 3}
+            axes.scatter(x[y == label, 0], x[y == label, 1], label=f"{name}, {part}", **style)
+    axes.plot([], [], color="black", linewidth=1.8, label="decision line, z = 0")
+    axes.set_title("Logistic regression: one neuron on two kinds of iris")
+    axes.set(xlabel="petal length (cm)", ylabel="petal width (cm)")
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
     return figure
 
 

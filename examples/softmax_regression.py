@@ -1,7 +1,7 @@
 """Softmax regression: one linear layer of three outputs tells the three kinds of iris apart by their petals.
 
-Each output is the logit z_k = w_k . x + b_k of one class, and the cost is the mean cross-entropy of softmax(z).  Two classes are
-equally probable where their logits are equal, which is a straight line: softmax on one layer learns linear decision boundaries.
+Each output is the logit z_k = w_k . x + b_k of one class, and the cost is the mean cross-entropy of softmax(z).  Two
+classes are equally probable where their logits are equal, on a straight line: the decision boundaries are linear.
 
     python examples/softmax_regression.py
 """
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     iris = load_iris()
     x, y = iris.data[:, 2:], iris.target  # petal length and width in cm; classes 0, 1, 2
-    x_train, x_test, y_train, y_test = train_test_split(x, y, test_size=0.3, stratify=y, random_state=0)
+    x_train, x_test, y_train, y_test = train_test_split(x, y, test_size=0.4, stratify=y, random_state=0)
     centre, scale = x_train.mean(axis=0), x_train.std(axis=0)
 
     layer = Layer(2, 3, activation=identity, seed=0)
@@ -51,45 +51,51 @@ def main(argv: Sequence[str] | None = None) -> None:
         progress=not options.quiet,
     )
     print(f"loss {history.loss[0]:.4f} -> {history.loss[-1]:.4f} in {len(history.loss)} epochs")
-    print(f"accuracy {accuracy(layer, (x_train - centre) / scale, y_train):.1%} on {len(x_train)} training flowers,", end=" ")
-    print(f"{accuracy(layer, (x_test - centre) / scale, y_test):.1%} on {len(x_test)} held-out ones")
+    for part, features, labels in (("training", x_train, y_train), ("held-out", x_test, y_test)):
+        print(f"accuracy {accuracy(layer, (features - centre) / scale, labels):.1%} on {len(labels)} {part} flowers")
 
-    # The same logits from lengths and widths in centimetres: weights @ x + biases.
+    # The same logits from x in centimetres: weights @ x + biases.
     weights = np.array([[w.data for w in neuron.w] for neuron in layer.neurons]) / scale
     biases = np.array([neuron.b.data for neuron in layer.neurons]) - weights @ centre
-    lines = {}
-    for i, j in combinations(range(3), 2):  # z_i = z_j, solved for the width
-        (length, width), rest = weights[j] - weights[i], biases[j] - biases[i]
-        lines[i, j] = (-length / width, -rest / width)
-        print(f"{NAMES[i]} = {NAMES[j]} where width = {lines[i, j][0]:.3f} * length + {lines[i, j][1]:.3f}")
 
     # The most probable class on a grid of petals, from the layer itself.
-    lengths, widths = np.linspace(0.5, 7.5, 200), np.linspace(-0.1, 2.9, 150)
+    lengths, widths = np.linspace(0.5, 7.5, 240), np.linspace(-0.1, 2.9, 160)
     grid = np.stack(np.meshgrid(lengths, widths), axis=-1).reshape(-1, 2)
-    regions = predict(layer, (grid - centre) / scale).argmax(axis=1).reshape(150, 200)
+    regions = predict(layer, (grid - centre) / scale).argmax(axis=1).reshape(160, 240)
+
+    figure = Figure(figsize=(7.5, 5.8), layout="constrained")
+    axes = figure.add_subplot()
+    axes.pcolormesh(lengths, widths, regions, cmap=ListedColormap(COLOURS), alpha=0.22, rasterized=True)
+    for i, j in combinations(range(3), 2):  # the line z_i = z_j, solved for the width
+        (length, width), rest = weights[i] - weights[j], biases[i] - biases[j]
+        slope, start = -length / width, -rest / width
+        print(f"{NAMES[i]} and {NAMES[j]} are equally probable where width = {slope:.3f} length {start:+.3f}")
+        line = np.column_stack([lengths, slope * lengths + start])
+        logits = line @ weights.T + biases
+        highest = logits[:, i] >= logits.max(axis=1) - 1e-9  # of the three; elsewhere the line decides nothing
+        axes.plot(*np.where(highest, line.T, np.nan), "-", color="black", linewidth=1.8)
+        axes.plot(*np.where(highest, np.nan, line.T), ":", color="0.35", linewidth=1.2)
+
+    for part, features, labels in (("training", x_train, y_train), ("held out", x_test, y_test)):
+        scatter(axes, part, features, labels)
+    axes.plot([], [], "-", color="black", linewidth=1.8, label="two classes equal, above the third: a boundary")
+    axes.plot([], [], ":", color="0.35", linewidth=1.2, label="two classes equal, below the third")
+    axes.set_title("Softmax regression: the decision boundaries are straight lines")
+    axes.set(xlabel="petal length (cm)", ylabel="petal width (cm)", xlim=lengths[[0, -1]], ylim=widths[[0, -1]])
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
 
     options.out.mkdir(parents=True, exist_ok=True)
     path = options.out / "softmax_regression.png"
-    picture(lengths, widths, regions, lines, [(x_train, y_train), (x_test, y_test)]).savefig(path, dpi=150)
+    figure.savefig(path, dpi=150)
     print(f"wrote {path}")
 
 
-def picture(lengths: Any, widths: Any, regions: Any, lines: dict[Any, Any], parts: list[tuple[Any, Any]]) -> Figure:
-    """The regions that the layer predicts, the `lines` that its weights give, and the flowers of both `parts`."""
-    figure = Figure(figsize=(8.5, 5.0), layout="constrained")
-    axes = figure.add_subplot()
-    axes.pcolormesh(lengths, widths, regions, cmap=ListedColormap(COLOURS), alpha=0.22, linewidth=0, rasterized=True)
-    for ((i, j), (slope, intercept)), dashes in zip(lines.items(), ("--", ":", "-")):
-        axes.plot(lengths, slope * lengths + intercept, "k", linestyle=dashes, label=f"{NAMES[i]} = {NAMES[j]}")
-    for (x, y), part, fill in zip(parts, ("training", "held out"), (True, False)):
-        for label, (name, colour, marker) in enumerate(zip(NAMES, COLOURS, MARKERS)):
-            face, edge = (colour, "white") if fill else ("white", colour)
-            length, width = x[y == label].T
-            axes.scatter(length, width, s=42, marker=marker, facecolor=face, edgecolor=edge, label=f"{name}, {part}", zorder=3)
-    axes.set(xlim=(lengths[0], lengths[-1]), ylim=(widths[0], widths[-1]))
-    axes.set(xlabel="petal length (cm)", ylabel="petal width (cm)", title="Softmax regression: the boundaries are straight lines")
-    figure.legend(loc="outside right center", frameon=False)
-    return figure
+def scatter(axes: Any, part: str, x: Any, y: Any) -> None:
+    """The flowers of one part, training ones filled."""
+    for label, (name, colour, marker) in enumerate(zip(NAMES, COLOURS, MARKERS, strict=True)):
+        face, edge = (colour, "white") if part == "training" else ("white", colour)
+        style = {"s": 42, "marker": marker, "facecolor": face, "edgecolor": edge, "zorder": 3}
+        axes.scatter(x[y == label, 0], x[y == label, 1], label=f"{name}, {part}", **style)
 
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ def check_arrays(owner: str, given: Mapping[str, Any], shapes: Mapping[str, Shap
         if array.shape != shape:
             raise ValueError(f"{name} of {owner} has shape {shape}, the state's has {array.shape}; nothing was loaded")
         if not np.isfinite(array).all():
-            raise ValueError(f"{name} holds {array[~np.isfinite(array)].ravel()[0]}; {owner} takes finite numbers only")
+            raise ValueError(f"{name} of {owner} holds {array[~np.isfinite(array)].ravel()[0]}; nothing was loaded")
         arrays[name] = array
     return arrays
 

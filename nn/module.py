@@ -83,6 +83,7 @@ class Module:
         if optimiser is not None:
             shapes |= {f"optimiser/{name}": array.shape for name, array in optimiser.state_dict().items()}
         arrays = read_npz(path, shapes, ignore=() if optimiser else ("optimiser/",))
+        check_arrays(f"{path}", arrays, shapes)  # of both parts, before either is changed
         parts: dict[str, dict[str, Any]] = {"model": {}, "optimiser": {}}
         for name, array in arrays.items():
             part, _, rest = name.partition("/")

@@ -1,0 +1,113 @@
+"""Neuron, Layer and MLP: what they compute, and what they refuse."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import numpy as np
+import pytest
+
+from autograd import Value
+from nn import MLP, Layer, Neuron, glorot, he, identity, relu, sigmoid, softmax, tanh, uniform
+
+
+def test_a_neuron_is_activation_of_w_x_plus_b():
+    """By hand, on lists, tuples, arrays, Values and mixtures."""
+    neuron = Neuron(2, activation=tanh, seed=0)
+    neuron.w[0].data, neuron.w[1].data, neuron.b.data = 0.5, -1.0, 0.25
+    for x in ([2.0, 3.0], (2, 3), np.array([2.0, 3.0]), [Value(2.0), 3.0]):
+        assert neuron(x).data == math.tanh(0.5 * 2 - 1.0 * 3 + 0.25)
+    assert neuron.preactivation([2.0, 3.0]).data == -1.75
+
+
+def test_an_mlp_is_matrices():
+    """Against NumPy."""
+    model = MLP(3, [4, 2], activation=tanh, seed=1)
+    x = [0.1, -0.2, 0.3]
+    a = np.array(x)
+    for layer, f in zip(model.layers, (np.tanh, lambda z: z)):
+        a = f(np.array([[w.data for w in n.w] for n in layer.neurons]) @ a + [n.b.data for n in layer.neurons])
+    np.testing.assert_allclose([y.data for y in model(x)], a, rtol=1e-14)
+
+
+def test_softmax_takes_a_whole_layer():
+    """The outputs sum to 1; a softmax layer differentiates."""
+    layer = Layer(2, 3, activation=softmax, seed=0)
+    out = layer([1.0, 2.0])
+    assert math.isclose(sum(y.data for y in out), 1.0) and all(n.activation is identity for n in layer.neurons)
+    model = MLP(2, [4, 3], output_activation=softmax, seed=0)
+    assert math.isclose(sum(y.data for y in model([1.0, 2.0])), 1.0)
+
+
+def test_layers_of_width_one_inside():
+    """A hidden layer of one neuron feeds the next one."""
+    assert isinstance(MLP(2, [1, 1, 2], seed=0)([1.0, 2.0])[1], Value)
+
+
+def test_initialisation_is_reproducible_and_never_global():
+    """The same seed gives the same model; the global generator is neither used nor disturbed; without a seed models differ."""
+    state = random.getstate()
+    one, two = ([p.data for p in MLP(2, [3, 1], seed=7).parameters()] for _ in range(2))
+    generator = random.Random(7)
+    three = [p.data for p in MLP(2, [3, 1], seed=generator).parameters()]
+    assert one == two == three
+    assert [p.data for p in MLP(2, [3, 1]).parameters()] != [p.data for p in MLP(2, [3, 1]).parameters()]
+    assert random.getstate() == state
+    with pytest.raises(TypeError, match="give an int, a random.Random or None"):
+        MLP(2, [1], seed="abc")
+
+
+@pytest.mark.parametrize(("initialise", "variance"), [(uniform, 1 / 3), (glorot, 2 / 300), (he, 2 / 100)])
+def test_initialisers_have_the_variance_they_promise(initialise, variance):
+    """Mean 0 and the published variance, over 20,000 weights of a layer of 100 to 200; biases are 0."""
+    layer = Layer(100, 200, initialise=initialise, seed=0)
+    weights = np.array([[w.data for w in n.w] for n in layer.neurons])
+    assert abs(weights.mean()) < 4 * math.sqrt(variance / weights.size)
+    assert math.isclose(weights.var(), variance, rel_tol=0.05)
+    assert {n.b.data for n in layer.neurons} == {0.0}
+
+
+@pytest.mark.parametrize("x", [[1.0], [1.0, 2.0, 3.0], (), np.ones(3)])
+@pytest.mark.parametrize("make", [lambda: Neuron(2), lambda: Layer(2, 3), lambda: MLP(2, [3, 1])])
+def test_a_wrong_number_of_inputs_is_refused(make, x):
+    """Never a silent truncation: the message has both numbers."""
+    with pytest.raises(ValueError, match=f"takes 2 inputs, {len(x)} were given"):
+        make()(x)
+
+
+def test_what_is_no_single_example_is_refused():
+    """A number, and a whole data set, with what to do."""
+    with pytest.raises(TypeError, match="sequence of 2 inputs"):
+        MLP(2, [1])(3.0)
+    with pytest.raises(ValueError, match=r"shape \(2,\), not \(5, 2\); nn.predict"):
+        MLP(2, [1])(np.zeros((5, 2)))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Neuron(0),
+        lambda: Layer(2, 0),
+        lambda: Layer(0, 2),
+        lambda: MLP(2, []),
+        lambda: MLP(2, [3, 0]),
+        lambda: MLP(0, [3]),
+        lambda: MLP(2, 3),
+        lambda: Neuron(2.5),
+        lambda: MLP(2, [-1]),
+    ],
+)
+def test_zero_layers_and_widths_are_refused(make):
+    """With what was given and what is allowed."""
+    with pytest.raises(ValueError, match="at least"):
+        make()
+
+
+def test_repr():
+    """Short, and with the sizes."""
+    assert repr(Neuron(2)) == "Neuron(2, relu)"
+    assert repr(Layer(2, 3, nonlin=False)) == "Layer(2 -> 3, identity)"
+    assert repr(MLP(2, [3, 1], activation=sigmoid)) == "MLP(2 -> 3 sigmoid -> 1 identity, 13 parameters)"
+    assert repr(Layer(2, 3, activation=softmax)) == "Layer(2 -> 3, softmax)"
+    assert relu(Neuron(2).b).data == 0.0

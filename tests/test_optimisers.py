@@ -1,0 +1,121 @@
+"""Optimisers against the published recurrences, written out in scalars; schedules; state."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograd import Value
+from nn import SGD, Adam, AdamW, NonFiniteError, schedules
+
+START, SLOPES = 1.5, (0.5, -2.0, 0.25, 3.0, -1.0)
+
+
+def run(make):
+    """The parameter after each step along SLOPES."""
+    p = Value(START, "p")
+    optimiser = make([p])
+    for slope in SLOPES:
+        p.grad = slope
+        optimiser.step()
+        yield p.data
+
+
+def sgd(rate, momentum=0.0, nesterov=False, decay=0.0):
+    theta, velocity = START, 0.0
+    for g in SLOPES:
+        g = g + decay * theta
+        velocity = momentum * velocity + g
+        theta -= rate * (g + momentum * velocity if nesterov else velocity)
+        yield theta
+
+
+def adam(rate, beta1=0.9, beta2=0.999, epsilon=1e-8, decay=0.0, decoupled=0.0):
+    theta, m, v = START, 0.0, 0.0
+    for t, g in enumerate(SLOPES, start=1):
+        theta -= rate * decoupled * theta
+        g = g + decay * theta
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g * g
+        theta -= rate * (m / (1 - beta1**t)) / (math.sqrt(v / (1 - beta2**t)) + epsilon)
+        yield theta
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda ps: SGD(ps, 0.1), sgd(0.1)),
+        (lambda ps: SGD(ps, 0.1, momentum=0.9), sgd(0.1, 0.9)),
+        (lambda ps: SGD(ps, 0.1, momentum=0.9, nesterov=True), sgd(0.1, 0.9, True)),
+        (lambda ps: SGD(ps, 0.1, weight_decay=0.5), sgd(0.1, decay=0.5)),
+        (lambda ps: Adam(ps, 0.1), adam(0.1)),
+        (lambda ps: Adam(ps, 0.1, betas=(0.5, 0.75), epsilon=1e-3, weight_decay=0.5), adam(0.1, 0.5, 0.75, 1e-3, 0.5)),
+        (lambda ps: AdamW(ps, 0.1, weight_decay=0.5), adam(0.1, decoupled=0.5)),
+    ],
+    ids=["sgd", "momentum", "nesterov", "weight decay", "adam", "adam with all", "adamw"],
+)
+def test_published_recurrences(make, expected):
+    """Step by step."""
+    for got, wanted in zip(run(make), expected, strict=True):
+        assert math.isclose(got, wanted, rel_tol=1e-13)
+
+
+@pytest.mark.parametrize("make", [lambda ps: SGD(ps, 0.1, momentum=0.9), Adam, AdamW])
+def test_a_saved_state_goes_on_bit_for_bit(make):
+    """Three steps, the state handed over, two more: the same as five."""
+    whole = list(run(make))
+    p, q = Value(START), Value(0.0)
+    first, second = make([p]), make([q])
+    for slope in SLOPES[:3]:
+        p.grad = slope
+        first.step()
+    q.data = p.data
+    second.load_state_dict(first.state_dict())
+    for slope, wanted in zip(SLOPES[3:], whole[3:]):
+        q.grad = slope
+        second.step()
+        assert q.data == wanted
+
+
+def test_a_schedule_sees_the_number_of_steps_taken():
+    """learning_rate may be a function; it is asked once a step."""
+    p = Value(0.0)
+    optimiser = SGD([p], lambda step: 10.0**-step)
+    for _ in range(3):
+        p.grad = -1.0
+        optimiser.step()
+    assert math.isclose(p.data, 1.11) and optimiser.rate == 1e-3
+
+
+@given(st.integers(0, 200))
+def test_schedules_stay_in_range(step):
+    """Between start and end, and at the end from `steps` on."""
+    for rate in (schedules.linear(1.0, 0.1, 100), schedules.cosine(1.0, 0.1, 100)):
+        assert 0.1 <= rate(step) <= 1.0 and (step < 100 or rate(step) == 0.1)
+    assert schedules.exponential(1.0, 0.5, every=50)(step) == 0.5 ** (step // 50)
+    assert schedules.cosine(1.0, 0.0, 100, warmup=10)(4) == 0.5
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+@pytest.mark.parametrize("make", [SGD, Adam])
+def test_a_non_finite_gradient_moves_nothing(make, bad):
+    """The error names the parameter; parameters, state and count are as they were."""
+    a, b = Value(1.0, "a"), Value(2.0, "b")
+    optimiser = make([a, b])
+    a.grad, b.grad = 1.0, bad
+    with pytest.raises(NonFiniteError, match=f"gradient of b is {bad}"):
+        optimiser.step()
+    assert (a.data, b.data, optimiser.steps) == (1.0, 2.0, 0)
+
+
+def test_bad_settings_are_refused():
+    """No parameters; Nesterov without momentum; a state of another optimiser."""
+    with pytest.raises(ValueError, match="no parameters"):
+        SGD([])
+    with pytest.raises(ValueError, match="give a momentum"):
+        SGD([Value(1.0)], nesterov=True)
+    with pytest.raises(ValueError, match="lacks first_moment"):
+        Adam([Value(1.0)]).load_state_dict(SGD([Value(1.0)]).state_dict())

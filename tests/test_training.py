@@ -1,0 +1,252 @@
+"""fit, predict, accuracy: what they train, when they stop, what they refuse, and how a training resumes."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from autograd import Value
+from nn import (
+    MLP,
+    SGD,
+    Adam,
+    AdamW,
+    Module,
+    NonFiniteError,
+    accuracy,
+    binary_cross_entropy,
+    cross_entropy,
+    fit,
+    half_squared_error,
+    hinge,
+    predict,
+    schedules,
+    sigmoid,
+    tanh,
+)
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(30, 2))
+LINE = X @ [2.0, -3.0] + 0.5
+
+
+def data(model: Module) -> list[float]:
+    return [p.data for p in model.parameters()]
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, None])
+def test_fit_finds_a_line(batch_size):
+    """Single random examples, mini-batches and the whole set, on arrays and on lists."""
+    for x, y in ((X, LINE), (X.tolist(), LINE.tolist()), (X, LINE[:, None])):
+        model = MLP(2, [1], seed=0)
+        optimiser = SGD(model.parameters(), 0.1 if batch_size == 1 else 0.5)
+        history = fit(model, x, y, loss=half_squared_error, optimiser=optimiser, epochs=60, batch_size=batch_size, progress=False)
+        np.testing.assert_allclose(data(model), [2.0, -3.0, 0.5], atol=1e-3)
+        assert len(history.loss) == 60 and history.loss[-1] < 1e-6 < history.loss[0]
+
+
+@pytest.mark.parametrize(
+    ("loss", "y", "outputs"),
+    [(cross_entropy, (LINE > 0).astype(int), 2), (binary_cross_entropy, LINE > 0, 1), (hinge, np.sign(LINE), 1), (cross_entropy, np.eye(2)[(LINE > 0).astype(int)], 2)],
+    ids=["classes", "logit", "hinge", "one-hot"],
+)
+def test_fit_classifies(loss, y, outputs):
+    """With each loss for classes; accuracy understands each kind of target."""
+    model = MLP(2, [outputs], seed=0)
+    fit(model, X, y, loss=loss, optimiser=Adam(model.parameters(), 0.1), epochs=40, batch_size=10, progress=False)
+    assert accuracy(model, X, y) >= 0.95
+
+
+def test_fit_solves_xor():
+    """Two layers learn what one cannot."""
+    x, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
+    model = MLP(2, [4, 1], activation=tanh, seed=1)
+    fit(model, x, y, loss=binary_cross_entropy, optimiser=Adam(model.parameters(), 0.1), epochs=200, batch_size=None, progress=False)
+    assert accuracy(model, x, y) == 1.0
+    probability = MLP(2, [4, 1], activation=tanh, output_activation=sigmoid, seed=1)
+    probability.load_state_dict(model.state_dict())
+    assert accuracy(probability, x, y, threshold=0.5) == 1.0
+
+
+def test_one_epoch_is_the_notes_algorithm():
+    """Each example once, in random order; after each, w <- w - rate dJ/dw."""
+    model, by_hand, order = MLP(2, [2, 1], activation=tanh, seed=0), MLP(2, [2, 1], activation=tanh, seed=0), []
+
+    def loss(output, target):
+        order.append(target)
+        return half_squared_error(output, target)
+
+    fit(model, X, LINE, loss=loss, optimiser=SGD(model.parameters(), 0.05), epochs=1, progress=False)
+    picked = order[len(LINE) :]  # first, every target is tried
+    assert sorted(picked) == sorted(LINE) and picked != list(LINE)
+    for target in picked:
+        x = X[list(LINE).index(target)]
+        by_hand.zero_grad()
+        half_squared_error(by_hand(x), target).backward()
+        for p in by_hand.parameters():
+            p.data -= 0.05 * p.grad
+    assert data(model) == data(by_hand)
+
+
+def test_fit_is_reproducible_and_the_order_depends_on_the_seed():
+    """The same seed, the same bits."""
+
+    def train(seed):
+        model = MLP(2, [3, 1], seed=0)
+        fit(model, X, LINE, loss=half_squared_error, epochs=2, seed=seed, progress=False)
+        return data(model)
+
+    assert train(0) == train(0) != train(1)
+
+
+@pytest.mark.parametrize("kind", [SGD, Adam, AdamW])
+def test_a_resumed_training_is_bit_identical(tmp_path, kind):
+    """Three epochs, saved, loaded elsewhere, two more: the same bits as five."""
+
+    def make(model):
+        momentum = {"momentum": 0.9} if kind is SGD else {}
+        return kind(model.parameters(), schedules.linear(0.05, 0.01, 15), **momentum)
+
+    def train(model, optimiser, epochs):
+        return fit(model, X, LINE, loss=half_squared_error, optimiser=optimiser, epochs=epochs, batch_size=8, seed=5, progress=False)
+
+    whole = MLP(2, [3, 1], seed=0)
+    history = train(whole, make(whole), 5)
+    first = MLP(2, [3, 1], seed=0)
+    optimiser = make(first)
+    train(first, optimiser, 3)
+    first.save(tmp_path / "half.npz", optimiser)
+    second = MLP(2, [3, 1], seed=99)
+    optimiser = make(second)
+    second.load(tmp_path / "half.npz", optimiser)
+    rest = train(second, optimiser, 2)
+    assert data(second) == data(whole)
+    assert rest.loss == history.loss[3:] and rest.learning_rate == history.learning_rate[3:]
+
+
+def test_until_stops_at_the_desired_loss_or_accuracy():
+    """At the end of the first epoch for which it is true."""
+    model = MLP(2, [1], seed=0)
+    history = fit(model, X, LINE, loss=half_squared_error, until=lambda h: h.loss[-1] < 1e-3, progress=False)
+    assert history.loss[-1] < 1e-3 <= history.loss[-2] and len(history.loss) < 100
+    model = MLP(2, [1], seed=0)
+    y = np.sign(LINE)
+    fit(model, X, y, loss=hinge, until=lambda _: accuracy(model, X, y) >= 0.9, progress=False)
+    assert accuracy(model, X, y) >= 0.9
+
+
+def test_progress_shows_the_loss(capsys):
+    """A bar on standard error, with the loss; silent if asked."""
+    model = MLP(2, [1], seed=0)
+    fit(model, X, LINE, loss=half_squared_error, epochs=2)
+    assert "loss=" in capsys.readouterr().err
+    fit(model, X, LINE, loss=half_squared_error, epochs=2, progress=False)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_history_plots_itself(tmp_path):
+    """A figure, and a file if asked."""
+    model = MLP(2, [1], seed=0)
+    history = fit(model, X, LINE, loss=half_squared_error, epochs=3, progress=False)
+    figure = history.plot(tmp_path / "loss.png")
+    (line,) = figure.axes[0].lines
+    assert list(line.get_ydata()) == history.loss and (tmp_path / "loss.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_loss_that_blows_up_stops_with_the_last_good_parameters():
+    """The message says where and what to do; the parameters give a finite loss, and the optimiser is of the same step."""
+    model = MLP(2, [1], seed=0)
+    optimiser = SGD(model.parameters(), 1e150, momentum=0.5)
+    with pytest.raises(NonFiniteError, match=r"the loss is (inf|nan) in epoch 1, examples \[\d+\].*smaller learning rate"):
+        fit(model, X, LINE, loss=half_squared_error, optimiser=optimiser, progress=False)
+    assert all(map(math.isfinite, data(model)))
+    losses = [half_squared_error(y, t) for y, t in zip(predict(model, X), LINE)]
+    assert any(map(math.isfinite, losses)) and np.isfinite(optimiser.state["velocity"]).all()
+
+
+def test_a_gradient_that_is_not_finite_stops_too():
+    """A finite loss with an infinite slope: nothing is moved."""
+
+    class Root(Module):
+        def __init__(self):
+            self.w = Value(0.0)
+
+        def __call__(self, x):
+            return (self.w * x[0]).sqrt()
+
+    model = Root()
+    with pytest.raises(NonFiniteError, match="gradient of w is"):
+        fit(model, [[1.0]], [1.0], loss=half_squared_error, progress=False)
+    assert model.w.data == 0.0
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "error", "message"),
+    [
+        (X, LINE[:-1], ValueError, r"x of shape \(30, 2\) and y of shape \(29,\)"),
+        (X[:, 0], LINE, ValueError, r"x has shape \(30,\)"),
+        (np.zeros((0, 2)), [], ValueError, r"x has shape \(0, 2\); give at least one"),
+        ([], [], ValueError, "at least one"),
+        (X[:, :1], LINE, ValueError, "takes 2 inputs, 1 were given"),
+        (np.where(np.arange(60).reshape(30, 2) == 7, np.nan, X), LINE, ValueError, r"x\[3, 1\] is nan"),
+        (X, np.where(np.arange(30) == 7, np.inf, LINE), ValueError, r"y\[7\] is not finite"),
+        ([[1.0, 2.0], [3.0]], [1.0, 2.0], ValueError, "x is ragged"),
+        ([["a", "b"]], [1.0], TypeError, "x holds"),
+        (X, np.ones((30, 2)), ValueError, r"shape \(1,\).*shape \(2,\)"),
+    ],
+)
+def test_data_that_do_not_fit_are_refused_before_anything_changes(x, y, error, message):
+    """With both shapes, or the place of the bad number."""
+    model = MLP(2, [1], seed=0)
+    before = data(model)
+    with pytest.raises(error, match=message):
+        fit(model, x, y, loss=half_squared_error, progress=False)
+    assert data(model) == before
+
+
+def test_a_label_out_of_range_is_found_before_the_first_step():
+    """Even if it is the last one of the data set."""
+    model = MLP(2, [2], seed=0)
+    before = data(model)
+    with pytest.raises(ValueError, match="class 2 with 2 logits"):
+        fit(model, X, [0] * 29 + [2], loss=cross_entropy, progress=False)
+    assert data(model) == before
+
+
+@pytest.mark.parametrize("bad", [{"epochs": 0}, {"batch_size": 0}, {"batch_size": 2.5}])
+def test_bad_settings_are_refused(bad):
+    """With the name of the setting."""
+    with pytest.raises(ValueError, match=f"{next(iter(bad))} is .*at least 1"):
+        fit(MLP(2, [1]), X, LINE, loss=half_squared_error, progress=False, **bad)
+
+
+def test_predict_gives_arrays_and_records_nothing():
+    """(M,) for one output, (M, K) for K."""
+    model = MLP(2, [3], seed=0)
+    out = predict(model, X)
+    assert out.shape == (30, 3) and out.dtype == float
+    np.testing.assert_allclose(out[0], [y.data for y in model(X[0])])
+    assert predict(MLP(2, [1], seed=0), X.tolist()).shape == (30,)
+    with pytest.raises(ValueError, match=r"x\[0, 0\] is inf"):
+        predict(model, [[math.inf, 1.0]])
+
+
+def test_an_interrupted_fit_leaves_whole_parameters():
+    """Ctrl-C in the middle of an epoch: every parameter is that of the last finished step."""
+    model, steps = MLP(2, [1], seed=0), []
+
+    class Watched(SGD):
+        def step(self):
+            super().step()
+            steps.append(data(model))
+
+    def loss(output, target):
+        if len(steps) == 5:
+            raise KeyboardInterrupt
+        return half_squared_error(output, target)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, X, LINE, loss=loss, optimiser=Watched(model.parameters()), progress=False)
+    assert data(model) == steps[-1]
