@@ -28,22 +28,17 @@ def topological_order(outputs: Iterable[Value], known: Container[Value] = frozen
     """
     order: list[Value] = []
     reached: set[Value] = set()
-    for output in outputs:
-        if output in reached or output in known:
-            continue
-        reached.add(output)
-        path = [(output, iter(output.inputs))]  # from the output down to where the walk stands
-        while path:
-            node, rest = path[-1]
-            for x in rest:
-                if isinstance(x, float) or x in reached or x in known:
-                    continue
-                reached.add(x)
-                path.append((x, iter(x.inputs)))
-                break
-            else:
-                order.append(node)
-                path.pop()
+    path: list[Value | None] = [*outputs][::-1]  # nodes to visit; below a None, one whose inputs are all placed
+    while path:
+        node = path.pop()
+        if node is None:
+            order.append(path.pop())  # type: ignore[arg-type]  # a node
+        elif node not in reached and node not in known:
+            reached.add(node)
+            path += (node, None)
+            for x in node.inputs:
+                if x.__class__ is not float and x not in reached:
+                    path.append(x)  # type: ignore[arg-type]  # a node
     return order
 
 
@@ -117,10 +112,14 @@ def _sweep(nodes: Iterable[Value], found: dict[Value, Any], record: bool, forwar
         if op is None:
             continue
         seen = operands(node)
+        source = target = node
         for x, partial in zip(node.inputs, op.partials):
-            if isinstance(x, float) or partial is None:
+            if x.__class__ is float or partial is None:
                 continue
-            source, target = (x, node) if forward else (node, x)
+            if forward:
+                source = x  # type: ignore[assignment]  # a node
+            else:
+                target = x  # type: ignore[assignment]  # a node
             if source in found:
                 term = times(found[source], partial(*seen), op.gate)
                 found[target] = found[target] + term if target in found else term
