@@ -4,9 +4,8 @@ A function takes and returns scalars, NumPy arrays, or lists, tuples and dicts o
 ``argnums`` says which positional arguments to differentiate with respect to: an int (the result then has the
 structure of that argument) or a tuple of ints (a tuple of such results).  No verb reads or writes anyone's ``.grad``.
 
-Numbers in, numbers out.  Where a Value goes in, or the function closes over the argument of an enclosing verb, Values come
-out, so verbs nest: ``grad(grad(f))`` is the second derivative.
-"""
+Numbers in, numbers out.  Where a Value goes in, or the function closes over the argument of an enclosing verb, Values
+come out, so verbs nest: ``grad(grad(f))`` is the second derivative."""
 
 from __future__ import annotations
 
@@ -62,7 +61,7 @@ def value_and_grad(function: Callable[..., Any], argnums: Argnums = 0) -> Callab
         trace = _Trace(function, args, kwargs, argnums)
         if len(trace.outputs) != 1 or str(trace.result) != "number":
             raise TypeError(
-                f"grad of a function whose result is not a scalar but {trace.result}; use jacobian, or return one number"
+                f"grad of a function whose result is {trace.result}, not a scalar; use jacobian, or return one number"
             )
         (output,) = trace.outputs
         return trace.plain(output), trace.inputs.build(trace.gradients(output))
@@ -71,8 +70,9 @@ def value_and_grad(function: Callable[..., Any], argnums: Argnums = 0) -> Callab
 
 
 def jacobian(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
-    """A function that returns all first derivatives of `function`: the structure of the result, with the structure of the argument at each leaf.
+    """A function that returns all first derivatives of `function`.
 
+    They come in the structure of the result, with the structure of the argument at each of its leaves.
     Where both are arrays the derivative has shape ``result.shape + argument.shape``.
 
     >>> jacobian(lambda x: [x[0] * x[1], x[0] ** 2])([2.0, 3.0])
@@ -122,9 +122,7 @@ def jvp(
     return trace.result.build(values), trace.result.build(derivatives)
 
 
-def hvp(
-    function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], argnums: Argnums = 0
-) -> Any:
+def hvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], argnums: Argnums = 0) -> Any:
     """The Hessian of `function` at `primals`, times the vector `tangents`, without the Hessian: forward over reverse.
 
     It is the derivative of ``grad(function, argnums)`` along `tangents`, which holds one tangent for each of `argnums`.
@@ -176,7 +174,9 @@ class _Trace:
         """The outputs, and their derivatives along `directions`, one for each argument."""
         given = _Structure(directions)
         if (given.skeleton, given.shapes) != (self.inputs.skeleton, self.inputs.shapes):
-            raise ValueError(f"tangents of structure {given}, primals of structure {self.inputs}; give one number for each number")
+            raise ValueError(
+                f"tangents of structure {given}, primals of structure {self.inputs}; give one number for each number"
+            )
         seeds = [x if isinstance(x, Value) else as_float(x) for x in given.scalars]
         nested = self.nested or any(isinstance(seed, Value) for seed in seeds)
         if nested:
@@ -186,7 +186,7 @@ class _Trace:
 
 
 class _Structure:
-    """A tree of lists, tuples and dicts, with scalars and arrays as its leaves, taken apart so that others can be built like it."""
+    """A tree of lists, tuples and dicts, with scalars and arrays as leaves, taken apart to build others like it."""
 
     def __init__(self, tree: Any) -> None:
         self.scalars: list[Any] = []  # the numbers of all leaves, in order
@@ -213,7 +213,7 @@ class _Structure:
         return self._assemble(_leaf([next(rest) for _ in range(prod(shape))], shape) for shape in self.shapes)
 
     def outer(self, other: _Structure, rows: Iterable[Sequence[Any]]) -> Any:
-        """The tree with a tree like `other` in place of each leaf; `rows` holds the numbers, a row for each scalar of this one."""
+        """The tree with a tree like `other` in place of each leaf; `rows` holds the numbers, a row a scalar."""
         rest = iter(rows)
         blocks = []
         for shape in self.shapes:
@@ -221,7 +221,9 @@ class _Structure:
             stops = list(accumulate(map(prod, other.shapes), initial=0))
             columns = zip(other.shapes, stops, stops[1:])
             blocks.append(
-                other._assemble(_leaf([x for row in own for x in row[start:stop]], shape + inner) for inner, start, stop in columns)
+                other._assemble(
+                    _leaf([x for row in own for x in row[start:stop]], shape + inner) for inner, start, stop in columns
+                )
             )
         return self._assemble(blocks)
 

@@ -1,7 +1,7 @@
 """Functions of sequences, composed from the table: no derivative rule of their own.
 
-Each takes Values, floats or a mixture, as any sequence or one-dimensional array, and records what it does on the Values.
-"""
+Each takes Values, floats or a mixture, as any sequence or one-dimensional array, and records what it does on the
+Values."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from functools import reduce
 from math import inf
 from typing import Any
+
+import numpy as np
 
 from .ops import DETACH, EXP, LOG, MAXIMUM
 
@@ -21,9 +23,9 @@ def dot(xs: Iterable[Any], ys: Iterable[Any]) -> Any:
     >>> dot([Value(1.0), Value(2.0)], [3.0, 4.0]).data
     11.0
     """
-    xs, ys = list(xs), list(ys)
-    if len(xs) != len(ys) or not xs:
-        raise ValueError(f"dot of sequences of {len(xs)} and {len(ys)} numbers; give two of one length, at least 1")
+    xs, ys = _at_least_one("dot", xs), _at_least_one("dot", ys)
+    if len(xs) != len(ys):
+        raise ValueError(f"dot of sequences of {len(xs)} and {len(ys)} numbers; give two of one length")
     return reduce(operator.add, map(operator.mul, xs, ys))
 
 
@@ -85,7 +87,9 @@ def _shifted(name: str, xs: Iterable[Any]) -> list[Any]:
 
 
 def _at_least_one(name: str, xs: Iterable[Any]) -> Sequence[Any]:
-    xs = list(xs)
+    if isinstance(xs, np.ndarray) and xs.ndim != 1:
+        raise ValueError(f"{name} of an array of shape {xs.shape}; give one sequence, such as each row in turn")
+    xs = xs.tolist() if isinstance(xs, np.ndarray) else list(xs)
     if not xs:
         raise ValueError(f"{name} of an empty sequence; give at least one number")
     return xs

@@ -1,9 +1,8 @@
 """Walks over the recorded graph: topological order, leaves, and the chain rule in both directions.
 
-A node is anything with ``op``, ``inputs`` (nodes, and floats for constants) and ``numbers`` (the output and the inputs as the
-forward pass saw them).  Every walk is iterative, so depth is bounded by memory alone, and visits inputs in order, so
-the same graph gives bit-identical results in every process.
-"""
+A node is anything with ``op``, ``inputs`` (nodes, and floats for constants) and ``numbers`` (the output and the
+inputs as the forward pass saw them).  Every walk is iterative, so depth is bounded by memory alone, and visits inputs
+in order, so the same graph gives bit-identical results in every process."""
 
 from __future__ import annotations
 
@@ -28,7 +27,7 @@ def topological_order(outputs: Iterable[Value], known: Container[Value] = frozen
     """
     order: list[Value] = []
     reached: set[Value] = set()
-    path: list[Value | None] = [*outputs][::-1]  # nodes to visit; below a None, one whose inputs are all placed
+    path: list[Value | None] = [*reversed([*outputs])]  # nodes to visit; under a None, one whose inputs are placed
     while path:
         node = path.pop()
         if node is None:
@@ -68,8 +67,8 @@ def adjoints(output: Value) -> dict[Value, float]:
 def gradients(output: Value, inputs: Sequence[Value], create_graph: bool = False) -> list[Any]:
     """d(output)/d(input) for each of `inputs`, leaves or not; no ``.grad`` is read or written.
 
-    The result is a list of floats or, with ``create_graph=True``, of Values that can be differentiated again.  An input that
-    `output` does not depend on has gradient 0.
+    The result is a list of floats or, with ``create_graph=True``, of Values that can be differentiated again.  An
+    input that `output` does not depend on has gradient 0.
 
     >>> from autograd import Value
     >>> x = Value(2.0)
@@ -105,7 +104,10 @@ def tangents(outputs: Sequence[Value], seeds: Mapping[Value, Any]) -> list[Any]:
 
 
 def _sweep(nodes: Iterable[Value], found: dict[Value, Any], record: bool, forward: bool = False) -> dict[Value, Any]:
-    """The chain rule, edge after edge: found[to] += found[from] * d(node)/d(input), towards the inputs or (`forward`) the outputs."""
+    """The chain rule, edge after edge: found[target] += found[source] * d(node)/d(input).
+
+    Towards the inputs for the reversed topological order, towards the output for the order itself (`forward`).
+    """
     operands, times = (_recorded_operands, _recorded_times) if record else (_numbers, _times)
     for node in nodes:
         op = node.op
@@ -170,5 +172,7 @@ def _value_of(derivative: Any, like: Value) -> Any:
 
 def _node(x: Any) -> Any:
     if not hasattr(x, "numbers"):
-        raise TypeError(f"{x!r:.60} ({type(x).__name__}) is not a Value; derivatives are taken of Values, with respect to Values")
+        raise TypeError(
+            f"{x!r:.60} ({type(x).__name__}) is not a Value; derivatives are taken of Values, with respect to Values"
+        )
     return x

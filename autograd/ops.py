@@ -30,9 +30,9 @@ class Op:
     """A primitive: a row of the table, and a function of floats, arrays and Values.
 
     ``forward`` works on floats and ``ufunc`` on NumPy arrays, elementwise; both follow IEEE 754 and never raise.
-    ``partials`` holds one derivative per input; ``None`` says that there is none to take.  ``latex`` is a template with one
-    field per input, ``binds`` its precedence.  A ``gate`` selects rather than multiplies: where a partial of it is exactly 0, that
-    input receives exactly 0, even from an infinite adjoint.
+    ``partials`` holds one derivative per input; ``None`` says that there is none to take.  ``latex`` is a template
+    with one field per input, ``binds`` its precedence.  A ``gate`` selects rather than multiplies: where a partial of
+    it is exactly 0, that input receives exactly 0, even from an infinite adjoint.
 
     >>> from autograd import exp, relu
     >>> relu(-3.0), exp(1000)
@@ -53,6 +53,7 @@ class Op:
     gate: bool = False
 
     def __call__(self, *operands: Any) -> Any:
+        """The row on floats, elementwise on arrays, recorded on Values."""
         for operand in operands:
             if operand.__class__ is not float:
                 return self._dispatch(operands)
@@ -204,7 +205,7 @@ POW: Op = _row("pow", _ieee(math.pow, np.power), np.power,
                (lambda z, x, y: WHERE(y, y * POW(x, y - 1.0), y * WHERE(STEP(ABS(x)), POW(x, y - 1.0), 0.0)),
                 lambda z, x, y: WHERE(ABS(x) + STEP(-y), z * LOG(x), 0.0)), "{}^{{{}}}", POWER)
 
-ABS:  Op = _row("abs",  abs,   np.abs,      (lambda z, x: SIGN(x),), r"\left|{}\right|")
+ABS:  Op = _row("abs",  abs,   np.abs,      (lambda z, x: SIGN(x),), "|{}|")
 SIGN: Op = _row("sign", _sign, np.sign,     (lambda z, x: 0.0,), gate=True)
 STEP: Op = _row("step", _step, _step_array, (lambda z, x: 0.0,), gate=True)
 

@@ -18,7 +18,7 @@ def _floats(low: float, high: float) -> st.SearchStrategy[float]:
     return st.floats(low, high, allow_nan=False, allow_subnormal=False)
 
 
-_ANY, _POSITIVE = _floats(-4.0, 4.0), _floats(0.25, 4.0)
+_ANY, _MODERATE, _POSITIVE = _floats(-4.0, 4.0), _floats(-2.0, 2.0), _floats(0.25, 4.0)
 _OFF_ZERO = _POSITIVE | _POSITIVE.map(lambda x: -x)
 _APART = st.tuples(_ANY, _OFF_ZERO).map(lambda pair: (pair[0], pair[0] + pair[1]))
 
@@ -70,8 +70,9 @@ def operands(op: Op) -> st.SearchStrategy[tuple[float, ...]]:
 class Expression:
     """A random graph as data: how to compute a number from `leaves`.
 
-    Each instruction is a row and its operands: ints are the numbers of earlier results (the leaves come first), floats are
-    constants.  Called with as many numbers, arrays or Values as there are leaves, it gives the last result.
+    Each instruction is a row and its operands: ints are the numbers of earlier results (the leaves come first),
+    floats are constants.  Called with as many numbers, arrays or Values as there are leaves, it gives the last
+    result.
 
     >>> from autograd import TABLE
     >>> double_square = Expression((3.0,), ((TABLE["mul"], (0, 0)), (TABLE["mul"], (1, 2.0))))
@@ -85,6 +86,7 @@ class Expression:
     instructions: tuple[tuple[Op, tuple[int | float, ...]], ...]
 
     def __call__(self, *leaves: Any) -> Any:
+        """The last result, from as many leaves as the expression has."""
         results = list(leaves)
         for op, inputs in self.instructions:
             results.append(op(*(results[x] if isinstance(x, int) else x for x in inputs)))
@@ -109,7 +111,7 @@ SMOOTH = ("add", "sub", "mul", "neg", "sin", "cos", "tanh", "sigmoid", "arctan",
 def expressions(
     draw: st.DrawFn,
     ops: Sequence[str] = SMOOTH,
-    numbers: st.SearchStrategy[float] = _floats(-2.0, 2.0),
+    numbers: st.SearchStrategy[float] = _MODERATE,
     max_leaves: int = 4,
     max_instructions: int = 12,
 ) -> Expression:

@@ -131,10 +131,11 @@ def _number(other: Any) -> float | None:
 class Value:
     """A number that remembers how it was computed.
 
-    ``data`` is the number; ``grad`` the sum of the derivatives that `backward` has added since it was last set to zero: both
-    always floats.  ``op`` is the row of the table that computed the node (None for a leaf), ``inputs`` what it was computed
-    from, in order (Values, and floats for plain numbers), ``numbers`` the output and the inputs as the forward pass saw
-    them.  Two Values are equal only if they are the same node; ``<`` and its friends compare data.
+    ``data`` is the number; ``grad`` the sum of the derivatives that `backward` has added since it was last set to
+    zero: both always floats.  ``op`` is the row of the table that computed the node (None for a leaf), ``inputs``
+    what it was computed from, in order (Values, and floats for plain numbers), ``numbers`` the output and the inputs
+    as the forward pass saw them.  Two Values are equal only if they are the same node; ``<`` and its friends compare
+    data.
 
     >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
     >>> c = a * b + a**2
@@ -142,9 +143,8 @@ class Value:
     >>> a, b
     (Value(data=2.0, grad=1.0, label='a'), Value(data=-3.0, grad=2.0, label='b'))
 
-    `data` is any real number (int, float, bool, Fraction, NumPy scalar); anything else is a TypeError, an int beyond the
-    range of a float an OverflowError.
-    """
+    `data` is any real number (int, float, bool, Fraction, NumPy scalar); anything else is a TypeError, an int beyond
+    the range of a float an OverflowError."""
 
     __slots__ = ("_data", "_grad", "_w", "_x", "_y", "label", "numbers", "op")
     _data: float
@@ -164,6 +164,7 @@ class Value:
 
     @property
     def data(self) -> float:
+        """The number; whatever real number is assigned becomes a float."""
         return self._data
 
     @data.setter
@@ -172,6 +173,7 @@ class Value:
 
     @property
     def grad(self) -> float:
+        """The sum of the derivatives that `backward` has added; set it to 0 to begin anew."""
         return self._grad
 
     @grad.setter
@@ -180,6 +182,7 @@ class Value:
 
     @property
     def inputs(self) -> tuple[_Input, ...]:
+        """What the node was computed from, in order: Values, and floats for plain numbers."""
         # Three slots, not a tuple: one object a node, not two, for the cyclic collector to walk (see tests/benchmarks).
         x, y, w = self._x, self._y, self._w
         if y is None:
@@ -189,7 +192,8 @@ class Value:
     def backward(self) -> None:
         """Adds d(self)/d(node) to the ``grad`` of every node below, itself (with 1) included.
 
-        The derivatives are those at the numbers that the forward pass saw.  A call that raises or is interrupted changes nothing.
+        The derivatives are those at the numbers that the forward pass saw.  A call that raises or is interrupted
+        changes nothing.
         """
         found = adjoints(self)
         # One call into C: a signal (Ctrl-C) or another thread comes before all of the additions or after them.
@@ -278,7 +282,10 @@ class Value:
 _get_grad = operator.attrgetter("_grad")
 _set_grad = Value.__dict__["_grad"].__set__
 _BY_UFUNC = {
-    ufunc: op for op in TABLE.values() for ufunc in (op.ufunc, getattr(np, op.name, None)) if isinstance(ufunc, np.ufunc)
+    ufunc: op
+    for op in TABLE.values()
+    for ufunc in (op.ufunc, getattr(np, op.name, None))
+    if isinstance(ufunc, np.ufunc)
 }
 
 for _op in TABLE.values():
@@ -314,10 +321,10 @@ class _Copied:
         return id(node) in self.memo
 
 
-# Pickling.  A pickler recurses from an object into its parts, too deep for a long graph.  So a node first hands over its
-# ancestors, inputs before outputs: when the pickler comes to one of them, the parts of that one are already written.
-# What the pickler at work has written is known as long as it keeps the `_Ancestors` in its memo alive; the set only
-# saves work and depth, what is written is right without it.
+# Pickling.  A pickler recurses from an object into its parts, too deep for a long graph.  So a node first hands over
+# its ancestors, inputs before outputs: when the pickler comes to one of them, its parts are already written.  What the
+# pickler at work has written is known as long as its memo keeps the `_Ancestors` alive; the set only saves work and
+# depth, and what is written is right without it.
 _session = threading.local()
 
 
@@ -345,7 +352,14 @@ def _written() -> _Written:
 
 
 def _restore(
-    _ancestors: Any, kind: type[Value], data: float, grad: float, label: str, op: Op | None, numbers: Any, *inputs: _Input
+    _ancestors: Any,
+    kind: type[Value],
+    data: float,
+    grad: float,
+    label: str,
+    op: Op | None,
+    numbers: Any,
+    *inputs: _Input,
 ) -> Value:
     node = _new(kind)
     node._data, node._grad, node.label, node.op, node.numbers = data, grad, label, op, numbers

@@ -46,8 +46,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def formula(op: Op) -> str:
     """The row's own notation, after its name where that does not say it."""
-    latex = op.latex.format("x").replace(r"\left", "").replace(r"\right", "")  # too short in matplotlib's notation
-    return f"${latex}$" if f"{op.name}" in latex else f"{op.name}:  ${latex}$"
+    latex = op.latex.format("x")
+    return f"${latex}$" if op.name in latex else f"{op.name}:  ${latex}$"
 
 
 def gallery(title: str, functions: Mapping[str, Callable[[Any], Any]], quiet: bool) -> Figure:
@@ -59,7 +59,7 @@ def gallery(title: str, functions: Mapping[str, Callable[[Any], Any]], quiet: bo
     for panel, (name, function) in zip(panels, tqdm(functions.items(), desc=title, disable=quiet), strict=False):
         both = value_and_grad(function)
         values, slopes = np.array([both(x) for x in X.tolist()]).T
-        slopes[~np.isfinite(values)] = np.nan  # no function, no derivative: the table's 1/x has one, the log of -1 not
+        slopes[~np.isfinite(values)] = np.nan  # no log at -1, so no slope of it, although 1/x has a value
         draw(panel, values, "-", color=BLUE, label="f(x)")
         draw(panel, slopes, "--", color=ORANGE, label="df/dx, by backpropagation")
         panel.set_title(name, fontsize=11)

@@ -47,7 +47,7 @@ def forward(p: Parameters) -> Parameters:
 
 
 def by_hand(p: Parameters, q: Parameters) -> dict[str, float]:
-    """The notes' derivation in plain floats: the output layer's three factors, then the hidden layer's sum over both outputs."""
+    """The notes' derivation in floats: the output layer's three factors, the hidden layer's sum over both outputs."""
     out_h1, out_o1, out_o2 = q["out_h1"].data, q["out_o1"].data, q["out_o2"].data
     d: dict[str, float] = {}
     d["dE_total/dout_o1"] = -(TARGETS[0] - out_o1)
@@ -87,7 +87,7 @@ def error_with_the_slip(p: Parameters) -> float:
 
 
 def show(name: str, number: float, published: str) -> None:
-    """A line of the table: the number in double precision beside the published one, and whether all its digits are right."""
+    """A line: the number in double precision beside the published one, and whether all the published digits agree."""
     digits = len(published.partition(".")[2])
     units = round((number - float(published)) * 10**digits)  # of the last published digit
     verdict = "agrees" if f"{number:.{digits}f}" == published else f"DIFFERS by {units:+d} in the last digit"

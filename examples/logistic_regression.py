@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     iris = load_iris()
     chosen = iris.target > 0  # all but setosa, which is far from the other two
     x, y = iris.data[chosen, 2:], iris.target[chosen] - 1  # petal length and width in cm; 0 versicolor, 1 virginica
-    x_train, x_test, y_train, y_test = train_test_split(x, y, test_size=0.4, stratify=y, random_state=0)
+    x_train, x_test, y_train, y_test = train_test_split(x, y, test_size=0.4, stratify=y, random_state=1)
     centre, scale = x_train.mean(axis=0), x_train.std(axis=0)
 
     neuron = Neuron(2, activation=identity, seed=0)
@@ -44,9 +44,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         (x_train - centre) / scale,
         y_train,
         loss=binary_cross_entropy,  # of the logit: the sigmoid is inside
-        optimiser=SGD(neuron.parameters(), learning_rate=1.0),
-        epochs=200,
+        optimiser=SGD(neuron.parameters(), learning_rate=3.0),
+        epochs=2000,
         batch_size=None,  # all examples in every step: plain gradient descent
+        until=lambda history: len(history.loss) > 1 and history.loss[-2] - history.loss[-1] < 1e-8,  # it settled
         progress=not options.quiet,
     )
     print(f"loss {history.loss[0]:.4f} -> {history.loss[-1]:.4f} in {len(history.loss)} epochs")
@@ -83,7 +84,7 @@ def picture(lengths: Any, widths: Any, probability: Any, parts: dict[str, tuple[
     for part, (x, y) in parts.items():
         for label, name, colour, marker in ((0, "versicolor", BLUE, "o"), (1, "virginica", ORANGE, "^")):
             face, edge = (colour, "white") if part == "training" else ("white", colour)
-            style = {"s": 42, "marker": marker, "facecolor": face, "edgecolor": edge, "zorder": 3}
+            style: dict[str, Any] = {"s": 42, "marker": marker, "facecolor": face, "edgecolor": edge, "zorder": 3}
             axes.scatter(x[y == label, 0], x[y == label, 1], label=f"{name}, {part}", **style)
     axes.plot([], [], color="black", linewidth=1.8, label="decision line, z = 0")
     axes.set_title("Logistic regression: one neuron on two kinds of iris")

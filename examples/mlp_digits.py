@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     predicted = predict(model, x_test).argmax(axis=1)
     mistakes = Counter((t, p) for t, p in np.column_stack([y_test, predicted]).tolist() if t != p)
-    print("most frequent mistakes:", ", ".join(f"{n} x {t} read as {p}" for (t, p), n in mistakes.most_common(5)))
+    print("most frequent mistakes:", ", ".join(f"{t} read as {p} ({n})" for (t, p), n in mistakes.most_common(5)))
     right = [np.mean(predicted[y_test == digit] == digit) for digit in range(10)]
     print("read correctly:", ", ".join(f"{digit}: {share:.0%}" for digit, share in enumerate(right)))
 
@@ -78,7 +78,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 def picture(history: History, images: Any, labels: Any, predicted: Any) -> Figure:
     """The first 24 held-out digits and, below them, 8 mistakes, with what the network reads; the loss of each epoch."""
     figure = Figure(figsize=(11.0, 5.2), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=[3, 2]).tolist()
+    halves: Any = figure.subfigures(1, 2, width_ratios=[3, 2])
+    left, right = halves
     left.suptitle("Held-out digits and what the network reads\n(shown as 8 x 8, read as 4 x 4; last row: mistakes)")
     mistakes = [i for i in np.flatnonzero(predicted != labels) if i >= 24]
     for panel, i in zip(left.subplots(4, 8).flat, [*range(24), *mistakes[:8]], strict=False):

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from sklearn.datasets import load_iris  # type: ignore[import-untyped]  # scikit-learn ships no types
@@ -59,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     biases = np.array([neuron.b.data for neuron in layer.neurons]) - weights @ centre
 
     # The most probable class on a grid of petals, from the layer itself.
-    lengths, widths = np.linspace(0.5, 7.5, 240), np.linspace(-0.1, 2.9, 160)
+    lengths, widths = np.linspace(0.0, 7.5, 240), np.linspace(-0.1, 2.9, 160)
     grid = np.stack(np.meshgrid(lengths, widths), axis=-1).reshape(-1, 2)
     regions = predict(layer, (grid - centre) / scale).argmax(axis=1).reshape(160, 240)
 
@@ -67,10 +68,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     axes = figure.add_subplot()
     axes.pcolormesh(lengths, widths, regions, cmap=ListedColormap(COLOURS), alpha=0.22, rasterized=True)
     for i, j in combinations(range(3), 2):  # the line z_i = z_j, solved for the width
-        (length, width), rest = weights[i] - weights[j], biases[i] - biases[j]
-        slope, start = -length / width, -rest / width
+        (w1, w2), b = weights[i] - weights[j], biases[i] - biases[j]
+        slope, start = -w1 / w2, -b / w2
         print(f"{NAMES[i]} and {NAMES[j]} are equally probable where width = {slope:.3f} length {start:+.3f}")
-        line = np.column_stack([lengths, slope * lengths + start])
+        line = np.array([(length, slope * length + start) for length in np.linspace(0.0, 7.5, 2001)])
         logits = line @ weights.T + biases
         highest = logits[:, i] >= logits.max(axis=1) - 1e-9  # of the three; elsewhere the line decides nothing
         axes.plot(*np.where(highest, line.T, np.nan), "-", color="black", linewidth=1.8)
@@ -78,8 +79,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     for part, features, labels in (("training", x_train, y_train), ("held out", x_test, y_test)):
         scatter(axes, part, features, labels)
-    axes.plot([], [], "-", color="black", linewidth=1.8, label="two classes equal, above the third: a boundary")
-    axes.plot([], [], ":", color="0.35", linewidth=1.2, label="two classes equal, below the third")
+    axes.plot([], [], "-", color="black", linewidth=1.8, label="decision boundary")
+    axes.plot([], [], ":", color="0.35", linewidth=1.2, label="the other two equally probable")
     axes.set_title("Softmax regression: the decision boundaries are straight lines")
     axes.set(xlabel="petal length (cm)", ylabel="petal width (cm)", xlim=lengths[[0, -1]], ylim=widths[[0, -1]])
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
@@ -90,11 +91,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"wrote {path}")
 
 
-def scatter(axes: Any, part: str, x: Any, y: Any) -> None:
+def scatter(axes: Axes, part: str, x: Any, y: Any) -> None:
     """The flowers of one part, training ones filled."""
     for label, (name, colour, marker) in enumerate(zip(NAMES, COLOURS, MARKERS, strict=True)):
         face, edge = (colour, "white") if part == "training" else ("white", colour)
-        style = {"s": 42, "marker": marker, "facecolor": face, "edgecolor": edge, "zorder": 3}
+        style: dict[str, Any] = {"s": 42, "marker": marker, "facecolor": face, "edgecolor": edge, "zorder": 3}
         axes.scatter(x[y == label, 0], x[y == label, 1], label=f"{name}, {part}", **style)
 
 

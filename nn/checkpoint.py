@@ -34,7 +34,7 @@ def write_npz(path: str | PathLike[str], arrays: Mapping[str, Any]) -> None:
 def read_npz(path: str | PathLike[str], shapes: Mapping[str, Shape], ignore: Iterable[str] = ()) -> Arrays:
     """The arrays of `path`, which must be those of `shapes`; names that begin with one of `ignore` are passed over.
 
-    No pickle is run, and nothing is allocated that `shapes` does not account for.  A ValueError says what is wrong with the file.
+    No pickle is run, and nothing is allocated that `shapes` does not account for.  A ValueError says what is wrong.
     """
     arrays = {}
     try:
@@ -57,7 +57,9 @@ def read_npz(path: str | PathLike[str], shapes: Mapping[str, Shape], ignore: Ite
     except OSError:
         raise
     except Exception as error:
-        raise ValueError(f"{os.fspath(path)!r} is not a checkpoint of this model: {error}; nothing was loaded") from error
+        raise ValueError(
+            f"{os.fspath(path)!r} is not a checkpoint of this model: {error}; nothing was loaded"
+        ) from error
     return arrays
 
 
@@ -81,7 +83,9 @@ def check_arrays(owner: str, given: Mapping[str, Any], shapes: Mapping[str, Shap
 def _check_names(what: str, given: Iterable[str], expected: Iterable[str]) -> None:
     missing, extra = sorted(set(expected) - set(given)), sorted(set(given) - set(expected))
     if missing or extra:
-        raise ValueError(f"{what} lacks {_some(missing)} and has {_some(extra)} too much; build the model as it was saved")
+        raise ValueError(
+            f"{what} lacks {_some(missing)} and has {_some(extra)} too much; build the model as it was saved"
+        )
 
 
 def _some(names: list[str]) -> str:

@@ -18,8 +18,8 @@ from .module import Module
 class Neuron(Module):
     """activation(w . x + b), with weights `w` and bias `b`.
 
-    `nin` inputs; ``nonlin=False`` is short for ``activation=identity``.  `initialise` draws a weight (see `nn.initialisation`), the
-    bias starts at 0; `fan_out` is the width of the layer that the neuron is in.
+    `nin` inputs; ``nonlin=False`` is short for ``activation=identity``.  `initialise` draws a weight (see
+    `nn.initialisation`), the bias starts at 0; `fan_out` is the width of the layer that the neuron is in.
 
     >>> neuron = Neuron(2, seed=0)
     >>> neuron([1.0, 2.0]).data == max(0.0, neuron.w[0].data * 1.0 + neuron.w[1].data * 2.0)
@@ -55,7 +55,7 @@ class Neuron(Module):
 
 
 class Layer(Module):
-    """`nout` neurons that see the same `nin` inputs.  An activation of a whole layer, such as softmax, is applied to their outputs.
+    """`nout` neurons that see the same `nin` inputs; an activation such as softmax takes their outputs together.
 
     >>> from nn import softmax
     >>> layer = Layer(2, 3, activation=softmax, seed=0)

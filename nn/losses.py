@@ -36,8 +36,8 @@ def mean_squared_error(outputs: Any, targets: Any) -> Any:
 def cross_entropy(logits: Sequence[Any], target: Any) -> Any:
     """-log softmax(logits)[target], from at least two logits, never from probabilities; its gradient is p - y.
 
-    `target` is a class, an int from 0, or a distribution over the classes such as a one-hot sequence.  A ValueError for a
-    class out of range, or for target probabilities that do not match the logits or do not sum to 1.
+    `target` is a class, an int from 0, or a distribution over the classes such as a one-hot sequence.  A ValueError
+    for a class out of range, or for target probabilities that do not match the logits or do not sum to 1.
 
     >>> cross_entropy([1000.0, 0.0, -1000.0], 2)
     2000.0
@@ -46,9 +46,7 @@ def cross_entropy(logits: Sequence[Any], target: Any) -> Any:
     """
     logits = _as_list(logits)
     if len(logits) < 2:
-        raise ValueError(
-            f"cross_entropy of {len(logits)} logit; give one for each of at least two classes, or use binary_cross_entropy"
-        )
+        raise ValueError(f"cross_entropy of {len(logits)} logit; give one for each class, or use binary_cross_entropy")
     log_probabilities = log_softmax(logits)
     if isinstance(target, (list, tuple, np.ndarray)) and np.ndim(target):
         weighted = [t * p for p, t in _pairs(log_probabilities, _distribution(target)) if t]
@@ -92,14 +90,18 @@ def cost(loss: Callable[[Any, Any], Any], outputs: Sequence[Any], targets: Seque
     0.625
     """
     if len(outputs) != len(targets):
-        raise ValueError(f"outputs of {len(outputs)} examples and targets of {len(targets)}; give one target for each output")
+        raise ValueError(
+            f"outputs of {len(outputs)} examples and targets of {len(targets)}; give one target for each output"
+        )
     return mean([loss(y, t) for y, t in zip(outputs, targets)])
 
 
 def _pairs(outputs: Any, targets: Any) -> list[tuple[Any, Any]]:
     outputs, targets = _as_list(outputs), _as_list(targets)
     if len(outputs) != len(targets):
-        raise ValueError(f"outputs of shape ({len(outputs)},) and targets of shape ({len(targets)},); give a target for each output")
+        raise ValueError(
+            f"outputs of shape ({len(outputs)},) and targets of shape ({len(targets)},); give a target for each output"
+        )
     return list(zip(outputs, targets))
 
 
@@ -121,7 +123,9 @@ def _class(target: Any, count: int) -> int:
     try:
         index = operator.index(target)
     except TypeError:
-        raise TypeError(f"class {target!r:.60} ({type(target).__name__}); give an int, or one probability for each class") from None
+        raise TypeError(
+            f"class {target!r:.60} ({type(target).__name__}); give an int, or one probability for each class"
+        ) from None
     if not 0 <= index < count:
         raise ValueError(f"class {index} with {count} logits; give a class from 0 to {count - 1}")
     return index
@@ -131,5 +135,7 @@ def _distribution(target: Any) -> list[Any]:
     probabilities = _as_list(target)
     numbers = [t.data if isinstance(t, Value) else t for t in probabilities]
     if not (all(t >= 0 for t in numbers) and isclose(sum(numbers), 1.0, rel_tol=1e-9)):
-        raise ValueError(f"target probabilities {numbers!r:.100}; give numbers from 0 that sum to 1, such as a one-hot row")
+        raise ValueError(
+            f"target probabilities {numbers!r:.100}; give numbers from 0 that sum to 1, such as a one-hot row"
+        )
     return probabilities

@@ -17,9 +17,10 @@ from .optimisers import Optimiser
 class Module:
     """The base of everything with parameters.
 
-    A parameter is a Value that nothing computed, held in an attribute: directly, in another Module, or in lists, tuples, dicts
-    and object arrays of these.  Its name is the way to it, dotted, and becomes its label when the attribute is set, unless it was
-    labelled by hand.  A parameter that can be reached in two ways counts once, under the first name.
+    A parameter is a Value that nothing computed, held in an attribute: directly, in another Module, or in lists,
+    tuples, dicts and object arrays of these.  Its name is the way to it, dotted, and becomes its label when the
+    attribute is set, unless it was labelled by hand.  A parameter that can be reached in two ways counts once, under
+    the first name.
 
     >>> class Line(Module):
     ...     def __init__(self):
@@ -38,6 +39,7 @@ class Module:
                 parameter.label = dotted
 
     def __call__(self, x: Any) -> Any:
+        """What the module makes of `x`; each kind of module defines it."""
         raise NotImplementedError(f"{type(self).__name__} does not say what it computes; define __call__")
 
     def parameters(self) -> list[Value]:
@@ -77,7 +79,8 @@ class Module:
     def load(self, path: str | PathLike[str], optimiser: Optimiser | None = None) -> None:
         """Reads what `save` wrote.
 
-        A ValueError if the file is corrupt, foreign or does not fit the model or `optimiser`; both are then as they were.
+        A ValueError if the file is corrupt, foreign or does not fit the model or `optimiser`; both are then as they
+        were.
         """
         shapes = {f"model/{name}": array.shape for name, array in self.state_dict().items()}
         if optimiser is not None:

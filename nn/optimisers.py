@@ -1,8 +1,8 @@
 """Optimisers: how parameters follow their gradients.
 
-Each works on the flat vector of the parameters.  ``learning_rate`` is a number, or a schedule: a function of the number of steps
-already taken (see `nn.schedules`).  A step is taken whole, or, where a gradient is not finite, not at all.
-"""
+Each works on the flat vector of the parameters.  ``learning_rate`` is a number, or a schedule: a function of the
+number of steps already taken (see `nn.schedules`).  A step is taken whole, or, where a gradient is not finite, not at
+all."""
 
 from __future__ import annotations
 
@@ -43,11 +43,13 @@ class Optimiser:
         return float(self.learning_rate(self.steps) if callable(self.learning_rate) else self.learning_rate)
 
     def step(self) -> None:
-        """Moves the data of the parameters along their gradients; a NonFiniteError, and nothing moved, if one is not finite."""
+        """Moves the parameters along their gradients; a NonFiniteError, and nothing moved, if one is not finite."""
         gradient = np.array([p.grad for p in self.parameters])
         if not np.isfinite(gradient).all():
             worst = self.parameters[int(np.argmin(np.isfinite(gradient)))]
-            raise NonFiniteError(f"the gradient of {worst.label or 'a parameter'} is {worst.grad}; no parameter was changed")
+            raise NonFiniteError(
+                f"the gradient of {worst.label or 'a parameter'} is {worst.grad}; no parameter was changed"
+            )
         theta = np.array([p.data for p in self.parameters])
         moved, state = self.update(theta, gradient, self.rate)
         assign(self.parameters, moved.tolist())
@@ -73,7 +75,7 @@ class SGD(Optimiser):
     """Gradient descent: theta - rate g, with momentum v <- momentum v + g in place of g where asked.
 
     ``nesterov=True`` looks ahead: g + momentum v (Sutskever, Martens, Dahl and Hinton, 2013).  `weight_decay` adds
-    weight_decay theta to g.
+    weight_decay theta to g, the gradient of the L2 term weight_decay/2 sum(theta^2).
 
     >>> w = Value(2.0)
     >>> (w * w).backward()
@@ -109,7 +111,7 @@ class SGD(Optimiser):
 class Adam(Optimiser):
     """Adam (Kingma and Ba, 2015): steps of about `learning_rate`, scaled by running moments of the gradient.
 
-    `weight_decay` adds weight_decay theta to the gradient, as in Adam with L2; `AdamW` decays the parameters themselves.
+    `weight_decay` adds weight_decay theta to the gradient; `AdamW` decays the parameters themselves.
 
     >>> w = Value(2.0)
     >>> (w * w).backward()

@@ -35,7 +35,9 @@ def exponential(start: float, factor: float, every: int = 1) -> Callable[[int], 
 
 
 def cosine(start: float, end: float, steps: int, warmup: int = 0) -> Callable[[int], float]:
-    """Up in a line to `start` over `warmup` steps, then down half a cosine to `end` at `steps` (Loshchilov and Hutter, 2017).
+    """Up in a line to `start` over `warmup` steps, then down half a cosine to `end` at `steps`.
+
+    Loshchilov and Hutter (2017), without restarts.
 
     >>> rate = cosine(1.0, 0.0, 100, warmup=10)
     >>> rate(0), rate(9), round(rate(55), 12), rate(100)

@@ -21,25 +21,28 @@ from .optimisers import SGD, NonFiniteError, Optimiser
 
 @dataclass
 class History:
-    """What `fit` saw: after each epoch, the mean loss over its examples, and the learning rate."""
+    """What `fit` saw: for each epoch, the mean loss over its examples and the learning rate of its last step."""
 
     loss: list[float] = field(default_factory=list)
     learning_rate: list[float] = field(default_factory=list)
 
-    def plot(self, path: str | PathLike[str] | None = None) -> Any:
-        """The curve of the loss as a matplotlib figure, saved to `path` if given (svg, png, pdf, by ending)."""
-        try:
-            from matplotlib.figure import Figure
-        except ImportError:
-            raise ImportError("a plot needs matplotlib: pip install 'scalar-autograd[draw]'") from None
-        figure = Figure(figsize=(6.0, 3.5), layout="constrained")
-        axes = figure.add_subplot()
+    def plot(self, path: str | PathLike[str] | None = None, axes: Any = None) -> Any:
+        """The curve of the loss, in matplotlib `axes` if given; saved to `path` if given (svg, png, pdf, by ending).
+
+        Returns the figure.  An ImportError says what to install if matplotlib is missing.
+        """
+        if axes is None:
+            try:
+                from matplotlib.figure import Figure
+            except ImportError:
+                raise ImportError("a plot needs matplotlib: pip install 'scalar-autograd[draw]'") from None
+            axes = Figure(figsize=(6.0, 3.5), layout="constrained").add_subplot()
         axes.plot(range(1, len(self.loss) + 1), self.loss, marker="." if len(self.loss) < 50 else "")
         axes.set(xlabel="epoch", ylabel="mean loss", title="Training")
         axes.grid(alpha=0.3)
         if path is not None:
-            figure.savefig(path)
-        return figure
+            axes.figure.savefig(path)
+        return axes.figure
 
 
 def fit(
@@ -57,16 +60,18 @@ def fit(
 ) -> History:
     """Trains `model` and returns the history of its loss.
 
-    In each epoch every example is picked once, at random; after every `batch_size` of them (1: the notes' algorithm; None: all) the
-    gradient of their mean loss moves the parameters.  Training stops after `epochs`, or when ``until(history)`` is
-    true at the end of one, such as ``lambda history: history.loss[-1] < 0.05``.
+    In each epoch every example is picked once, at random; after every `batch_size` of them (1: the notes' algorithm;
+    None: all) the gradient of their mean loss moves the parameters.  Training stops after `epochs`, or when
+    ``until(history)`` is true at the end of one, such as ``lambda history: history.loss[-1] < 0.05``.
 
-    `x` is an array or nested list of M examples by `nin` numbers, `y` of M targets that `loss` understands.  `optimiser` is
-    SGD with its defaults if not given; it counts the epochs, and the order of an epoch depends on `seed` and on that count alone:
-    a training that is saved with its optimiser and resumed goes on bit for bit as if it had not stopped.
+    `x` is an array or nested list of M examples by `nin` numbers, `y` of M targets that `loss` understands.
+    `optimiser` is SGD with its defaults if not given; it counts the epochs, and the order of an epoch depends on
+    `seed` and on that count alone: a training that is saved with its optimiser and resumed goes on bit for bit as if
+    it had not stopped.
 
-    A ValueError for x and y that do not fit each other, the model or the loss, before anything is changed.  A NonFiniteError for
-    a loss or a gradient that is infinite or NaN: the model and the optimiser are then back at the last parameters with a finite loss.
+    A ValueError for x and y that do not fit each other, the model or the loss, before anything is changed.  A
+    NonFiniteError for a loss or a gradient that is infinite or NaN: the model and the optimiser are then back at the
+    last parameters with a finite loss.
 
     >>> from nn import MLP, half_squared_error
     >>> model = MLP(1, [1], seed=0)
@@ -101,7 +106,7 @@ def fit(
                 try:
                     mean = cost(loss, [model(examples[i]) for i in batch], [targets[i] for i in batch])
                     _check_finite(mean, history, batch)
-                    good = _snapshot(optimiser)
+                    good, rate = _snapshot(optimiser), optimiser.rate
                     model.zero_grad()
                     mean.backward()
                     optimiser.step()
@@ -111,7 +116,7 @@ def fit(
                 total += mean.data * len(batch)
             optimiser.epochs += 1
             history.loss.append(total / count)
-            history.learning_rate.append(optimiser.rate)
+            history.learning_rate.append(rate)
             bar.update()
             bar.set_postfix(loss=f"{history.loss[-1]:.4g}")
             if until is not None and until(history):
@@ -134,8 +139,9 @@ def predict(model: Module, x: Any) -> np.ndarray[Any, Any]:
 def accuracy(model: Module, x: Any, y: Any, threshold: float = 0.0) -> float:
     """The share of the M examples that `model` classifies as `y` says.
 
-    Of several outputs the largest is the class; `y` is classes, (M,), or one-hot rows, (M, K).  One output is the positive class above
-    `threshold` (0 for a score or logit, 0.5 for a probability); `y` is positive for that class, and 0 or negative for the other.
+    Of several outputs the largest is the class; `y` is classes, (M,), or one-hot rows, (M, K).  One output is the
+    positive class above `threshold` (0 for a score or logit, 0.5 for a probability); `y` is positive for that class,
+    and 0 or negative for the other.
 
     >>> from nn import MLP
     >>> model = MLP(2, [1], seed=0)
@@ -158,7 +164,9 @@ def _features(x: Any) -> list[list[float]]:
         raise ValueError(f"x has shape {array.shape}; give at least one example as (M, nin), a row for each")
     if not np.isfinite(array).all():
         row, column = (int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise ValueError(f"x[{row}, {column}] is {array[row, column]}; drop or fill in what is missing, features are finite numbers")
+        raise ValueError(
+            f"x[{row}, {column}] is {array[row, column]}; drop or fill in what is missing, features are finite numbers"
+        )
     return array.tolist()  # type: ignore[no-any-return]  # 2-d
 
 
@@ -166,7 +174,9 @@ def _examples(x: Any, y: Any) -> tuple[list[list[float]], list[Any]]:
     features, targets = _features(x), _numeric("y", y)
     if targets.ndim not in (1, 2) or len(targets) != len(features):
         shape = (len(features), len(features[0]))
-        raise ValueError(f"x of shape {shape} and y of shape {targets.shape}; give a target, or a row of them, for each row of x")
+        raise ValueError(
+            f"x of shape {shape} and y of shape {targets.shape}; give a target, or a row of them, for each row of x"
+        )
     if not np.isfinite(targets).all():
         raise ValueError(f"y[{int(np.argwhere(~np.isfinite(targets))[0][0])}] is not finite; give finite targets")
     return features, targets.tolist()
@@ -189,8 +199,9 @@ def _number(output: Any) -> float:
 def _check_finite(mean: Any, history: History, batch: list[int]) -> None:
     if not isfinite(_number(mean)):
         raise NonFiniteError(
-            f"the loss is {_number(mean)} in epoch {len(history.loss) + 1}, examples {batch[:5]}{'...' if batch[5:] else ''}; the "
-            "parameters are those of the last finite loss; try a smaller learning rate, or scale the features"
+            f"the loss is {_number(mean)} in epoch {len(history.loss) + 1}, examples {batch[:5]}"
+            f"{' and others' if batch[5:] else ''}; the parameters are those of the last finite loss; "
+            "try a smaller learning rate, or scale the features"
         )
 
 

@@ -1,0 +1,1 @@
+"""The property tests; `python -m pytest` runs them all."""

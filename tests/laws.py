@@ -41,7 +41,9 @@ def partials_equal_differences(op: Op, x: tuple[float, ...]) -> None:
             continue
         got, expected = float(partial(z, *x)), partial_difference(op.forward, x, i)
         scale = max(1.0, abs(z))  # of the rounding in the difference
-        assert close(got, expected, 1e-8, 1e-10 * scale), f"d {op.name}{x} / d input {i}: got {got!r}, expected {expected!r}"
+        assert close(got, expected, 1e-8, 1e-10 * scale), (
+            f"d {op.name}{x} / d input {i}: got {got!r}, expected {expected!r}"
+        )
 
 
 def partials_equal_complex_step(op: Op, x: tuple[float, ...]) -> None:
@@ -63,7 +65,9 @@ def partials_agree_on_all_kinds(op: Op, x: tuple[float, ...]) -> None:
             array = np.broadcast_to(partial(*(np.array([v, v]) for v in (z, *x))), 2)[0]
         recorded = value.data if isinstance(value, Value) else value
         assert ulps(number, recorded) == 0, f"partial {i} of {op.name}{x}: {number!r} on floats, {recorded!r} on Values"
-        assert ulps(number, float(array)) <= 8, f"partial {i} of {op.name}{x}: {number!r} on floats, {array!r} on arrays"
+        assert ulps(number, float(array)) <= 8, (
+            f"partial {i} of {op.name}{x}: {number!r} on floats, {array!r} on arrays"
+        )
 
 
 def table_is_closed(op: Op, x: tuple[float, ...]) -> None:
@@ -87,7 +91,9 @@ def second_order(op: Op, x: tuple[float, ...]) -> None:
                 continue
             expected = partial_difference(lambda *point, i=i: slope(i, *point), x, j)
             scale = max(1.0, abs(first.data))
-            assert close(got, expected, 1e-8, 1e-10 * scale), f"d2 {op.name}{x} / d{i} d{j}: got {got!r}, expected {expected!r}"
+            assert close(got, expected, 1e-8, 1e-10 * scale), (
+                f"d2 {op.name}{x} / d{i} d{j}: got {got!r}, expected {expected!r}"
+            )
 
 
 LAWS = (

@@ -56,7 +56,14 @@ def test_extremes(name, x):
 
 @pytest.mark.parametrize(
     ("name", "value", "slope"),
-    [("step", 1.0, 0.0), ("relu", 0.0, 0.0), ("leaky_relu", 0.0, 0.01), ("elu", 0.0, 1.0), ("silu", 0.0, 0.5), ("gelu", 0.0, 0.5)],
+    [
+        ("step", 1.0, 0.0),
+        ("relu", 0.0, 0.0),
+        ("leaky_relu", 0.0, 0.01),
+        ("elu", 0.0, 1.0),
+        ("silu", 0.0, 0.5),
+        ("gelu", 0.0, 0.5),
+    ],
 )
 def test_at_zero(name, value, slope):
     """The classifier's step is 1 at 0; kinks take the derivative of least norm."""

@@ -88,7 +88,9 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize(("old", "new"), [("def _sweep", "def _sweep"), *FAULTS], ids=["none", "+=", "-=", "seed", "order", "*"])
+@pytest.mark.parametrize(
+    ("old", "new"), [("def _sweep", "def _sweep"), *FAULTS], ids=["none", "+=", "-=", "seed", "order", "*"]
+)
 def test_a_fault_in_the_sweep_is_noticed(old, new):
     """Shared nodes, against the sum over paths; without a fault the check passes."""
     x, y = Value(0.75), Value(1.5)

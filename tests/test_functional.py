@@ -111,7 +111,7 @@ def test_results_are_plain_numbers():
 
 def test_grad_of_a_vector_points_to_jacobian():
     """A TypeError that names the next step, and what the result was."""
-    with pytest.raises(TypeError, match=r"list\(number, number\).*use jacobian"):
+    with pytest.raises(TypeError, match=r"list\(number, number\), not a scalar; use jacobian"):
         grad(lambda x: [x, x])(1.0)
     with pytest.raises(TypeError, match=r"array\(2,\).*use jacobian"):
         grad(lambda x: x * np.ones(2))(1.0)

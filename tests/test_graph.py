@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd import TABLE, Value, gradients, leaves, maximum, topological_order, where
-from autograd.graph import adjoints, tangents
+from autograd.graph import tangents
 from autograd.strategies import SMOOTH, expressions
 
 from .laws import close
@@ -62,7 +62,7 @@ def test_the_same_gradients_all_ways(expression):
     output = expression(*inputs)
     plain = gradients(output, inputs)
     output.backward()
-    assert all(x.grad == slope or math.isnan(x.grad) and math.isnan(slope) for x, slope in zip(inputs, plain))
+    assert all(x.grad == slope or (math.isnan(x.grad) and math.isnan(slope)) for x, slope in zip(inputs, plain))
     for x, slope, recorded in zip(inputs, plain, gradients(output, inputs, create_graph=True)):
         assert close(recorded.data, slope, 1e-12) or not math.isfinite(slope)
         (pushed,) = tangents([output], {x: 1.0})
@@ -82,7 +82,9 @@ def test_second_derivatives_equal_differences_of_first_ones(expression):
     hessian = [gradients(g, inputs) for g in first]
     for i, row in enumerate(hessian):
         for j, got in enumerate(row):
-            fine, coarse = (partial_difference(lambda *p, i=i: slope(i, *p), expression.leaves, j, h) for h in (1e-3, 2e-3))
+            fine, coarse = (
+                partial_difference(lambda *p, i=i: slope(i, *p), expression.leaves, j, h) for h in (1e-3, 2e-3)
+            )
             if abs(fine - coarse) < 1e-7 * max(1.0, abs(fine)):
                 assert close(got, fine, 1e-6, 1e-8 + 10 * abs(fine - coarse)), str(expression)
             assert close(got, hessian[j][i], 1e-9, 1e-9)
@@ -181,7 +183,9 @@ def test_gradients_of_what_is_not_connected():
     assert type(zero) is Value and (zero.data, one.data) == (0.0, 1.0)
 
 
-@pytest.mark.parametrize("bad", [lambda x: gradients(3.0, [x]), lambda x: gradients(x, [3.0]), lambda x: gradients("y", [x])])
+@pytest.mark.parametrize(
+    "bad", [lambda x: gradients(3.0, [x]), lambda x: gradients(x, [3.0]), lambda x: gradients("y", [x])]
+)
 def test_gradients_are_of_values_only(bad):
     """A TypeError that says what was given."""
     with pytest.raises(TypeError, match="is not a Value"):

@@ -47,7 +47,9 @@ def test_binary_cross_entropy(z, t):
     """Against the textbook formula where that is accurate; the gradient is sigmoid(z) - t."""
     node = Value(z)
     loss = binary_cross_entropy(node, t)
-    assert close(loss.data, t * math.log1p(math.exp(-z)) + (1 - t) * (max(z, 0) + math.log1p(math.exp(-abs(z)))), 1e-12, 1e-300)
+    assert close(
+        loss.data, t * math.log1p(math.exp(-z)) + (1 - t) * (max(z, 0) + math.log1p(math.exp(-abs(z)))), 1e-12, 1e-300
+    )
     assert close(gradients(loss, [node])[0], 1 / (1 + math.exp(-z)) - t, 1e-12, 1e-15)
 
 

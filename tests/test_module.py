@@ -135,7 +135,11 @@ def test_save_and_load(tmp_path, kind):
     model.save(tmp_path / "model.npz", optimiser)
     other.load(tmp_path / "model.npz", another)
     third.load(tmp_path / "model.npz")
-    assert [p.data for p in other.parameters()] == [p.data for p in model.parameters()] == [p.data for p in third.parameters()]
+    assert (
+        [p.data for p in other.parameters()]
+        == [p.data for p in model.parameters()]
+        == [p.data for p in third.parameters()]
+    )
     assert another.steps == 3
     for name, vector in optimiser.state_dict().items():
         assert np.array_equal(vector, another.state_dict()[name])
@@ -173,13 +177,13 @@ def spoilt_files(path, good):
 
 
 def test_files_that_are_not_checkpoints_are_refused(tmp_path):
-    """Corrupt, foreign, pickled, misshapen, non-finite or huge: a ValueError that names the file, and the model as it was."""
+    """Corrupt, foreign, pickled, misshapen, non-finite or huge: a ValueError that names the file; the model stays."""
     model = MLP(2, [1], seed=0)
     model.save(tmp_path / "good.npz")
     before, bad = [p.data for p in model.parameters()], tmp_path / "bad.npz"
     for name, content in spoilt_files(tmp_path, tmp_path / "good.npz"):
         bad.write_bytes(content)
-        with pytest.raises(ValueError, match="bad.npz") as caught:
+        with pytest.raises(ValueError, match=r"bad\.npz") as caught:
             model.load(bad)
         assert [p.data for p in model.parameters()] == before, name
         assert "Traceback" not in str(caught.value)
@@ -194,12 +198,12 @@ def test_an_optimiser_that_does_not_fit_changes_nothing(tmp_path):
     before = [p.data for p in model.parameters()]
     for p in model.parameters():
         p.data = 5.0
-    with pytest.raises(ValueError, match="lacks optimiser/first_moment"):
+    with pytest.raises(ValueError, match=r"lacks optimiser/first_moment"):
         model.load(tmp_path / "model.npz", Adam(model.parameters()))
     assert {p.data for p in model.parameters()} == {5.0}
     with np.load(tmp_path / "model.npz") as arrays:
         np.savez(tmp_path / "nan.npz", **{**arrays, "optimiser/velocity": np.full(3, np.nan)})
-    with pytest.raises(ValueError, match="optimiser/velocity of .* holds nan"):
+    with pytest.raises(ValueError, match=r"optimiser/velocity of .* holds nan"):
         model.load(tmp_path / "nan.npz", SGD(model.parameters()))
     assert {p.data for p in model.parameters()} == {5.0}
     model.load(tmp_path / "model.npz")

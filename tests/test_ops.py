@@ -143,7 +143,7 @@ EDGES = [
 
 @pytest.mark.parametrize(("name", "x", "expected"), EDGES, ids=lambda part: str(part))
 def test_edge_policy(name, x, expected):
-    """The value and the derivatives at the special points are those of the written policy, to the sign of zero in values."""
+    """Value and derivatives at the special points are those of the written policy, to the sign of a zero value."""
     got = value_and_slopes(name, *x)
     assert len(got) == len(expected)
     assert laws.ulps(got[0], expected[0]) == 0

@@ -62,7 +62,13 @@ def test_challenger_launches():
     assert np.allclose(theta, [15.042901647702, -0.232162744219], rtol=1e-11)
 
 
-@given(st.lists(UNIT, min_size=8, max_size=8), st.lists(UNIT, min_size=2, max_size=2), st.lists(UNIT, min_size=2, max_size=2), UNIT, UNIT)
+@given(
+    st.lists(UNIT, min_size=8, max_size=8),
+    st.lists(UNIT, min_size=2, max_size=2),
+    st.lists(UNIT, min_size=2, max_size=2),
+    UNIT,
+    UNIT,
+)
 def test_w5_and_w1_of_the_notes(weights, inputs, targets, b1, b2):
     """The formulas for w5 and w1, for random weights, inputs, targets and both biases."""
     w1, w2, w3, w4, w5, w6, w7, w8 = nodes = [Value(w) for w in weights]
@@ -93,7 +99,11 @@ def test_w5_and_w1_of_the_notes(weights, inputs, targets, b1, b2):
 
 @pytest.mark.parametrize(
     ("activation", "derivative"),
-    [(logistic, lambda z: 1 / (1 + np.exp(-z)) * (1 - 1 / (1 + np.exp(-z)))), (tanh, lambda z: 1 / np.cosh(z) ** 2), (relu, lambda z: 1.0 * (z > 0))],
+    [
+        (logistic, lambda z: 1 / (1 + np.exp(-z)) * (1 - 1 / (1 + np.exp(-z)))),
+        (tanh, lambda z: 1 / np.cosh(z) ** 2),
+        (relu, lambda z: 1.0 * (z > 0)),
+    ],
     ids=["sigmoid", "tanh", "relu"],
 )
 def test_delta_recursion_in_matrix_form(activation, derivative):
@@ -121,7 +131,9 @@ def test_delta_recursion_in_matrix_form(activation, derivative):
         layer = model.layers[depth]
         np.testing.assert_allclose([z.grad for z in z_nodes[depth]], delta, rtol=1e-11, atol=1e-14)
         np.testing.assert_allclose([n.b.grad for n in layer.neurons], delta, rtol=1e-11, atol=1e-14)
-        np.testing.assert_allclose([[w.grad for w in n.w] for n in layer.neurons], np.outer(delta, activations[depth]), rtol=1e-11, atol=1e-14)
+        np.testing.assert_allclose(
+            [[w.grad for w in n.w] for n in layer.neurons], np.outer(delta, activations[depth]), rtol=1e-11, atol=1e-14
+        )
         if depth:
             delta = (weights[depth].T @ delta) * derivative(zs[depth - 1])
 
@@ -143,4 +155,6 @@ def test_softmax_with_cross_entropy_has_gradient_p_minus_y(logits, data):
     p = np.exp(logits) / np.exp(logits).sum()
     for target in (k, np.eye(len(logits))[k]):
         nodes = [Value(z) for z in logits]
-        np.testing.assert_allclose(gradients(cross_entropy(nodes, target), nodes), p - np.eye(len(logits))[k], atol=1e-13)
+        np.testing.assert_allclose(
+            gradients(cross_entropy(nodes, target), nodes), p - np.eye(len(logits))[k], atol=1e-13
+        )

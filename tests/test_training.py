@@ -42,14 +42,21 @@ def test_fit_finds_a_line(batch_size):
     for x, y in ((X, LINE), (X.tolist(), LINE.tolist()), (X, LINE[:, None])):
         model = MLP(2, [1], seed=0)
         optimiser = SGD(model.parameters(), 0.1 if batch_size == 1 else 0.5)
-        history = fit(model, x, y, loss=half_squared_error, optimiser=optimiser, epochs=60, batch_size=batch_size, progress=False)
+        history = fit(
+            model, x, y, loss=half_squared_error, optimiser=optimiser, epochs=60, batch_size=batch_size, progress=False
+        )
         np.testing.assert_allclose(data(model), [2.0, -3.0, 0.5], atol=1e-3)
         assert len(history.loss) == 60 and history.loss[-1] < 1e-6 < history.loss[0]
 
 
 @pytest.mark.parametrize(
     ("loss", "y", "outputs"),
-    [(cross_entropy, (LINE > 0).astype(int), 2), (binary_cross_entropy, LINE > 0, 1), (hinge, np.sign(LINE), 1), (cross_entropy, np.eye(2)[(LINE > 0).astype(int)], 2)],
+    [
+        (cross_entropy, (LINE > 0).astype(int), 2),
+        (binary_cross_entropy, LINE > 0, 1),
+        (hinge, np.sign(LINE), 1),
+        (cross_entropy, np.eye(2)[(LINE > 0).astype(int)], 2),
+    ],
     ids=["classes", "logit", "hinge", "one-hot"],
 )
 def test_fit_classifies(loss, y, outputs):
@@ -63,7 +70,16 @@ def test_fit_solves_xor():
     """Two layers learn what one cannot."""
     x, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
     model = MLP(2, [4, 1], activation=tanh, seed=1)
-    fit(model, x, y, loss=binary_cross_entropy, optimiser=Adam(model.parameters(), 0.1), epochs=200, batch_size=None, progress=False)
+    fit(
+        model,
+        x,
+        y,
+        loss=binary_cross_entropy,
+        optimiser=Adam(model.parameters(), 0.1),
+        epochs=200,
+        batch_size=None,
+        progress=False,
+    )
     assert accuracy(model, x, y) == 1.0
     probability = MLP(2, [4, 1], activation=tanh, output_activation=sigmoid, seed=1)
     probability.load_state_dict(model.state_dict())
@@ -110,7 +126,17 @@ def test_a_resumed_training_is_bit_identical(tmp_path, kind):
         return kind(model.parameters(), schedules.linear(0.05, 0.01, 15), **momentum)
 
     def train(model, optimiser, epochs):
-        return fit(model, X, LINE, loss=half_squared_error, optimiser=optimiser, epochs=epochs, batch_size=8, seed=5, progress=False)
+        return fit(
+            model,
+            X,
+            LINE,
+            loss=half_squared_error,
+            optimiser=optimiser,
+            epochs=epochs,
+            batch_size=8,
+            seed=5,
+            progress=False,
+        )
 
     whole = MLP(2, [3, 1], seed=0)
     history = train(whole, make(whole), 5)
@@ -124,6 +150,16 @@ def test_a_resumed_training_is_bit_identical(tmp_path, kind):
     rest = train(second, optimiser, 2)
     assert data(second) == data(whole)
     assert rest.loss == history.loss[3:] and rest.learning_rate == history.learning_rate[3:]
+
+
+def test_history_has_the_learning_rate_that_was_used():
+    """That of the last step of each epoch."""
+    model = MLP(2, [1], seed=0)
+    optimiser = SGD(model.parameters(), schedules.linear(0.1, 0.02, 2))
+    history = fit(
+        model, X, LINE, loss=half_squared_error, optimiser=optimiser, epochs=3, batch_size=None, progress=False
+    )
+    np.testing.assert_allclose(history.learning_rate, [0.1, 0.06, 0.02])
 
 
 def test_until_stops_at_the_desired_loss_or_accuracy():
@@ -156,10 +192,12 @@ def test_history_plots_itself(tmp_path):
 
 
 def test_a_loss_that_blows_up_stops_with_the_last_good_parameters():
-    """The message says where and what to do; the parameters give a finite loss, and the optimiser is of the same step."""
+    """The message says where and what to do; the parameters give a finite loss, the optimiser is of that step."""
     model = MLP(2, [1], seed=0)
     optimiser = SGD(model.parameters(), 1e150, momentum=0.5)
-    with pytest.raises(NonFiniteError, match=r"the loss is (inf|nan) in epoch 1, examples \[\d+\].*smaller learning rate"):
+    with pytest.raises(
+        NonFiniteError, match=r"the loss is (inf|nan) in epoch 1, examples \[\d+\].*smaller learning rate"
+    ):
         fit(model, X, LINE, loss=half_squared_error, optimiser=optimiser, progress=False)
     assert all(map(math.isfinite, data(model)))
     losses = [half_squared_error(y, t) for y, t in zip(predict(model, X), LINE)]

@@ -3,9 +3,10 @@
     pip install -e '.[dev]'
     python tests/benchmarks/against_micrograd.py
 
-The demo: 100 two-dimensional examples, MLP 2-16-16-1, hinge loss, L2 term, forward plus backward, the same code for both
-libraries.  The cyclic collector is on, as a user has it, and each step is run while the graph of the step before is still
-alive, as in a training loop.  The two take turns in blocks of steps; the ratio is that of the two blocks of a round.
+The demo: 100 two-dimensional examples, MLP 2-16-16-1, hinge loss, L2 term, forward plus backward, the same code for
+both libraries.  The cyclic collector is on, as a user has it, and each step is run while the graph of the step before
+is still alive, as in a training loop.  The two take turns in blocks of steps; the ratio is that of the two blocks of a
+round.
 """
 
 from __future__ import annotations

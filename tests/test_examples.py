@@ -1,0 +1,64 @@
+"""Every example runs headless, in under a minute, prints its numbers and leaves its pictures where --out says."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+PICTURES = {
+    "logistic_regression.py": (r"held-out accuracy\D*(0\.9\d*|1\.0*|9\d|100)", ["logistic_regression.png"]),
+    "softmax_regression.py": (r"held-out accuracy\D*(0\.9\d*|1\.0*|9\d|100)", ["softmax_regression.png"]),
+    "mlp_digits.py": (r"held-out accuracy\D*(0\.9\d*|9\d)", ["mlp_digits.png", "digits.npz"]),
+    "moons.py": (r"accuracy\D*(0\.9[5-9]\d*|1\.0+|100|9[5-9])", ["moons.png"]),
+    "activation_functions.py": ("activation_functions.png", ["activation_functions.png", "primitives.png"]),
+}
+
+
+def run(script: str, *arguments: str, cwd: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(EXAMPLES / script), *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(EXAMPLES.parent)},
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_every_example_is_run():
+    """A new script needs a line here."""
+    assert {path.name for path in EXAMPLES.glob("*.py")} == {*PICTURES, "backprop_by_hand.py"}
+
+
+def test_backprop_by_hand(tmp_path):
+    """Every published number that is right, the engine beside the formulas, one update and 10,000."""
+    out = run("backprop_by_hand.py", "--quiet", cwd=tmp_path)
+    lines = {line.split()[0]: line for line in out.splitlines() if line.startswith("  ")}
+    assert out.count("agrees") == 24
+    assert [line.split()[0] for line in out.splitlines() if "DIFFERS" in line] == ["dE_o2/dout_h1"]
+    assert "-0.019049118258278118" in lines["dE_o2/dout_h1"]
+    assert out.count("difference 0.0e+00") >= 1 and "w1.grad  engine 0.000438567734474346" in out
+    assert "0.29102777369359933" in out and "3.510187782978859e-05" in out
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("script", list(PICTURES))
+def test_example_with_pictures(script, tmp_path):
+    """Exit 0 with warnings as errors, the promised accuracy, pictures in the folder asked for and nowhere else."""
+    expected, files = PICTURES[script]
+    more = ["--table"] if script == "activation_functions.py" else []
+    out = run(script, "--out", str(tmp_path / "made" / "here"), "--quiet", *more, cwd=tmp_path)
+    assert re.search(expected, out), out
+    assert sorted(path.name for path in (tmp_path / "made" / "here").iterdir()) == sorted(files)
+    assert [path.name for path in tmp_path.iterdir()] == ["made"]
+    for name in files:
+        content = (tmp_path / "made" / "here" / name).read_bytes()
+        assert len(content) > 1000 and (not name.endswith(".png") or content.startswith(b"\x89PNG"))
