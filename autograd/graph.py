@@ -27,7 +27,8 @@ def topological_order(outputs: Iterable[Value], known: Container[Value] = frozen
     """
     order: list[Value] = []
     reached: set[Value] = set()
-    path: list[Value | None] = [*reversed([*outputs])]  # nodes to visit; under a None, one whose inputs are placed
+    path: list[Value | None] = list(outputs)  # nodes to visit; below a None, one whose inputs are all placed
+    path.reverse()
     while path:
         node = path.pop()
         if node is None:
