@@ -5,7 +5,8 @@ A function takes and returns scalars, NumPy arrays, or lists, tuples and dicts o
 structure of that argument) or a tuple of ints (a tuple of such results).  No verb reads or writes anyone's ``.grad``.
 
 Numbers in, numbers out.  Where a Value goes in, or the function closes over the argument of an enclosing verb, Values
-come out, so verbs nest: ``grad(grad(f))`` is the second derivative."""
+come out, so verbs nest: ``grad(grad(f))`` is the second derivative.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Functions of sequences, composed from the table: no derivative rule of their own.
 
 Each takes Values, floats or a mixture, as any sequence or one-dimensional array, and records what it does on the
-Values."""
+Values.
+"""
 
 from __future__ import annotations
 

@@ -1,22 +1,35 @@
 """Walks over the recorded graph: topological order, leaves, and the chain rule in both directions.
 
-A node is anything with ``op``, ``inputs`` (nodes, and floats for constants) and ``numbers`` (the output and the
-inputs as the forward pass saw them).  Every walk is iterative, so depth is bounded by memory alone, and visits inputs
-in order, so the same graph gives bit-identical results in every process."""
+A walk sees nothing of a node but its row, its inputs and its numbers (`Node`).  Every walk is iterative, so depth is
+bounded by memory alone, and takes inputs in order, so the same graph gives bit-identical results in every process.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, TypeVar
 
-from .ops import MUL, WHERE
-
-if TYPE_CHECKING:
-    from .value import Value
+from .ops import MUL, WHERE, Op
 
 
-def topological_order(outputs: Iterable[Value], known: Container[Value] = frozenset()) -> list[Value]:
+class Node(Protocol):
+    """What a walk needs of a node; `autograd.Value` is one."""
+
+    op: Op | None
+    """The row that computed the node; None for a leaf."""
+    numbers: tuple[float, ...]
+    """The output, then the inputs, as the forward pass saw them."""
+
+    @property
+    def inputs(self) -> tuple[Any, ...]:
+        """What the node was computed from, in order: nodes, and floats for constants."""
+
+
+N = TypeVar("N", bound=Node)
+
+
+def topological_order(outputs: Iterable[N], known: Container[Any] = frozenset()) -> list[N]:
     """Every node that `outputs` depend on, inputs before what is computed from them; nothing at or below `known`.
 
     >>> from autograd import Value
@@ -25,9 +38,9 @@ def topological_order(outputs: Iterable[Value], known: Container[Value] = frozen
     >>> [node.op.name if node.op else node.label for node in topological_order([y])]
     ['x', 'mul', 'add']
     """
-    order: list[Value] = []
-    reached: set[Value] = set()
-    path: list[Value | None] = list(outputs)  # nodes to visit; below a None, one whose inputs are all placed
+    order: list[N] = []
+    reached: set[N] = set()
+    path: list[N | None] = list(outputs)  # nodes to visit; below a None, one whose inputs are all placed
     path.reverse()
     while path:
         node = path.pop()
@@ -38,11 +51,11 @@ def topological_order(outputs: Iterable[Value], known: Container[Value] = frozen
             path += (node, None)
             for x in node.inputs:
                 if x.__class__ is not float and x not in reached:
-                    path.append(x)  # type: ignore[arg-type]  # a node
+                    path.append(x)
     return order
 
 
-def leaves(outputs: Iterable[Value]) -> list[Value]:
+def leaves(outputs: Iterable[N]) -> list[N]:
     """The nodes that `outputs` depend on and that nothing computed.
 
     >>> from autograd import Value
@@ -53,7 +66,7 @@ def leaves(outputs: Iterable[Value]) -> list[Value]:
     return [node for node in topological_order(outputs) if not node.inputs]
 
 
-def adjoints(output: Value) -> dict[Value, float]:
+def adjoints(output: N) -> dict[N, float]:
     """d(output)/d(node) of every node below `output` that it has a path to: reverse mode, one sweep.
 
     >>> from autograd import Value
@@ -65,7 +78,7 @@ def adjoints(output: Value) -> dict[Value, float]:
     return _sweep(order[::-1], {output: 1.0}, record=False)
 
 
-def gradients(output: Value, inputs: Sequence[Value], create_graph: bool = False) -> list[Any]:
+def gradients(output: Node, inputs: Sequence[Node], create_graph: bool = False) -> list[Any]:
     """d(output)/d(input) for each of `inputs`, leaves or not; no ``.grad`` is read or written.
 
     The result is a list of floats or, with ``create_graph=True``, of Values that can be differentiated again.  An
@@ -88,7 +101,7 @@ def gradients(output: Value, inputs: Sequence[Value], create_graph: bool = False
     return [_value_of(recorded.get(x, 0.0), output) for x in nodes]
 
 
-def tangents(outputs: Sequence[Value], seeds: Mapping[Value, Any]) -> list[Any]:
+def tangents(outputs: Sequence[Node], seeds: Mapping[Any, Any]) -> list[Any]:
     """The derivative of each of `outputs` along `seeds`, {node: tangent}: forward mode, one sweep.
 
     Floats as tangents give floats; with a Value among them the sweep is recorded and gives Values.
@@ -104,7 +117,7 @@ def tangents(outputs: Sequence[Value], seeds: Mapping[Value, Any]) -> list[Any]:
     return [_value_of(found.get(x, 0.0), x) if record else found.get(x, 0.0) for x in outputs]
 
 
-def _sweep(nodes: Iterable[Value], found: dict[Value, Any], record: bool, forward: bool = False) -> dict[Value, Any]:
+def _sweep(nodes: Iterable[N], found: dict[N, Any], record: bool, forward: bool = False) -> dict[N, Any]:
     """The chain rule, edge after edge: found[target] += found[source] * d(node)/d(input).
 
     Towards the inputs for the reversed topological order, towards the output for the order itself (`forward`).
@@ -120,9 +133,9 @@ def _sweep(nodes: Iterable[Value], found: dict[Value, Any], record: bool, forwar
             if x.__class__ is float or partial is None:
                 continue
             if forward:
-                source = x  # type: ignore[assignment]  # a node
+                source = x
             else:
-                target = x  # type: ignore[assignment]  # a node
+                target = x
             if source in found:
                 term = times(found[source], partial(*seen), op.gate)
                 found[target] = found[target] + term if target in found else term
@@ -140,7 +153,7 @@ def _times(adjoint: float, partial: float, gate: bool) -> float:
     return product
 
 
-def _recorded_operands(node: Value) -> list[Any]:
+def _recorded_operands(node: Node) -> list[Any]:
     """The output and the inputs of `node` as Values, at the numbers that its forward pass saw."""
     return [_as_seen(x, number) for x, number in zip((node, *node.inputs), node.numbers)]
 
@@ -167,7 +180,7 @@ def _recorded_times(adjoint: Any, partial: Any, gate: bool) -> Any:
     return product
 
 
-def _value_of(derivative: Any, like: Value) -> Any:
+def _value_of(derivative: Any, like: Any) -> Any:
     return type(like)(derivative) if derivative.__class__ is float else derivative
 
 

@@ -144,7 +144,8 @@ class Value:
     (Value(data=2.0, grad=1.0, label='a'), Value(data=-3.0, grad=2.0, label='b'))
 
     `data` is any real number (int, float, bool, Fraction, NumPy scalar); anything else is a TypeError, an int beyond
-    the range of a float an OverflowError."""
+    the range of a float an OverflowError.
+    """
 
     __slots__ = ("_data", "_grad", "_w", "_x", "_y", "label", "numbers", "op")
     _data: float

@@ -2,7 +2,8 @@
 
 Each works on the flat vector of the parameters.  ``learning_rate`` is a number, or a schedule: a function of the
 number of steps already taken (see `nn.schedules`).  A step is taken whole, or, where a gradient is not finite, not at
-all."""
+all.
+"""
 
 from __future__ import annotations
 
