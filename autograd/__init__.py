@@ -32,7 +32,8 @@ from .ops import TABLE, Op
 from .ops import TAN as tan
 from .ops import TANH as tanh
 from .ops import WHERE as where
-from .value import Value, assign, enable_grad, no_grad
+from .recording import enable_grad, no_grad
+from .value import Value, assign
 
 __all__ = [
     "TABLE",

@@ -21,7 +21,8 @@ import numpy as np
 
 from .graph import gradients, tangents, topological_order
 from .ops import as_float
-from .value import Value, enable_grad
+from .recording import enable_grad
+from .value import Value
 
 Argnums: TypeAlias = "int | Sequence[int]"
 

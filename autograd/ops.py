@@ -62,7 +62,7 @@ class Op:
     def _dispatch(self, operands: tuple[Any, ...]) -> Any:
         if len(operands) != len(self.partials):
             raise TypeError(f"{self.name} takes {len(self.partials)} operands, {len(operands)} were given")
-        record = next((type(x).record for x in operands if hasattr(type(x), "record")), None)
+        record = next((type(x).__record__ for x in operands if hasattr(type(x), "__record__")), None)
         arrays = [x for x in operands if isinstance(x, np.ndarray) and x.ndim]
         if arrays and (record or any(x.dtype == object for x in arrays)):
             return elementwise(self, operands)

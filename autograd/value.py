@@ -3,72 +3,32 @@
 from __future__ import annotations
 
 import operator
-import threading
-import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import numpy as np
 
-from . import ops
-from .graph import adjoints, topological_order
+from . import copying, ops
+from .graph import adjoints
 from .ops import TABLE, Op, as_float, elementwise
+from .recording import recording
 
-_recording: ContextVar[bool] = ContextVar("_recording", default=True)
-_no_grad_blocks = 0  # how many are open in the whole process: while it is 0, no node looks the context variable up
-_no_grad_lock = threading.Lock()
-
-
-@contextmanager
-def no_grad() -> Iterator[None]:
-    """A block (or, as ``@no_grad()``, a function) in which this thread records nothing: results are leaves.
-
-    >>> x = Value(3.0)
-    >>> with no_grad():
-    ...     y = x * x
-    >>> y, y.inputs
-    (Value(data=9.0, grad=0.0), ())
-    """
-    global _no_grad_blocks
-    token = _recording.set(False)
-    with _no_grad_lock:
-        _no_grad_blocks += 1
-    try:
-        yield
-    finally:
-        with _no_grad_lock:
-            _no_grad_blocks -= 1
-        _recording.reset(token)
-
-
-@contextmanager
-def enable_grad() -> Iterator[None]:
-    """A block or function that records even inside `no_grad`; the verbs run in one."""
-    token = _recording.set(True)
-    try:
-        yield
-    finally:
-        _recording.reset(token)
+_Infix: TypeAlias = "Callable[[Value, Any], Value]"
+_Input: TypeAlias = "Value | float"
+_new: Callable[[type[Value]], Value] = object.__new__
 
 
 def _node(op: Op, numbers: tuple[float, ...], x: _Input, y: _Input | None = None, w: _Input | None = None) -> Value:
     """A new node; `numbers` is the output and then the inputs."""
     node = _new(Value)
     node._data, node._grad, node.label = numbers[0], 0.0, ""
-    if _no_grad_blocks and not _recording.get():
-        node.op, node.numbers, node._x, node._y, node._w = None, (), None, None, None
-    else:
+    if recording():
         node.op, node.numbers, node._x, node._y, node._w = op, numbers, x, y, w
+    else:
+        node.op, node.numbers, node._x, node._y, node._w = None, (), None, None, None
     return node
-
-
-_Infix: TypeAlias = "Callable[[Value, Any], Value]"
-_Input: TypeAlias = "Value | float"
-_new: Callable[[type[Value]], Value] = object.__new__
 
 
 def _infix(op: Op) -> tuple[_Infix, _Infix]:
@@ -248,32 +208,24 @@ class Value:
         return function(*inputs)
 
     @staticmethod
-    def record(op: Op, operands: Sequence[Any]) -> Value:
+    def __record__(op: Op, operands: Sequence[Any]) -> Value:
         """The node ``op(*operands)``; how calling a row treats Values."""
         inputs = tuple(x if isinstance(x, Value) else as_float(x) for x in operands)
         numbers = [x._data if isinstance(x, Value) else x for x in inputs]
         return _node(op, (op.forward(*numbers), *numbers), *inputs)
 
-    def _like(self, inputs: tuple[Value | float, ...]) -> Value:
+    def _copy_with(self, inputs: tuple[_Input, ...]) -> Value:
         return _restore(None, type(self), self._data, self._grad, self.label, self.op, self.numbers, *inputs)
 
     def __copy__(self) -> Value:
-        return self._like(self.inputs)
+        return self._copy_with(self.inputs)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
-        for node in topological_order([self], known=_Copied(memo)):
-            inputs = (x if x.__class__ is float else memo[id(x)] for x in node.inputs)
-            memo[id(node)] = node._like(tuple(inputs))
-        copy: Value = memo[id(self)]
-        return copy
+        return copying.deepcopy(self, memo, Value._copy_with)  # type: ignore[no-any-return]  # a Value
 
     def __reduce__(self) -> tuple[Any, ...]:
-        written = _written()
-        written.add(self)
-        ancestors = topological_order((x for x in self.inputs if isinstance(x, Value)), known=written)
-        first = _Ancestors(ancestors, written) if ancestors else None
         fields = (type(self), self._data, self._grad, self.label, self.op, self.numbers, *self.inputs)
-        return _restore, (first, *fields)
+        return _restore, (copying.ancestors(self), *fields)
 
     if TYPE_CHECKING:  # exp(), relu() and the other unary rows of the table, attached below
 
@@ -310,46 +262,6 @@ def assign(values: Iterable[Value], data: Iterable[Any]) -> None:
     if len(values) != len(numbers):
         raise ValueError(f"{len(numbers)} numbers for {len(values)} Values; give one for each")
     deque(map(setattr, values, repeat("_data"), numbers), maxlen=0)  # one call into C, as in `Value.backward`
-
-
-class _Copied:
-    """The nodes that a deep copy has reached."""
-
-    def __init__(self, memo: dict[int, Any]) -> None:
-        self.memo = memo
-
-    def __contains__(self, node: object) -> bool:
-        return id(node) in self.memo
-
-
-# Pickling.  A pickler recurses from an object into its parts, too deep for a long graph.  So a node first hands over
-# its ancestors, inputs before outputs: when the pickler comes to one of them, its parts are already written.  What the
-# pickler at work has written is known as long as its memo keeps the `_Ancestors` alive; the set only saves work and
-# depth, and what is written is right without it.
-_session = threading.local()
-
-
-class _Written(set[Value]):
-    """The nodes that a pickler has begun to write."""
-
-
-class _Ancestors:
-    __slots__ = ("nodes", "written")
-
-    def __init__(self, nodes: list[Value], written: _Written) -> None:
-        self.nodes, self.written = nodes, written
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return list, (), None, iter(self.nodes)
-
-
-def _written() -> _Written:
-    reference: weakref.ref[_Written] | None = getattr(_session, "written", None)
-    written = reference() if reference else None
-    if written is None:
-        written = _Written()
-        _session.written = weakref.ref(written)
-    return written
 
 
 def _restore(

@@ -1,0 +1,66 @@
+"""Deep copies and pickles of graphs, however deep: no recursion from a node to its inputs."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from .graph import topological_order
+
+
+def deepcopy(node: Any, memo: dict[int, Any], copy_with: Callable[[Any, tuple[Any, ...]], Any]) -> Any:
+    """A copy of `node` and of all that it was computed from, but for what `memo` has copies of already.
+
+    ``copy_with(node, inputs)`` copies one node.
+    """
+    for original in topological_order([node], known=_Copied(memo)):
+        inputs = (x if x.__class__ is float else memo[id(x)] for x in original.inputs)
+        memo[id(original)] = copy_with(original, tuple(inputs))
+    return memo[id(node)]
+
+
+class _Copied:
+    """The nodes that a deep copy has reached."""
+
+    def __init__(self, memo: dict[int, Any]) -> None:
+        self.memo = memo
+
+    def __contains__(self, node: object) -> bool:
+        return id(node) in self.memo
+
+
+def ancestors(node: Any) -> Ancestors | None:
+    """What a pickler should write before `node`, so that it meets every input before it is used: None if nothing.
+
+    A pickler recurses from an object into its parts, too deep for a long graph.  So a node first hands over its
+    ancestors, inputs before outputs; when the pickler comes to one of them, its parts are already written.  What the
+    pickler at work has written is known as long as its memo keeps the `Ancestors` alive.  That only saves work and
+    depth: the pickle is right without it.
+    """
+    reference = getattr(_session, "written", None)
+    written = reference() if reference else None
+    if written is None:
+        written = _Written()
+        _session.written = weakref.ref(written)
+    written.add(node)
+    nodes = topological_order((x for x in node.inputs if x.__class__ is not float), known=written)
+    return Ancestors(nodes, written) if nodes else None
+
+
+class Ancestors:
+    """Nodes on their way into a pickle; in the pickle, a list."""
+
+    def __init__(self, nodes: list[Any], written: _Written) -> None:
+        self.nodes, self.written = nodes, written
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return list, (), None, iter(self.nodes)
+
+
+class _Written(set[Any]):
+    """The nodes that a pickler has begun to write."""
+
+
+_session = threading.local()
