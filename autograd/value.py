@@ -37,10 +37,13 @@ def _infix(op: Op) -> tuple[_Infix, _Infix]:
 
     def method(self: Value, other: Any) -> Value:
         x = self._data
-        y = other._data if isinstance(other, Value) else _number(other)
-        if y is None:
-            return NotImplemented  # type: ignore[no-any-return]  # Python's own sign, not a result
-        return _node(op, (forward(x, y), x, y), self, other if isinstance(other, Value) else y)
+        if isinstance(other, Value):
+            y = other._data
+        else:
+            y = other = _number(other)
+            if y is None:
+                return NotImplemented  # type: ignore[no-any-return]  # Python's own sign, not a result
+        return _node(op, (forward(x, y), x, y), self, other)
 
     def reflected(self: Value, other: Any) -> Value:
         x, y = _number(other), self._data

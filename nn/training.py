@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from io import BytesIO
 from math import isfinite
 from os import PathLike
 from random import Random
@@ -43,6 +44,14 @@ class History:
         if path is not None:
             axes.figure.savefig(path)
         return axes.figure
+
+    def _repr_png_(self) -> bytes | None:  # in a notebook
+        try:
+            figure, png = self.plot(), BytesIO()
+        except ImportError:
+            return None
+        figure.savefig(png, format="png", dpi=100)
+        return png.getvalue()
 
 
 def fit(

@@ -183,12 +183,15 @@ def test_progress_shows_the_loss(capsys):
 
 
 def test_history_plots_itself(tmp_path):
-    """A figure, and a file if asked."""
+    """A figure, a file if asked, in given axes if asked, and by itself in a notebook."""
     model = MLP(2, [1], seed=0)
     history = fit(model, X, LINE, loss=half_squared_error, epochs=3, progress=False)
     figure = history.plot(tmp_path / "loss.png")
     (line,) = figure.axes[0].lines
-    assert list(line.get_ydata()) == history.loss and (tmp_path / "loss.png").read_bytes().startswith(b"\x89PNG")
+    assert list(line.get_ydata()) == history.loss
+    assert (tmp_path / "loss.png").read_bytes().startswith(b"\x89PNG")
+    assert history._repr_png_().startswith(b"\x89PNG")  # what a notebook shows
+    assert history.plot(axes=figure.axes[0]) is figure
 
 
 def test_a_loss_that_blows_up_stops_with_the_last_good_parameters():
