@@ -40,9 +40,9 @@ def _infix(op: Op) -> tuple[_Infix, _Infix]:
         if isinstance(other, Value):
             y = other._data
         else:
-            y = other = _number(other)
+            y = other = _number(other)  # type: ignore[assignment]  # None, or a float
             if y is None:
-                return NotImplemented  # type: ignore[no-any-return]  # Python's own sign, not a result
+                return NotImplemented
         return _node(op, (forward(x, y), x, y), self, other)
 
     def reflected(self: Value, other: Any) -> Value:
