@@ -41,7 +41,7 @@ def ancestors(node: Any) -> Ancestors | None:
     """
     reference = getattr(_session, "written", None)
     written = reference() if reference else None
-    if written is None:
+    if written is None or node in written:  # a pickler asks for each node once, so here is another pickler
         written = _Written()
         _session.written = weakref.ref(written)
     written.add(node)

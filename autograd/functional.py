@@ -10,7 +10,8 @@ come out, so verbs nest: ``grad(grad(f))`` is the second derivative.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import operator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from functools import wraps
 from itertools import accumulate
@@ -212,7 +213,9 @@ class _Structure:
     def build(self, scalars: Iterable[Any]) -> Any:
         """The tree with `scalars` in place of its own."""
         rest = iter(scalars)
-        return self._assemble(_leaf([next(rest) for _ in range(prod(shape))], shape) for shape in self.shapes)
+        return _assemble(
+            self.skeleton, (_leaf([next(rest) for _ in range(prod(shape))], shape) for shape in self.shapes)
+        )
 
     def outer(self, other: _Structure, rows: Iterable[Sequence[Any]]) -> Any:
         """The tree with a tree like `other` in place of each leaf; `rows` holds the numbers, a row a scalar."""
@@ -222,39 +225,38 @@ class _Structure:
             own = [next(rest) for _ in range(prod(shape))]
             stops = list(accumulate(map(prod, other.shapes), initial=0))
             columns = zip(other.shapes, stops, stops[1:])
-            blocks.append(
-                other._assemble(
-                    _leaf([x for row in own for x in row[start:stop]], shape + inner) for inner, start, stop in columns
-                )
+            inner = (
+                _leaf([x for row in own for x in row[start:stop]], shape + other_shape)
+                for other_shape, start, stop in columns
             )
-        return self._assemble(blocks)
-
-    def _assemble(self, leaves: Iterable[Any]) -> Any:
-        rest = iter(leaves)
-
-        def tree(skeleton: Any) -> Any:
-            if skeleton is None:
-                return next(rest)
-            kind, keys, parts = skeleton
-            if keys is not None:
-                return kind(zip(keys, map(tree, parts)))
-            return kind(*map(tree, parts)) if hasattr(kind, "_fields") else kind(map(tree, parts))
-
-        return tree(self.skeleton)
+            blocks.append(_assemble(other.skeleton, inner))
+        return _assemble(self.skeleton, iter(blocks))
 
     def __str__(self) -> str:
-        def words(skeleton: Any) -> str:
-            if skeleton is None:
-                shape = next(rest)
-                return f"array{shape}" if shape else "number"
-            kind, keys, parts = skeleton
-            inside = [words(part) for part in parts]
-            if keys is not None:
-                inside = [f"{key!r}: {part}" for key, part in zip(keys, inside)]
-            return f"{kind.__name__}({', '.join(inside)})"
+        return _words(self.skeleton, iter(self.shapes))
 
-        rest = iter(self.shapes)
-        return words(self.skeleton)
+
+def _assemble(skeleton: Any, leaves: Iterator[Any]) -> Any:
+    """The tree of `skeleton` with the next of `leaves` in each place."""
+    if skeleton is None:
+        return next(leaves)
+    kind, keys, parts = skeleton
+    trees = [_assemble(part, leaves) for part in parts]
+    if keys is not None:
+        return kind(zip(keys, trees))
+    return kind(*trees) if hasattr(kind, "_fields") else kind(trees)
+
+
+def _words(skeleton: Any, shapes: Iterator[tuple[int, ...]]) -> str:
+    """The tree of `skeleton` for an error message, such as list(number, array(3,))."""
+    if skeleton is None:
+        shape = next(shapes)
+        return f"array{shape}" if shape else "number"
+    kind, keys, parts = skeleton
+    inside = [_words(part, shapes) for part in parts]
+    if keys is not None:
+        inside = [f"{key!r}: {part}" for key, part in zip(keys, inside)]
+    return f"{kind.__name__}({', '.join(inside)})"
 
 
 def _leaf(numbers: list[Any], shape: tuple[int, ...]) -> Any:
@@ -266,9 +268,14 @@ def _leaf(numbers: list[Any], shape: tuple[int, ...]) -> Any:
 
 def _positions(argnums: Argnums, count: int) -> int | tuple[int, ...]:
     if not isinstance(argnums, int):
-        return tuple(_positions(i, count) for i in argnums)  # type: ignore[misc]  # an int for an int
+        positions = tuple(_positions(operator.index(i), count) for i in argnums)
+        if len(set(positions)) < len(positions):
+            raise ValueError(f"argnums {argnums} name an argument twice; give each once")
+        return positions  # type: ignore[return-value]  # an int for an int
     if not -count <= argnums < count:
-        raise ValueError(f"argnums {argnums} of a call with {count} positional arguments; give the index of one")
+        raise ValueError(
+            f"argnums {argnums} of a call with {count} positional arguments; pass what is differentiated by position"
+        )
     return argnums % count
 
 

@@ -7,10 +7,12 @@ bounded by memory alone, and takes inputs in order, so the same graph gives bit-
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from operator import attrgetter
 from typing import Any, Protocol, TypeVar
 
 from .ops import MUL, WHERE, Op
+from .recording import enable_grad
 
 
 class Node(Protocol):
@@ -49,7 +51,7 @@ def topological_order(outputs: Iterable[N], known: Container[Any] = frozenset())
         elif node not in reached and node not in known:
             reached.add(node)
             path += (node, None)
-            for x in node.inputs:
+            for x in reversed(node.inputs):
                 if x.__class__ is not float and x not in reached:
                     path.append(x)
     return order
@@ -66,16 +68,19 @@ def leaves(outputs: Iterable[N]) -> list[N]:
     return [node for node in topological_order(outputs) if not node.inputs]
 
 
-def adjoints(output: N) -> dict[N, float]:
+def adjoints(output: N, record: bool = False) -> dict[N, Any]:
     """d(output)/d(node) of every node below `output` that it has a path to: reverse mode, one sweep.
+
+    The derivatives are floats or, if the sweep is recorded, Values (and floats where they are constant).
 
     >>> from autograd import Value
     >>> x = Value(3.0)
     >>> adjoints(x * x)[x]
     6.0
     """
-    order = topological_order([_node(output)])
-    return _sweep(order[::-1], {output: 1.0}, record=False)
+    order = topological_order([_require_node(output)])
+    with enable_grad() if record else nullcontext():
+        return _sweep(reversed(order), {output: 1.0}, record)
 
 
 def gradients(output: Node, inputs: Sequence[Node], create_graph: bool = False) -> list[Any]:
@@ -92,13 +97,11 @@ def gradients(output: Node, inputs: Sequence[Node], create_graph: bool = False) 
     >>> gradients(slope, [x])
     [12.0]
     """
-    nodes = [_node(x) for x in inputs]
-    if not create_graph:
-        found = adjoints(output)
-        return [found.get(x, 0.0) for x in nodes]
-    order = topological_order([_node(output)])
-    recorded = _sweep(order[::-1], {output: 1.0}, record=True)
-    return [_value_of(recorded.get(x, 0.0), output) for x in nodes]
+    if hasattr(inputs, "numbers"):
+        raise TypeError("inputs is one Value; give a list of them: gradients(output, [x])")
+    found = adjoints(output, record=create_graph)
+    derivatives = [found.get(_require_node(x), 0.0) for x in inputs]
+    return [_value_of(derivative, output) for derivative in derivatives] if create_graph else derivatives
 
 
 def tangents(outputs: Sequence[Node], seeds: Mapping[Any, Any]) -> list[Any]:
@@ -112,7 +115,7 @@ def tangents(outputs: Sequence[Node], seeds: Mapping[Any, Any]) -> list[Any]:
     [25.0]
     """
     record = any(tangent.__class__ is not float for tangent in seeds.values())
-    order = topological_order(map(_node, outputs), known=seeds)
+    order = topological_order(map(_require_node, outputs), known=seeds)
     found = _sweep(order, dict(seeds), record, forward=True)
     return [_value_of(found.get(x, 0.0), x) if record else found.get(x, 0.0) for x in outputs]
 
@@ -137,7 +140,7 @@ def _sweep(nodes: Iterable[N], found: dict[N, Any], record: bool, forward: bool 
             else:
                 target = x
             if source in found:
-                term = times(found[source], partial(*seen), op.gate)
+                term = times(found[source], partial(*seen), forward or op.gate)
                 found[target] = found[target] + term if target in found else term
     return found
 
@@ -146,7 +149,10 @@ _numbers = attrgetter("numbers")
 
 
 def _times(adjoint: float, partial: float, gate: bool) -> float:
-    """adjoint * partial; a zero adjoint, or a zero partial of a gate, wins even over inf and NaN."""
+    """adjoint * partial; a zero adjoint, or a zero partial of a gate, wins even over inf and NaN.
+
+    In forward mode, which starts at the other end, every zero partial wins: from there, it is what a zero adjoint is.
+    """
     product = adjoint * partial
     if product != product and (adjoint == 0.0 or (gate and partial == 0.0)):
         return 0.0
@@ -168,11 +174,17 @@ def _as_seen(x: Any, number: float) -> Any:
 
 
 def _recorded_times(adjoint: Any, partial: Any, gate: bool) -> Any:
-    """`_times` for factors that may be Values: recorded, but for products by a constant 1."""
-    if partial.__class__ is float and partial == 1.0:
-        return adjoint
-    if adjoint.__class__ is float and adjoint == 1.0:
-        return partial
+    """`_times` for factors that may be Values: recorded, but for products by a constant 0 or 1."""
+    if partial.__class__ is float:
+        if partial == 1.0:
+            return adjoint
+        if gate and partial == 0.0:
+            return 0.0
+    if adjoint.__class__ is float:
+        if adjoint == 1.0:
+            return partial
+        if adjoint == 0.0:
+            return 0.0
     product = MUL(adjoint, partial)
     numbers = [x if x.__class__ is float else x.data for x in (product, adjoint, partial)]
     if numbers[0] != numbers[0] and _times(numbers[1], numbers[2], gate) == 0.0:
@@ -184,7 +196,7 @@ def _value_of(derivative: Any, like: Any) -> Any:
     return type(like)(derivative) if derivative.__class__ is float else derivative
 
 
-def _node(x: Any) -> Any:
+def _require_node(x: Any) -> Any:
     if not hasattr(x, "numbers"):
         raise TypeError(
             f"{x!r:.60} ({type(x).__name__}) is not a Value; derivatives are taken of Values, with respect to Values"

@@ -12,6 +12,7 @@ closed: every partial is made of rows of the table.
 
 from __future__ import annotations
 
+import inspect
 import math
 import numbers
 import operator
@@ -25,7 +26,7 @@ import numpy as np
 SUM, PRODUCT, SIGNED, POWER, CALL = range(1, 6)
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Op:
     """A primitive: a row of the table, and a function of floats, arrays and Values.
 
@@ -54,21 +55,21 @@ class Op:
 
     def __call__(self, *operands: Any) -> Any:
         """The row on floats, elementwise on arrays, recorded on Values."""
-        for operand in operands:
-            if operand.__class__ is not float:
-                return self._dispatch(operands)
-        return self.forward(*operands)
-
-    def _dispatch(self, operands: tuple[Any, ...]) -> Any:
         if len(operands) != len(self.partials):
             raise TypeError(f"{self.name} takes {len(self.partials)} operands, {len(operands)} were given")
+        for operand in operands:
+            if operand.__class__ is not float:
+                return self._dispatch([unboxed(x) for x in operands])
+        return self.forward(*operands)
+
+    def _dispatch(self, operands: list[Any]) -> Any:
         record = next((type(x).__record__ for x in operands if hasattr(type(x), "__record__")), None)
         arrays = [x for x in operands if isinstance(x, np.ndarray) and x.ndim]
         if arrays and (record or any(x.dtype == object for x in arrays)):
             return elementwise(self, operands)
         if arrays:
             with np.errstate(all="ignore"):
-                return self.ufunc(*operands)
+                return self.ufunc(*map(_as_floats, operands))
         if record:
             return record(self, operands)
         return self.forward(*map(as_float, operands))
@@ -87,9 +88,8 @@ def as_float(number: Any) -> float:
     >>> as_float(True), as_float(Fraction(1, 4)), as_float(np.float32(0.5)), as_float(np.array(3))
     (1.0, 0.25, 0.5, 3.0)
     """
-    if isinstance(number, np.ndarray) and number.ndim == 0:
-        number = number.item()
-    if not isinstance(number, (numbers.Real, np.bool_)):
+    number = unboxed(number)
+    if not isinstance(number, numbers.Real):
         given = f"{number!r:.60} ({type(number).__name__})"
         raise TypeError(f"{given} is not a real number; give an int, a float or a NumPy scalar")
     try:
@@ -98,10 +98,25 @@ def as_float(number: Any) -> float:
         raise OverflowError(f"an {type(number).__name__} beyond the range of a float (about 1.8e308)") from None
 
 
+def unboxed(x: Any) -> Any:
+    """The Python object in a NumPy scalar or a 0-d array; anything else as it is."""
+    return x.item() if isinstance(x, (np.generic, np.ndarray)) and x.ndim == 0 else x
+
+
+def _as_floats(x: Any) -> Any:
+    """A number as a float, an array as one of float64."""
+    if not isinstance(x, np.ndarray):
+        return as_float(x)
+    if x.dtype.kind not in "biuf":
+        raise TypeError(f"an array of {x.dtype} does not hold real numbers; give an array of ints or floats")
+    return x.astype(np.float64, copy=False)
+
+
 def elementwise(function: Callable[..., Any], operands: Sequence[Any]) -> Any:
     """`function` on the elements of the arrays among `operands`, broadcast, as an object array."""
     boxed = [x if isinstance(x, np.ndarray) else np.array(x, dtype=object) for x in operands]
-    return np.frompyfunc(function, len(boxed), 1)(*boxed)
+    with np.errstate(all="ignore"):
+        return np.frompyfunc(function, len(boxed), 1)(*boxed)
 
 
 def _ieee(function: Callable[..., float], ufunc: Callable[..., Any]) -> Callable[..., float]:
@@ -187,8 +202,17 @@ def _row(
     binds: int = CALL,
     gate: bool = False,
 ) -> Op:
-    fields = ", ".join(["{}"] * len(partials))
+    inputs = ["condition", "x", "y"][-len(partials) :] if len(partials) > 1 else ["x"]
+    fields = ", ".join(["{}"] * len(inputs))
     op = Op(name, forward, ufunc, partials, latex or rf"\operatorname{{{{{name}}}}}({fields})", binds, gate)
+    # For help(): each row is a function of its own.
+    parameters = [inspect.Parameter(x, inspect.Parameter.POSITIONAL_ONLY) for x in inputs]
+    object.__setattr__(op, "__signature__", inspect.Signature(parameters))
+    notation = op.latex.format(*inputs)
+    doc = (
+        f"{name}({', '.join(inputs)}): the primitive {notation}, of floats, arrays (elementwise) and Values (recorded)."
+    )
+    object.__setattr__(op, "__doc__", doc)
     TABLE[name] = op
     return op
 
@@ -200,9 +224,9 @@ MUL: Op = _row("mul", operator.mul, np.multiply, (lambda z, x, y: y, lambda z, x
 DIV: Op = _row("div", _ieee(operator.truediv, np.true_divide), np.true_divide,
                (lambda z, x, y: DIV(1.0, y), lambda z, x, y: -DIV(z, y)), r"\frac{{{}}}{{{}}}")
 NEG: Op = _row("neg", operator.neg, np.negative, (lambda z, x: -1.0,), "-{}", SIGNED)
-# x ** 0 has derivative 0 in x, at 0 and at NaN too; log(x) counts where x is not 0, or where 0 ** y is infinite.
+# x ** 0 has derivative 0 in x, at 0 and at NaN too, but a slope in y; log(x) counts where x is not 0 or 0 ** y is inf.
 POW: Op = _row("pow", _ieee(math.pow, np.power), np.power,
-               (lambda z, x, y: WHERE(y, y * POW(x, y - 1.0), y * WHERE(STEP(ABS(x)), POW(x, y - 1.0), 0.0)),
+               (lambda z, x, y: WHERE(y, y * POW(x, y - 1.0), WHERE(STEP(ABS(x)), DIV(y * z, x), 0.0)),
                 lambda z, x, y: WHERE(ABS(x) + STEP(-y), z * LOG(x), 0.0)), "{}^{{{}}}", POWER)
 
 ABS:  Op = _row("abs",  abs,   np.abs,      (lambda z, x: SIGN(x),), "|{}|")
@@ -240,4 +264,4 @@ MINIMUM: Op = _row("minimum", _minimum, _minimum_array,
 WHERE:   Op = _row("where", _where, np.where,
                    (None, lambda z, c, x, y: WHERE(c, 1.0, 0.0), lambda z, c, x, y: WHERE(c, 0.0, 1.0)), gate=True)
 # The identity with derivative 0: the graph goes on, the gradient stops.
-DETACH:  Op = _row("detach", operator.pos, np.positive, (lambda z, x: 0.0,), gate=True)
+DETACH:  Op = _row("detach", operator.pos, np.copy, (lambda z, x: 0.0,), gate=True)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import _GeneratorContextManager, contextmanager
 from contextvars import ContextVar
 
-_recording: ContextVar[bool] = ContextVar("_recording", default=True)
-_blocks = 0  # of no_grad that are open in the whole process: while it is 0, nobody looks the context variable up
+# The open blocks of this thread, each (what tells it from the others, whether it records); the last one decides.
+_open: ContextVar[tuple[tuple[object, bool], ...]] = ContextVar("_open", default=())
+_count = 0  # of the blocks that are open in the whole process: while it is 0, nobody looks the context variable up
 _lock = threading.Lock()
 
 
-@contextmanager
-def no_grad() -> Iterator[None]:
+def no_grad() -> _GeneratorContextManager[None]:
     """A block (or, as ``@no_grad()``, a function) in which this thread records nothing: results are leaves.
 
     >>> from autograd import Value
@@ -23,26 +23,18 @@ def no_grad() -> Iterator[None]:
     >>> y, y.inputs
     (Value(data=9.0, grad=0.0), ())
     """
-    global _blocks
-    token = _recording.set(False)
-    with _lock:
-        _blocks += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _blocks -= 1
-        _recording.reset(token)
+    return _block(False)
 
 
-@contextmanager
-def enable_grad() -> Iterator[None]:
-    """A block or function that records even inside `no_grad`; the verbs run in one."""
-    token = _recording.set(True)
-    try:
-        yield
-    finally:
-        _recording.reset(token)
+def enable_grad() -> _GeneratorContextManager[None]:
+    """A block or function that records even inside `no_grad`; the verbs and `nn.fit` run in one.
+
+    >>> from autograd import Value
+    >>> with no_grad(), enable_grad():
+    ...     (Value(3.0) * 2.0).inputs
+    (Value(data=3.0, grad=0.0), 2.0)
+    """
+    return _block(True)
 
 
 def recording() -> bool:
@@ -52,4 +44,23 @@ def recording() -> bool:
     ...     recording()
     False
     """
-    return not _blocks or _recording.get()
+    if not _count:
+        return True
+    blocks = _open.get()
+    return not blocks or blocks[-1][1]
+
+
+@contextmanager
+def _block(records: bool) -> Iterator[None]:
+    global _count
+    block = (object(), records)
+    _open.set((*_open.get(), block))
+    with _lock:
+        _count += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _count -= 1
+        # Not a reset to what was before: generators may close their blocks in any order.
+        _open.set(tuple(other for other in _open.get() if other is not block))

@@ -1,6 +1,6 @@
 """Hypothesis strategies for property tests of scalar code: operands of a primitive, and random expression graphs.
 
-Needs hypothesis (``pip install 'scalar-autograd[test]'``), which is imported nowhere else.
+Needs hypothesis (``pip install hypothesis``), which is imported nowhere else.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Expression:
         printer.text(repr(self))
 
 
-SMOOTH = ("add", "sub", "mul", "neg", "sin", "cos", "tanh", "sigmoid", "arctan", "softplus", "detach")
+SMOOTH = ("add", "sub", "mul", "neg", "sin", "cos", "tanh", "sigmoid", "arctan", "softplus")
 """Rows that are smooth and of moderate size everywhere, whatever they are composed with."""
 
 
@@ -118,8 +118,8 @@ def expressions(
     """Random graphs over the rows named in `ops`, with shared nodes, repeated inputs, constants and dead branches.
 
     >>> from hypothesis import find
-    >>> find(expressions(ops=("mul",)), lambda e: e(*e.leaves) > 1.0 and len(e.leaves) == 1)  # doctest: +SKIP
-    t0 = 2.0; t1 = mul(t0, t0)
+    >>> find(expressions(ops=("sin",), max_leaves=1), lambda e: e(*e.leaves) == 0.0)
+    t0 = 0.0; t1 = sin(t0)
     """
     leaves = draw(st.lists(numbers, min_size=1, max_size=max_leaves))
     instructions: list[tuple[Op, tuple[int | float, ...]]] = []

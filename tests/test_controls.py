@@ -82,8 +82,8 @@ def engine_with(old: str, new: str) -> types.ModuleType:
 FAULTS = [
     ("found[target] + term if target in found else term", "term"),  # the missing +=
     ("found[target] + term if target in found else term", "found[target] - term if target in found else term"),
-    ("{output: 1.0}, record=False", "{output: -1.0}, record=False"),
-    ("order[::-1], {output: 1.0}, record=False", "order, {output: 1.0}, record=False"),
+    ("{output: 1.0}, record)", "{output: -1.0}, record)"),
+    ("_sweep(reversed(order), ", "_sweep(order, "),
     ("product = adjoint * partial", "product = adjoint + partial"),
 ]
 

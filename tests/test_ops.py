@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import autograd
-from autograd import TABLE, Value, gradients
+from autograd import TABLE, Value, gradients, ops
 from autograd.ops import as_float
 from autograd.strategies import DOMAINS, operands
 
@@ -107,6 +107,7 @@ EDGES = [
     ("pow", (-1.0, 0.5), (nan, nan, nan)),
     ("pow", (-2.0, 3.0), (-8.0, 12.0, nan)),
     ("pow", (nan, 0.0), (1.0, 0.0, ...)),
+    ("pow", (1e-310, 0.0), (1.0, 0.0, ...)),
     ("pow", (-2.0, 1025.0), (-inf, ..., nan)),
     ("sqrt", (0.0,), (0.0, inf)),
     ("sqrt", (-0.0,), (-0.0, inf)),
@@ -206,10 +207,31 @@ def test_rows_refuse_what_is_no_real_number(bad):
         autograd.exp(bad)
 
 
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int64", "bool", "float16", "float32"])
+@pytest.mark.parametrize("name", list(TABLE))
+def test_arrays_of_any_real_kind_are_computed_in_double_precision(name, dtype):
+    """As numbers are: no wrapping, no half precision, no refusal of bool."""
+    row = TABLE[name]
+    arrays = [np.array([1, 0, 1]).astype(dtype) for _ in row.partials]
+    got = row(*arrays)
+    assert got.dtype == np.float64
+    for i in range(3):
+        assert laws.ulps(float(got[i]), row(*(float(a[i]) for a in arrays))) <= 2
+
+
+@pytest.mark.parametrize("array", [np.array([1j]), np.array(["1"]), np.array(["2020-01-01"], dtype="datetime64[D]")])
+def test_rows_refuse_arrays_of_other_things(array):
+    """None goes complex."""
+    with pytest.raises(TypeError, match="does not hold real numbers"):
+        autograd.sqrt(array)
+
+
 def test_rows_say_how_many_operands_they_take():
     """A wrong count is a TypeError that names the row."""
     with pytest.raises(TypeError, match="maximum takes 2 operands, 1 were given"):
         autograd.maximum(Value(1.0))
+    with pytest.raises(TypeError, match="log takes 1 operands, 2 were given"):
+        autograd.log(8.0, 2.0)
 
 
 def test_numbers_become_floats():
@@ -221,5 +243,13 @@ def test_numbers_become_floats():
 
 
 def test_help_describes_a_row():
-    """help(autograd.exp) says what a row is."""
-    assert "primitive" in pydoc.render_doc(autograd.exp)
+    """help() and signatures are those of each row."""
+    assert "where(condition, x, y): the primitive" in pydoc.render_doc(autograd.where)
+    assert "e^{x}, of floats, arrays" in autograd.exp.__doc__
+    assert str(inspect.signature(autograd.maximum)) == "(x, y, /)"
+
+
+def test_binding_strength():
+    """Sums bind loosest, then products, signs, powers; all else is a call."""
+    strength = {op.name: op.binds for op in TABLE.values() if op.binds != ops.CALL}
+    assert strength == {"add": 1, "sub": 1, "mul": 2, "neg": 3, "pow": 4, "exp": 4}
