@@ -97,6 +97,8 @@ def jacobian(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[...
 def hessian(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     """A function that returns all second derivatives of `function`: ``jacobian(grad(function))``.
 
+    For a number a number, for a list of n a list of n lists, for an array shape ``argument.shape + argument.shape``.
+
     >>> hessian(lambda x: x[0] ** 2 * x[1])([2.0, 3.0])
     [[6.0, 4.0], [4.0, 0.0]]
     """

@@ -161,6 +161,13 @@ class Value:
 
         The derivatives are those at the numbers that the forward pass saw.  A call that raises or is interrupted
         changes nothing.
+
+        >>> x = Value(3.0)
+        >>> y = x * x
+        >>> y.backward()
+        >>> y.backward()
+        >>> x.grad
+        12.0
         """
         found = adjoints(self)
         # One call into C: a signal (Ctrl-C) or another thread comes before all of the additions or after them.

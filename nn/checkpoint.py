@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
+import shutil
 import zipfile
 from collections.abc import Iterable, Mapping
 from os import PathLike
@@ -18,16 +19,22 @@ Shape: TypeAlias = "tuple[int, ...]"
 
 def write_npz(path: str | PathLike[str], arrays: Mapping[str, Any]) -> None:
     """Writes `arrays` to exactly `path`.  Whatever interrupts it, the file is the old one or the new one."""
-    path = Path(path)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        raise FileNotFoundError(
+            f"there is no folder {os.fspath(target.parent)!r} to write {target.name!r} to; create it"
+        )
+    unfinished = target.parent / f".{secrets.token_hex(8)}.tmp"
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(unfinished, "xb") as file:
             np.savez(file, **arrays)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(name, path)
+        if target.exists():
+            shutil.copymode(target, unfinished)
+        os.replace(unfinished, target)
     except BaseException:
-        os.unlink(name)
+        unfinished.unlink(missing_ok=True)
         raise
 
 
@@ -41,7 +48,7 @@ def read_npz(path: str | PathLike[str], shapes: Mapping[str, Shape], ignore: Ite
         with zipfile.ZipFile(path) as archive:
             names = [name.removesuffix(".npy") for name in archive.namelist()]
             names = [name for name in names if not name.startswith(tuple(ignore))]
-            _check_names(f"{path}", names, shapes)
+            _check_names("the file", names, shapes)
             for name in names:
                 with archive.open(f"{name}.npy") as member:
                     version = np.lib.format.read_magic(member)
@@ -69,24 +76,27 @@ def check_arrays(owner: str, given: Mapping[str, Any], shapes: Mapping[str, Shap
     arrays = {}
     for name, shape in shapes.items():
         try:
-            array = np.asarray(given[name], dtype=float)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{name} of {owner} is not an array of numbers: {error}") from None
+            array = np.asarray(given[name])
+        except ValueError as error:
+            raise ValueError(f"{name} of {owner} is not an array: {error}") from None
+        if array.dtype.kind not in "biuf":
+            raise ValueError(f"{name} of {owner} is an array of {array.dtype}, not of real numbers; nothing was loaded")
         if array.shape != shape:
             raise ValueError(f"{name} of {owner} has shape {shape}, the state's has {array.shape}; nothing was loaded")
         if not np.isfinite(array).all():
             raise ValueError(f"{name} of {owner} holds {array[~np.isfinite(array)].ravel()[0]}; nothing was loaded")
-        arrays[name] = array
+        arrays[name] = array.astype(float)
     return arrays
 
 
 def _check_names(what: str, given: Iterable[str], expected: Iterable[str]) -> None:
     missing, extra = sorted(set(expected) - set(given)), sorted(set(given) - set(expected))
     if missing or extra:
-        raise ValueError(
-            f"{what} lacks {_some(missing)} and has {_some(extra)} too much; build the model as it was saved"
+        faults = [f"lacks {_some(missing)}"] * bool(missing) + [f"has {_some(extra)}, which is not expected"] * bool(
+            extra
         )
+        raise ValueError(f"{what} {' and '.join(faults)}; build the model and the optimiser as they were saved")
 
 
 def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "") if names else "nothing"
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from math import sqrt
 from random import Random
 
@@ -42,6 +43,7 @@ def as_random(seed: int | Random | None) -> Random:
     """
     if isinstance(seed, Random):
         return seed
-    if seed is not None and not isinstance(seed, int):
-        raise TypeError(f"seed {seed!r:.60} ({type(seed).__name__}); give an int, a random.Random or None")
-    return Random(seed)
+    try:
+        return Random(None if seed is None else operator.index(seed))
+    except TypeError:
+        raise TypeError(f"seed {seed!r:.60} ({type(seed).__name__}); give an int, a random.Random or None") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
@@ -18,8 +19,9 @@ from .module import Module
 class Neuron(Module):
     """activation(w . x + b), with weights `w` and bias `b`.
 
-    `nin` inputs; ``nonlin=False`` is short for ``activation=identity``.  `initialise` draws a weight (see
-    `nn.initialisation`), the bias starts at 0; `fan_out` is the width of the layer that the neuron is in.
+    `nin` inputs; `activation` is relu if not given, and ``nonlin=False`` is short for ``activation=identity``.  With
+    `initialise`, a function of `nn.initialisation`, weights are drawn from `seed`, an int or a random.Random (None:
+    another draw every time); the bias starts at 0.  `fan_out` is the width of the layer that the neuron is in.
 
     >>> neuron = Neuron(2, seed=0)
     >>> neuron([1.0, 2.0]).data == max(0.0, neuron.w[0].data * 1.0 + neuron.w[1].data * 2.0)
@@ -31,19 +33,26 @@ class Neuron(Module):
         nin: int,
         nonlin: bool = True,
         *,
-        activation: Callable[[Any], Any] = relu,
+        activation: Callable[[Any], Any] | None = None,
         initialise: Callable[[Random, int, int], float] = uniform,
         seed: int | Random | None = None,
         fan_out: int = 1,
     ) -> None:
-        _check_width("the number of inputs", nin)
+        nin = as_count("the number of inputs", nin)
+        self.activation = _activation(nonlin, activation)
+        if self.activation in LAYERWISE:
+            raise ValueError(f"a neuron with {_name(self.activation)}, which takes a whole layer; give it to a Layer")
         random = as_random(seed)
         self.w = [Value(initialise(random, nin, fan_out)) for _ in range(nin)]
         self.b = Value(0.0)
-        self.activation = activation if nonlin else identity
 
     def preactivation(self, x: Sequence[Any]) -> Any:
-        """z = w . x + b, the node whose gradient is delta = dJ/dz after ``J.backward()``."""
+        """z = w . x + b, the node whose gradient is delta = dJ/dz after ``J.backward()``.
+
+        >>> neuron = Neuron(1, seed=0)
+        >>> neuron.preactivation([2.0]).data == 2.0 * neuron.w[0].data
+        True
+        """
         return dot(self.w, _inputs(self, x, len(self.w))) + self.b
 
     def __call__(self, x: Sequence[Any]) -> Any:
@@ -57,6 +66,8 @@ class Neuron(Module):
 class Layer(Module):
     """`nout` neurons that see the same `nin` inputs; an activation such as softmax takes their outputs together.
 
+    The other arguments are those of `Neuron`.
+
     >>> from nn import softmax
     >>> layer = Layer(2, 3, activation=softmax, seed=0)
     >>> f"{sum(layer([1.0, 2.0])):.6f}"
@@ -69,13 +80,15 @@ class Layer(Module):
         nout: int,
         nonlin: bool = True,
         *,
-        activation: Callable[[Any], Any] = relu,
+        activation: Callable[[Any], Any] | None = None,
         initialise: Callable[[Random, int, int], float] = uniform,
         seed: int | Random | None = None,
     ) -> None:
-        _check_width("the number of outputs", nout)
+        nout = as_count("the number of outputs", nout)
         random = as_random(seed)
-        self.activation = activation if nonlin else identity
+        self.activation = _activation(nonlin, activation)
+        if self.activation in LAYERWISE and nout == 1:
+            raise ValueError(f"{_name(self.activation)} of one output is always 1; give it at least 2, or use sigmoid")
         each = identity if self.activation in LAYERWISE else self.activation
         self.neurons = [
             Neuron(nin, activation=each, initialise=initialise, seed=random, fan_out=nout) for _ in range(nout)
@@ -96,7 +109,8 @@ class Layer(Module):
 class MLP(Module):
     """A multi-layer perceptron: `nin` inputs, then a layer for each width in `nouts`.
 
-    The hidden layers have `activation`, the last one `output_activation`.
+    The hidden layers have `activation`, the last one `output_activation`; the losses that begin with the logits
+    (`nn.losses`) want it to be the identity.  The other arguments are those of `Neuron`.
 
     >>> model = MLP(2, [16, 16, 1], seed=0)
     >>> model
@@ -115,7 +129,7 @@ class MLP(Module):
         initialise: Callable[[Random, int, int], float] = uniform,
         seed: int | Random | None = None,
     ) -> None:
-        if isinstance(nouts, int) or not len(nouts):
+        if not isinstance(nouts, (list, tuple)) or not nouts:
             raise ValueError(f"an MLP with layer widths {nouts!r}; give a list of at least one, such as [16, 16, 1]")
         random = as_random(seed)
         widths = [nin, *nouts]
@@ -151,9 +165,25 @@ def _inputs(owner: Module, x: Any, nin: int) -> Sequence[Any]:
     return x  # type: ignore[no-any-return]  # what has a length
 
 
-def _check_width(what: str, width: Any) -> None:
-    if not isinstance(width, int) or width < 1:
-        raise ValueError(f"{what} is {width!r}; give an int of at least 1")
+def as_count(what: str, count: Any) -> int:
+    """`count` as an int of at least 1; a ValueError for anything else.
+
+    >>> as_count("the number of inputs", np.int64(3))
+    3
+    """
+    if isinstance(count, bool) or not hasattr(count, "__index__") or operator.index(count) < 1:
+        raise ValueError(f"{what} is {count!r}; give an int of at least 1")
+    return operator.index(count)
+
+
+def _activation(nonlin: bool, activation: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
+    if activation is not None and not callable(activation):
+        raise TypeError(f"activation {activation!r:.60} is not a function; give one, such as nn.tanh")
+    if nonlin:
+        return activation or relu
+    if activation not in (None, identity):
+        raise ValueError(f"nonlin=False with activation={_name(activation)}; give one of the two")
+    return identity
 
 
 def _name(activation: Callable[[Any], Any]) -> str:

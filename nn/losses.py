@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd import Value, log_softmax, mean, relu, softplus
+from autograd import Value, log_softmax, mean, pow, relu, softplus  # noqa: A004 -- the row: IEEE 754, never raises
 
 
 def half_squared_error(outputs: Any, targets: Any) -> Any:
@@ -21,7 +21,7 @@ def half_squared_error(outputs: Any, targets: Any) -> Any:
     >>> half_squared_error([0.5, 1.0], [0.0, 3.0])
     2.125
     """
-    return reduce(operator.add, [0.5 * (t - y) ** 2 for y, t in _pairs(outputs, targets)])
+    return reduce(operator.add, [0.5 * pow(t - y, 2.0) for y, t in _pairs(outputs, targets)])
 
 
 def mean_squared_error(outputs: Any, targets: Any) -> Any:
@@ -30,11 +30,13 @@ def mean_squared_error(outputs: Any, targets: Any) -> Any:
     >>> mean_squared_error([0.5, 1.0], [0.0, 3.0])
     2.125
     """
-    return mean([(t - y) ** 2 for y, t in _pairs(outputs, targets)])
+    return mean([pow(t - y, 2.0) for y, t in _pairs(outputs, targets)])
 
 
 def cross_entropy(logits: Sequence[Any], target: Any) -> Any:
     """-log softmax(logits)[target], from at least two logits, never from probabilities; its gradient is p - y.
+
+    The last layer of the model is linear: its softmax is in here.
 
     `target` is a class, an int from 0, or a distribution over the classes such as a one-hot sequence.  A ValueError
     for a class out of range, or for target probabilities that do not match the logits or do not sum to 1.
@@ -49,13 +51,16 @@ def cross_entropy(logits: Sequence[Any], target: Any) -> Any:
         raise ValueError(f"cross_entropy of {len(logits)} logit; give one for each class, or use binary_cross_entropy")
     log_probabilities = log_softmax(logits)
     if isinstance(target, (list, tuple, np.ndarray)) and np.ndim(target):
-        weighted = [t * p for p, t in _pairs(log_probabilities, _distribution(target)) if t]
-        return -reduce(operator.add, weighted)
+        pairs = _pairs(log_probabilities, target)
+        _check_distribution([t for _, t in pairs])
+        return -reduce(operator.add, [t * p for p, t in pairs if t])
     return -log_probabilities[_class(target, len(logits))]
 
 
 def binary_cross_entropy(logit: Any, target: Any) -> Any:
     """-t log p - (1 - t) log(1 - p) with p = sigmoid(logit), from the logit: exact where p rounds to 0 or 1.
+
+    The last layer of the model is linear: its sigmoid is in here.
 
     `target` is a number from 0 to 1; a ValueError for any other.
 
@@ -98,6 +103,8 @@ def cost(loss: Callable[[Any, Any], Any], outputs: Sequence[Any], targets: Seque
 
 def _pairs(outputs: Any, targets: Any) -> list[tuple[Any, Any]]:
     outputs, targets = _as_list(outputs), _as_list(targets)
+    if not outputs:
+        raise ValueError("a loss of no outputs; give at least one")
     if len(outputs) != len(targets):
         raise ValueError(
             f"outputs of shape ({len(outputs)},) and targets of shape ({len(targets)},); give a target for each output"
@@ -131,11 +138,9 @@ def _class(target: Any, count: int) -> int:
     return index
 
 
-def _distribution(target: Any) -> list[Any]:
-    probabilities = _as_list(target)
-    numbers = [t.data if isinstance(t, Value) else t for t in probabilities]
-    if not (all(t >= 0 for t in numbers) and isclose(sum(numbers), 1.0, rel_tol=1e-9)):
+def _check_distribution(target: list[Any]) -> None:
+    numbers = [t.data if isinstance(t, Value) else t for t in target]
+    if not (all(t >= 0 for t in numbers) and isclose(sum(numbers), 1.0, rel_tol=1e-6)):
         raise ValueError(
             f"target probabilities {numbers!r:.100}; give numbers from 0 that sum to 1, such as a one-hot row"
         )
-    return probabilities

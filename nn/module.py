@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from os import PathLike
 from typing import Any
 
@@ -34,9 +35,7 @@ class Module:
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
-        for dotted, parameter in _named((name, value)):
-            if not parameter.label or dotted.endswith("." + parameter.label):  # a longer way to the same parameter
-                parameter.label = dotted
+        _label(_named([(name, value)], self))
 
     def __call__(self, x: Any) -> Any:
         """What the module makes of `x`; each kind of module defines it."""
@@ -47,90 +46,157 @@ class Module:
         return [parameter for _, parameter in self.named_parameters()]
 
     def named_parameters(self) -> list[tuple[str, Value]]:
-        """(name, parameter) for each of `parameters`."""
-        return list(_named(*vars(self).items()))
+        """(name, parameter) for each of `parameters`; the names become the labels.
+
+        >>> from nn import Neuron
+        >>> [name for name, _ in Neuron(2, seed=0).named_parameters()]
+        ['w.0', 'w.1', 'b']
+        """
+        return _label(_named(vars(self).items(), self))
 
     def zero_grad(self) -> None:
-        """Sets the gradient of every parameter to 0."""
+        """Sets the gradient of every parameter to 0.
+
+        >>> from nn import Neuron
+        >>> neuron = Neuron(1, seed=0)
+        >>> neuron([2.0]).backward()
+        >>> neuron.zero_grad()
+        >>> [p.grad for p in neuron.parameters()]
+        [0.0, 0.0]
+        """
         for parameter in self.parameters():
             parameter.grad = 0.0
 
     def state_dict(self) -> dict[str, np.ndarray[Any, Any]]:
         """The data of the parameters as arrays of floats, by name: () for a Value, (n,) for a list of n."""
-        return {name: _data(entry) for name, entry in self._entries()}
+        return {name: _data(entry) for name, entry in self._entries().items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Sets the data of every parameter from a `state_dict`.
 
         A ValueError for a missing, extra, misshapen or non-finite entry; the model is then as it was.
+
+        >>> from nn import Neuron
+        >>> Neuron(2).load_state_dict({"w": [1.0, 2.0, 3.0], "b": 0.0})
+        Traceback (most recent call last):
+        ValueError: w of the model has shape (2,), the state's has (3,); nothing was loaded
         """
-        entries = dict(self._entries())
+        entries = self._entries()
         arrays = check_arrays("the model", state, {name: np.shape(entry) for name, entry in entries.items()})
-        parameters = [p for entry in entries.values() for p in np.ravel(entry)]
-        assign(parameters, [x for name in entries for x in arrays[name].ravel().tolist()])
+        data: dict[Value, float] = {}
+        for name, entry in entries.items():
+            for parameter, number in zip(np.ravel(entry), arrays[name].ravel().tolist()):
+                if data.setdefault(parameter, number) != number:
+                    raise ValueError(f"{name} gives a shared parameter {number}, another entry {data[parameter]}")
+        assign(data, data.values())
 
     def save(self, path: str | PathLike[str], optimiser: Optimiser | None = None) -> None:
-        """Writes the parameters, and the state of `optimiser`, to an .npz file: all of it, or nothing at all."""
-        arrays = {f"model/{name}": array for name, array in self.state_dict().items()}
-        if optimiser is not None:
-            arrays |= {f"optimiser/{name}": array for name, array in optimiser.state_dict().items()}
-        write_npz(path, arrays)
+        """Writes the parameters, and the state of `optimiser`, to exactly `path`, an .npz file: all of it, or nothing.
+
+        The numbers only: activations, and settings such as the learning rate, stand in the program.  An OSError says
+        if the folder is missing or cannot be written.
+        """
+        write_npz(path, self._checkpoint(optimiser))
 
     def load(self, path: str | PathLike[str], optimiser: Optimiser | None = None) -> None:
-        """Reads what `save` wrote.
+        """Reads what `save` wrote; without `optimiser`, the parameters alone.
 
         A ValueError if the file is corrupt, foreign or does not fit the model or `optimiser`; both are then as they
         were.
+
+        >>> import os, tempfile
+        >>> from nn import Neuron
+        >>> path = os.path.join(tempfile.mkdtemp(), "neuron.npz")
+        >>> trained, fresh = Neuron(2, seed=0), Neuron(2, seed=1)
+        >>> trained.save(path)
+        >>> fresh.load(path)
+        >>> fresh([1.0, 2.0]).data == trained([1.0, 2.0]).data
+        True
         """
-        shapes = {f"model/{name}": array.shape for name, array in self.state_dict().items()}
-        if optimiser is not None:
-            shapes |= {f"optimiser/{name}": array.shape for name, array in optimiser.state_dict().items()}
+        shapes = {name: array.shape for name, array in self._checkpoint(optimiser).items()}
         arrays = read_npz(path, shapes, ignore=() if optimiser else ("optimiser/",))
-        check_arrays(f"{path}", arrays, shapes)  # of both parts, before either is changed
+        check_arrays(os.fspath(path), arrays, shapes)  # of both parts, before either is changed
         parts: dict[str, dict[str, Any]] = {"model": {}, "optimiser": {}}
         for name, array in arrays.items():
-            part, _, rest = name.partition("/")
+            part, rest = name.split("/", 2)[::2] if name.startswith("optimiser/") else name.split("/", 1)
             parts[part][rest] = array
+        before = self.state_dict()
         self.load_state_dict(parts["model"])
         if optimiser is not None:
-            optimiser.load_state_dict(parts["optimiser"])
+            try:
+                optimiser.load_state_dict(parts["optimiser"])
+            except ValueError:
+                self.load_state_dict(before)
+                raise
 
-    def _entries(self) -> Iterator[tuple[str, Any]]:
-        """(name, Value or array of Values) for each attribute or list that holds a parameter not met before."""
+    def _checkpoint(self, optimiser: Optimiser | None) -> dict[str, Any]:
+        """The arrays of a file: model/NAME, and optimiser/CLASS/NAME, so that another class does not fit."""
+        arrays = {f"model/{name}": array for name, array in self.state_dict().items()}
+        if optimiser is not None:
+            kind = type(optimiser).__name__
+            arrays |= {f"optimiser/{kind}/{name}": array for name, array in optimiser.state_dict().items()}
+        return arrays
+
+    def _entries(self) -> dict[str, Any]:
+        """The Value or array of Values of each attribute or list that holds a parameter not met before, by name."""
+        entries: dict[str, Any] = {}
         met: set[Value] = set()
-        for name, entry in _walk(*vars(self).items()):
+        for name, entry in _walk(vars(self).items(), self):
             values = set(np.ravel(entry))
-            if values - met:
-                yield name, entry
+            if not values - met:
+                continue
+            if name in entries:
+                raise ValueError(f"two entries of the state would be called {name!r}; rename an attribute or a key")
+            entries[name] = entry
             met |= values
+        return entries
 
 
-def _named(*items: tuple[str, Any]) -> Iterator[tuple[str, Value]]:
+def _label(named: Iterable[tuple[str, Value]]) -> list[tuple[str, Value]]:
+    """Labels each parameter with its name, unless it was labelled by hand."""
+    named = list(named)
+    for name, parameter in named:
+        if not parameter.label or name.endswith("." + parameter.label):  # a longer way to the same parameter
+            parameter.label = name
+    return named
+
+
+def _named(items: Iterable[tuple[str, Any]], owner: Module) -> Iterator[tuple[str, Value]]:
     met: set[Value] = set()
-    for name, entry in _walk(*items):
-        for index, parameter in np.ndenumerate(np.array(entry, dtype=object)):
+    for name, entry in _walk(items, owner):
+        for index, parameter in np.ndenumerate(np.asarray(entry, dtype=object)):
             if parameter not in met:
                 met.add(parameter)
                 yield ".".join([name, *map(str, index)]), parameter
 
 
-def _walk(*items: tuple[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Depth first, in order: each Value, and each list of Values as one array; every Module once."""
-    met: set[int] = set()
+def _walk(items: Iterable[tuple[str, Any]], owner: Module) -> Iterator[tuple[str, Any]]:
+    """Depth first, in order: each Value, and each list or array of Values as one array; what holds them, once."""
+    met = {id(owner)}
     waiting = list(items)[::-1]
     while waiting:
         name, item = waiting.pop()
         if _is_parameter(item):
             yield name, item
-        elif isinstance(item, (list, tuple, np.ndarray)) and len(item) and all(map(_is_parameter, np.ravel(item))):
-            yield name, np.array(item, dtype=object)
-        elif isinstance(item, Module) and id(item) not in met:
-            met.add(id(item))
-            waiting += [(f"{name}.{key}", part) for key, part in vars(item).items()][::-1]
-        elif isinstance(item, (list, tuple)):
-            waiting += [(f"{name}.{i}", part) for i, part in enumerate(item)][::-1]
+            continue
+        if isinstance(item, Module):
+            parts: Iterable[tuple[Any, Any]] = vars(item).items()
         elif isinstance(item, dict):
-            waiting += [(f"{name}.{key}", part) for key, part in item.items()][::-1]
+            parts = item.items()
+        elif isinstance(item, np.ndarray) and item.dtype == object:
+            parts = [(".".join(map(str, index)), part) for index, part in np.ndenumerate(item)]
+        elif isinstance(item, (list, tuple)):
+            parts = enumerate(item)
+        elif isinstance(item, (set, frozenset)) and any(isinstance(part, (Value, Module)) for part in item):
+            raise TypeError(f"{name} is a set; parameters need an order, so hold them in a list")
+        else:
+            continue
+        parts = list(parts)
+        if parts and isinstance(item, (list, tuple, np.ndarray)) and all(_is_parameter(part) for _, part in parts):
+            yield name, np.array([part for _, part in parts], dtype=object).reshape(np.shape(item))
+        elif id(item) not in met:
+            met.add(id(item))
+            waiting += [(f"{name}.{key}", part) for key, part in reversed(parts)]
 
 
 def _is_parameter(item: Any) -> bool:

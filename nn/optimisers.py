@@ -8,6 +8,8 @@ all.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from math import inf, nan
+from numbers import Real
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,39 +22,52 @@ Vector: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"
 
 
 class NonFiniteError(ArithmeticError):
-    """A loss or a gradient is infinite or NaN."""
+    """A loss, a gradient or a step is infinite or NaN; nothing was changed by it."""
 
 
 class Optimiser:
-    """What every optimiser has: parameters, a learning rate, a count of steps and epochs, and vectors of state."""
+    """What every optimiser has: parameters, a learning rate, counts of steps and epochs, and vectors of state.
 
-    names: tuple[str, ...] = ()
-    """The vectors of the state: one number for each parameter."""
+    Subclasses name the vectors of their state, one number for each parameter, and define `update`.  Bad settings are
+    a TypeError or a ValueError.
+    """
+
+    state_names: tuple[str, ...] = ()
 
     def __init__(self, parameters: Iterable[Value], learning_rate: float | Callable[[int], float]) -> None:
+        if not isinstance(parameters, Iterable):
+            raise TypeError(f"{type(self).__name__} of a {type(parameters).__name__}; give model.parameters()")
         self.parameters = list(dict.fromkeys(parameters))
-        if not self.parameters:
-            raise ValueError(f"{type(self).__name__} of no parameters; give model.parameters()")
-        self.learning_rate = learning_rate
+        if not self.parameters or not all(isinstance(p, Value) for p in self.parameters):
+            raise ValueError(f"{type(self).__name__} of {self.parameters!r:.60}; give the Values of model.parameters()")
+        self.learning_rate = learning_rate if callable(learning_rate) else _setting("learning_rate", learning_rate)
         self.steps = 0
         self.epochs = 0
-        self.state: dict[str, Vector] = {name: np.zeros(len(self.parameters)) for name in self.names}
+        self.state: dict[str, Vector] = {name: np.zeros(len(self.parameters)) for name in self.state_names}
 
     @property
     def rate(self) -> float:
         """The learning rate of the next step."""
         return float(self.learning_rate(self.steps) if callable(self.learning_rate) else self.learning_rate)
 
+    def zero_grad(self) -> None:
+        """Sets the gradient of every parameter to 0."""
+        for parameter in self.parameters:
+            parameter.grad = 0.0
+
     def step(self) -> None:
-        """Moves the parameters along their gradients; a NonFiniteError, and nothing moved, if one is not finite."""
+        """Moves the data of the parameters along their gradients.
+
+        A NonFiniteError, and nothing moved, if a gradient is not finite, or a number would not be afterwards.
+        """
         gradient = np.array([p.grad for p in self.parameters])
-        if not np.isfinite(gradient).all():
-            worst = self.parameters[int(np.argmin(np.isfinite(gradient)))]
-            raise NonFiniteError(
-                f"the gradient of {worst.label or 'a parameter'} is {worst.grad}; no parameter was changed"
-            )
+        self._check_finite("the gradient of", gradient)
         theta = np.array([p.data for p in self.parameters])
-        moved, state = self.update(theta, gradient, self.rate)
+        with np.errstate(all="ignore"):
+            moved, state = self.update(theta, gradient, self.rate)
+        self._check_finite("after this step", moved)
+        for name, vector in state.items():
+            self._check_finite(f"after this step the {name} of", vector)
         assign(self.parameters, moved.tolist())
         self.state, self.steps = state, self.steps + 1
 
@@ -61,15 +76,42 @@ class Optimiser:
         raise NotImplementedError
 
     def state_dict(self) -> dict[str, Any]:
-        """Counts and state as arrays; with `load_state_dict`, training goes on as if it had not stopped."""
-        return {"steps": np.array(float(self.steps)), "epochs": np.array(float(self.epochs)), **self.state}
+        """Counts and state as arrays; with `load_state_dict`, training goes on as if it had not stopped.
+
+        >>> SGD([Value(1.0)]).state_dict()
+        {'steps': array(0.), 'epochs': array(0.), 'velocity': array([0.])}
+        """
+        state = {name: vector.copy() for name, vector in self.state.items()}
+        return {"steps": np.array(float(self.steps)), "epochs": np.array(float(self.epochs)), **state}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state_dict`; a ValueError, and nothing changed, if it is not that of such an optimiser."""
         shapes = {name: array.shape for name, array in self.state_dict().items()}
         arrays = check_arrays(type(self).__name__, state, shapes)
-        self.steps, self.epochs = int(arrays.pop("steps")), int(arrays.pop("epochs"))
+        counts = [float(arrays.pop(name)) for name in ("steps", "epochs")]
+        if not all(count >= 0 and count.is_integer() for count in counts):
+            raise ValueError(f"steps and epochs of {type(self).__name__} are {counts}; they count, from 0")
+        self.steps, self.epochs = map(int, counts)
         self.state = arrays
+
+    def _check_finite(self, what: str, vector: Vector) -> None:
+        if not np.isfinite(vector).all():
+            worst = int(np.argmin(np.isfinite(vector)))
+            name = self.parameters[worst].label or f"parameter {worst}"
+            raise NonFiniteError(f"{what} {name} is {vector[worst]}; no parameter was changed")
+
+    def __repr__(self) -> str:
+        rate = "a schedule" if callable(self.learning_rate) else self.learning_rate
+        return f"{type(self).__name__}({len(self.parameters)} parameters, learning_rate={rate}, {self.steps} steps)"
+
+
+def _setting(name: str, number: Any, below: float = inf) -> float:
+    """A finite number from 0, below `below`."""
+    setting = float(number) if isinstance(number, Real) else nan
+    if not 0.0 <= setting < below:
+        limit = "" if below == inf else f" and below {below:g}"
+        raise ValueError(f"{name} is {number!r:.60}; give a number from 0{limit}")
+    return setting
 
 
 class SGD(Optimiser):
@@ -85,7 +127,7 @@ class SGD(Optimiser):
     1.0
     """
 
-    names = ("velocity",)
+    state_names = ("velocity",)
 
     def __init__(
         self,
@@ -97,9 +139,11 @@ class SGD(Optimiser):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(parameters, learning_rate)
+        self.momentum = _setting("momentum", momentum, below=1.0)
+        self.weight_decay = _setting("weight_decay", weight_decay)
+        self.nesterov = nesterov
         if nesterov and not momentum:
             raise ValueError("nesterov=True with momentum 0; give a momentum, such as 0.9")
-        self.momentum, self.nesterov, self.weight_decay = momentum, nesterov, weight_decay
 
     def update(self, theta: Vector, gradient: Vector, rate: float) -> tuple[Vector, dict[str, Vector]]:
         """theta - rate v, with v = momentum v + g."""
@@ -121,7 +165,7 @@ class Adam(Optimiser):
     1.75
     """
 
-    names = ("first_moment", "second_moment")
+    state_names = ("first_moment", "second_moment")
 
     def __init__(
         self,
@@ -133,11 +177,14 @@ class Adam(Optimiser):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(parameters, learning_rate)
-        self.betas, self.epsilon, self.weight_decay = betas, epsilon, weight_decay
+        beta1, beta2 = betas
+        self.betas = _setting("betas[0]", beta1, below=1.0), _setting("betas[1]", beta2, below=1.0)
+        self.epsilon = _setting("epsilon", epsilon)
+        self.weight_decay = _setting("weight_decay", weight_decay)
 
     def update(self, theta: Vector, gradient: Vector, rate: float) -> tuple[Vector, dict[str, Vector]]:
         """theta - rate m / (sqrt(v) + epsilon), with m and v corrected for their start at 0."""
-        gradient = gradient + self.weight_decay * theta
+        theta, gradient = self._decayed(theta, gradient, rate)
         beta1, beta2 = self.betas
         first = beta1 * self.state["first_moment"] + (1.0 - beta1) * gradient
         second = beta2 * self.state["second_moment"] + (1.0 - beta2) * gradient**2
@@ -145,6 +192,9 @@ class Adam(Optimiser):
         mean, variance = first / (1.0 - beta1**t), second / (1.0 - beta2**t)
         moved = theta - rate * mean / (np.sqrt(variance) + self.epsilon)
         return moved, {"first_moment": first, "second_moment": second}
+
+    def _decayed(self, theta: Vector, gradient: Vector, rate: float) -> tuple[Vector, Vector]:
+        return theta, gradient + self.weight_decay * theta
 
 
 class AdamW(Adam):
@@ -165,9 +215,7 @@ class AdamW(Adam):
         epsilon: float = 1e-8,
         weight_decay: float = 0.01,
     ) -> None:
-        super().__init__(parameters, learning_rate, betas=betas, epsilon=epsilon)
-        self.decay = weight_decay
+        super().__init__(parameters, learning_rate, betas=betas, epsilon=epsilon, weight_decay=weight_decay)
 
-    def update(self, theta: Vector, gradient: Vector, rate: float) -> tuple[Vector, dict[str, Vector]]:
-        """Adam's step from the decayed parameters."""
-        return super().update(theta * (1.0 - rate * self.decay), gradient, rate)
+    def _decayed(self, theta: Vector, gradient: Vector, rate: float) -> tuple[Vector, Vector]:
+        return theta * (1.0 - rate * self.weight_decay), gradient

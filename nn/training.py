@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -13,8 +14,9 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from autograd import Value, assign, no_grad
+from autograd import Value, assign, enable_grad, no_grad
 
+from .layers import as_count
 from .losses import cost
 from .module import Module
 from .optimisers import SGD, NonFiniteError, Optimiser
@@ -31,12 +33,15 @@ class History:
         """The curve of the loss, in matplotlib `axes` if given; saved to `path` if given (svg, png, pdf, by ending).
 
         Returns the figure.  An ImportError says what to install if matplotlib is missing.
+
+        >>> History([2.0, 1.0, 0.5], [0.1, 0.1, 0.1]).plot().axes[0].get_xlabel()
+        'epoch'
         """
         if axes is None:
             try:
                 from matplotlib.figure import Figure
             except ImportError:
-                raise ImportError("a plot needs matplotlib: pip install 'scalar-autograd[draw]'") from None
+                raise ImportError("a plot needs matplotlib; pip install matplotlib") from None
             axes = Figure(figsize=(6.0, 3.5), layout="constrained").add_subplot()
         axes.plot(range(1, len(self.loss) + 1), self.loss, marker="." if len(self.loss) < 50 else "")
         axes.set(xlabel="epoch", ylabel="mean loss", title="Training")
@@ -54,6 +59,7 @@ class History:
         return png.getvalue()
 
 
+@enable_grad()
 def fit(
     model: Module,
     x: Any,
@@ -91,12 +97,16 @@ def fit(
     """
     examples, targets = _examples(x, y)
     count = len(examples)
-    size = count if batch_size is None else batch_size
-    for name, number in (("epochs", epochs), ("batch_size", size)):
-        if not isinstance(number, int) or number < 1:
-            raise ValueError(f"{name} is {number!r}; give an int of at least 1")
+    epochs = as_count("epochs", epochs)
+    size = count if batch_size is None else as_count("batch_size", batch_size)
+    if not hasattr(seed, "__index__"):
+        raise TypeError(f"seed {seed!r:.60} ({type(seed).__name__}); give an int: with the epoch, it gives the order")
     if optimiser is None:
         optimiser = SGD(model.parameters())
+    if not isinstance(optimiser, Optimiser):
+        raise TypeError(f"optimiser {optimiser!r:.60}; give one of the parameters, such as Adam(model.parameters())")
+    if set(model.parameters()).isdisjoint(optimiser.parameters):
+        raise ValueError(f"{optimiser} has none of the parameters of {model}; give it model.parameters()")
     with no_grad():  # the whole of y is tried on the loss, so that a bad target does not turn up half-way
         first = model(examples[0])
         for target in targets:
@@ -108,19 +118,20 @@ def fit(
     with bar:
         for _ in range(epochs):
             order = list(range(count))
-            Random(f"{seed} {optimiser.epochs}").shuffle(order)
+            Random(f"{operator.index(seed)} {optimiser.epochs}").shuffle(order)
             total = 0.0
             for start in range(0, count, size):
                 batch = order[start : start + size]
                 try:
                     mean = cost(loss, [model(examples[i]) for i in batch], [targets[i] for i in batch])
-                    _check_finite(mean, history, batch)
+                    _check_loss(mean, history, batch)
                     good, rate = _snapshot(optimiser), optimiser.rate
                     model.zero_grad()
+                    optimiser.zero_grad()
                     mean.backward()
                     optimiser.step()
                 except NonFiniteError:
-                    _restore(optimiser, good)
+                    _rewind(optimiser, good)
                     raise
                 total += mean.data * len(batch)
             optimiser.epochs += 1
@@ -142,15 +153,16 @@ def predict(model: Module, x: Any) -> np.ndarray[Any, Any]:
     """
     with no_grad():
         outputs = [model(row) for row in _features(x)]
-    return np.array([[_number(y) for y in row] if isinstance(row, list) else _number(row) for row in outputs])
+    several = (list, tuple, np.ndarray)
+    return np.array([[_output(y) for y in row] if isinstance(row, several) else _output(row) for row in outputs])
 
 
 def accuracy(model: Module, x: Any, y: Any, threshold: float = 0.0) -> float:
     """The share of the M examples that `model` classifies as `y` says.
 
-    Of several outputs the largest is the class; `y` is classes, (M,), or one-hot rows, (M, K).  One output is the
-    positive class above `threshold` (0 for a score or logit, 0.5 for a probability); `y` is positive for that class,
-    and 0 or negative for the other.
+    Of K outputs the largest is the class; `y` holds classes from 0 to K - 1, (M,) or (M, 1), or one-hot rows, (M, K).
+    One output is the positive class above `threshold` (0 for a score or logit, 0.5 for a probability); `y`, (M,) or
+    (M, 1), is positive for that class, and 0 or negative for the other.  A ValueError for any other shape or class.
 
     >>> from nn import MLP
     >>> model = MLP(2, [1], seed=0)
@@ -159,10 +171,18 @@ def accuracy(model: Module, x: Any, y: Any, threshold: float = 0.0) -> float:
     1.0
     """
     x, y = _examples(x, y)
-    outputs, labels = predict(model, x), np.array(y)
-    if outputs.ndim == 1:
-        return float(np.mean((outputs > threshold) == (labels.ravel() > 0)))
-    classes = labels.argmax(axis=1) if labels.ndim == 2 else labels
+    outputs, labels = predict(model, x).reshape(len(x), -1), np.array(y).reshape(len(x), -1)
+    count = outputs.shape[1]
+    if labels.shape[1] not in (1, count):
+        raise ValueError(
+            f"outputs of shape {outputs.shape} and y of shape {labels.shape}; give a class for each row of x"
+        )
+    if count == 1:
+        return float(np.mean((outputs > threshold) == (labels > 0)))
+    classes = labels.argmax(axis=1) if labels.shape[1] == count else labels[:, 0]
+    if not np.isin(classes, range(count)).all():
+        wrong = classes[~np.isin(classes, range(count))][0]
+        raise ValueError(f"class {wrong} with {count} outputs; give classes from 0 to {count - 1}")
     return float(np.mean(outputs.argmax(axis=1) == classes))
 
 
@@ -201,14 +221,18 @@ def _numeric(name: str, data: Any) -> np.ndarray[Any, Any]:
     return array.astype(int) if array.dtype.kind == "b" else array
 
 
-def _number(output: Any) -> float:
+def _output(output: Any) -> float:
     return output.data if isinstance(output, Value) else float(output)
 
 
-def _check_finite(mean: Any, history: History, batch: list[int]) -> None:
-    if not isfinite(_number(mean)):
+def _check_loss(mean: Any, history: History, batch: list[int]) -> None:
+    if not isinstance(mean, Value):
+        raise TypeError(
+            f"the loss is {mean!r:.60} ({type(mean).__name__}), not a Value; compute it from the parameters"
+        )
+    if not isfinite(mean.data):
         raise NonFiniteError(
-            f"the loss is {_number(mean)} in epoch {len(history.loss) + 1}, examples {batch[:5]}"
+            f"the loss is {mean.data} in epoch {len(history.loss) + 1}, examples {batch[:5]}"
             f"{' and others' if batch[5:] else ''}; the parameters are those of the last finite loss; "
             "try a smaller learning rate, or scale the features"
         )
@@ -218,7 +242,7 @@ def _snapshot(optimiser: Optimiser) -> tuple[list[float], dict[str, Any]]:
     return [p.data for p in optimiser.parameters], optimiser.state_dict()
 
 
-def _restore(optimiser: Optimiser, snapshot: tuple[list[float], dict[str, Any]]) -> None:
+def _rewind(optimiser: Optimiser, snapshot: tuple[list[float], dict[str, Any]]) -> None:
     data, state = snapshot
     assign(optimiser.parameters, data)
     optimiser.load_state_dict(state)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import types
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import autograd.graph
-from autograd import TABLE, Value
+from autograd import TABLE, Value, gradients
 
 from . import laws
-from .oracles import path_sum
+from .oracles import ANALYTIC, path_sum
 
 POINT = (0.75, 1.5, 0.5)
 
@@ -67,6 +69,31 @@ def test_a_wrong_second_derivative_is_noticed(monkeypatch):
     """A partial that is right in value but not recorded."""
     wrong = replace(TABLE["exp"], partials=(lambda z, x: z.data if isinstance(z, Value) else z,))
     assert fails(laws.second_order, wrong)
+
+
+@pytest.mark.parametrize("name", list(ANALYTIC))
+def test_the_complex_step_notices_a_wrong_partial(name):
+    """By the second oracle too, at a relative error of 1e-9."""
+    row = TABLE[name]
+    (partial,) = row.partials
+    assert not fails(laws.partials_equal_complex_step, row)
+    assert fails(laws.partials_equal_complex_step, replace(row, partials=(spoilt(partial, lambda d: d * (1 + 1e-9)),)))
+
+
+@pytest.mark.parametrize("kind", [np.ndarray, Value])
+def test_a_partial_that_differs_between_kinds_is_noticed(kind):
+    """Right on floats, wrong on arrays or on Values."""
+    right = TABLE["tanh"].partials[0]
+    wrong = replace(TABLE["tanh"], partials=(lambda z, x: right(z, x) * (1.5 if isinstance(x, kind) else 1.0),))
+    assert fails(laws.partials_agree_on_all_kinds, wrong)
+
+
+def test_a_gate_that_multiplies_is_noticed():
+    """Without its column `gate`, relu lets an infinite adjoint through as NaN."""
+    x = Value(-1.0)
+    open_gate = Value.__record__(replace(TABLE["relu"], gate=False), [x])
+    assert gradients(x.relu().sqrt(), [x]) == [0.0]
+    assert math.isnan(gradients(open_gate.sqrt(), [x])[0])
 
 
 def engine_with(old: str, new: str) -> types.ModuleType:

@@ -338,7 +338,7 @@ def test_a_backward_that_raises_changes_no_grad():
 
 INTERRUPTED = """
 import signal
-from autograd import Value, topological_order
+from autograd import Value, assign, topological_order
 from autograd.graph import adjoints
 
 def interrupt(*_):
@@ -349,6 +349,17 @@ for _ in range(20_000):
     y = y + x
 nodes, once, interrupted = topological_order([y]), adjoints(y), 0
 signal.signal(signal.SIGALRM, interrupt)
+parameters = [Value(0.0) for _ in range(100_000)]
+for k in range(1, 40):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.001 * k)
+        assign(parameters, [float(k)] * len(parameters))
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    except KeyboardInterrupt:
+        interrupted += 1
+    assert len({p.data for p in parameters}) == 1
+assert interrupted
+interrupted = 0
 for k in range(60):
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.002 * (k % 20 + 1))
@@ -363,8 +374,8 @@ print("interrupted" if interrupted else "never interrupted")
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs POSIX timers")
-def test_an_interrupted_backward_is_all_or_nothing():
-    """A Ctrl-C at any moment finds every gradient added or none."""
+def test_an_interrupted_backward_or_assign_is_all_or_nothing():
+    """A Ctrl-C at any moment finds every gradient added or none, every parameter set or none."""
     assert run_python(INTERRUPTED) == "interrupted\n"
 
 

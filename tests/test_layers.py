@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from autograd import Value
-from nn import MLP, Layer, Neuron, glorot, he, identity, relu, sigmoid, softmax, tanh, uniform
+from nn import MLP, Layer, Neuron, glorot, he, identity, sigmoid, softmax, tanh, uniform
 
 
 def test_a_neuron_is_activation_of_w_x_plus_b():
@@ -84,9 +84,36 @@ def test_what_is_no_single_example_is_refused():
         MLP(2, [1])(np.zeros((5, 2)))
 
 
+def test_numpy_integers_are_integers():
+    """Widths and seeds as they come out of arrays."""
+    sizes = np.array([2, 3])
+    assert len(MLP(sizes[0], [sizes[1], 1], seed=sizes[0]).parameters()) == 13
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Neuron(2, nonlin=False, activation=tanh), "give one of the two"),
+        (lambda: Neuron(2, activation=softmax), "give it to a Layer"),
+        (lambda: Layer(2, 1, activation=softmax), "softmax of one output is always 1"),
+    ],
+)
+def test_activations_that_make_no_sense_are_refused(make, message):
+    """With what to do."""
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_an_activation_is_a_function():
+    """Not its name."""
+    with pytest.raises(TypeError, match=r"give one, such as nn\.tanh"):
+        Neuron(2, activation="tanh")
+
+
 @pytest.mark.parametrize(
     "make",
     [
+        lambda: Neuron(True),
         lambda: Neuron(0),
         lambda: Layer(2, 0),
         lambda: Layer(0, 2),
@@ -110,4 +137,3 @@ def test_repr():
     assert repr(Layer(2, 3, nonlin=False)) == "Layer(2 -> 3, identity)"
     assert repr(MLP(2, [3, 1], activation=sigmoid)) == "MLP(2 -> 3 sigmoid -> 1 identity, 13 parameters)"
     assert repr(Layer(2, 3, activation=softmax)) == "Layer(2 -> 3, softmax)"
-    assert relu(Neuron(2).b).data == 0.0

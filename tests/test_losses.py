@@ -38,6 +38,7 @@ def test_cross_entropy(logits, data):
     one_hot = np.eye(len(logits))[k]
     for target in (k, np.int64(k), one_hot, one_hot.tolist()):
         assert close(cross_entropy(logits, target), -math.log(p[k]), 1e-12, 1e-14)
+    assert cross_entropy(logits, one_hot.astype(np.float32)) == cross_entropy(logits, one_hot)
     soft = np.full(len(logits), 1 / len(logits))
     assert close(cross_entropy(logits, soft), -np.log(p).mean(), 1e-12)
 
@@ -62,6 +63,8 @@ def test_binary_cross_entropy(z, t):
         (binary_cross_entropy, [-800.0], 1, 800.0, [-1.0]),
         (binary_cross_entropy, [40.0], 1, 4.248354255291589e-18, [-4.248354255291589e-18]),
         (binary_cross_entropy, [math.inf], 1, 0.0, [0.0]),
+        (cross_entropy, [0.0, -math.inf], [1, 0], 0.0, [0.0, 0.0]),
+        (mean_squared_error, [1e200], [0.0], math.inf, [2e200]),
         (hinge, [0.25], 1, 0.75, [-1.0]),
         (hinge, [0.25], -1, 1.25, [1.0]),
         (hinge, [1.0], 1, 0.0, [0.0]),
@@ -108,6 +111,7 @@ def test_cost_is_the_mean_over_examples():
         (lambda: half_squared_error([1.0, 2.0], [1.0]), ValueError, r"shape \(2,\).*shape \(1,\)"),
         (lambda: cost(hinge, [1.0], [1, 1]), ValueError, "1 examples and targets of 2"),
         (lambda: cost(hinge, [], []), ValueError, "empty"),
+        (lambda: half_squared_error([], []), ValueError, "no outputs"),
     ],
 )
 def test_bad_targets_are_refused(call, error, message):

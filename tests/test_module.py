@@ -68,8 +68,57 @@ def test_a_shared_parameter_counts_once():
     assert len(twice.parameters()) == 6 and len(twice.state_dict()) == 4
     (twice.one.neurons[0].w[0] * 1.0).backward()
     before = shared.neurons[0].w[0].data
-    SGD([*twice.parameters(), *twice.parameters()], learning_rate=1.0).step()
+    optimiser = SGD([*twice.parameters(), *twice.parameters()], learning_rate=1.0)
+    assert len(optimiser.parameters) == 6
+    optimiser.step()
     assert shared.neurons[0].w[0].data == before - 1.0
+
+
+class Bare(Module):
+    """Whatever attributes it is given."""
+
+    def __init__(self, **attributes):
+        for name, value in attributes.items():
+            setattr(self, name, value)
+
+
+def test_parameters_are_found_in_what_holds_them():
+    """Ragged lists, mixtures, arrays of this and that, a parent, a dict that holds itself; not in plain data."""
+    a, b, c = Value(1.0), Value(2.0), Value(3.0)
+    child, loop = Bare(w=a), {"b": b}
+    loop["self"] = loop
+    parent = Bare(child=child, loop=loop, rows=[[1], [2, 3]], arrays=[np.zeros(2), np.zeros(3)], boxed=np.array(c))
+    child.parent = parent
+    assert [name for name, _ in parent.named_parameters()] == ["child.w", "loop.b", "boxed"]
+    assert [name for name, _ in child.named_parameters()] == ["w", "parent.loop.b", "parent.boxed"]
+    ragged = Bare(w=[[a], [b, c]], mixed=[1, Value(4.0), None], table=np.array([Value(5.0), None]))
+    assert [name for name, _ in ragged.named_parameters()] == ["w.0.0", "w.1.0", "w.1.1", "mixed.1", "table.0"]
+    with pytest.raises(TypeError, match="w is a set; parameters need an order"):
+        Bare(w={a, b})
+
+
+def test_layers_appended_to_a_list_are_labelled_when_they_are_named():
+    """The labels are the names, also for modules that came later."""
+    model = Bare(layers=[])
+    model.layers += [Layer(1, 1, seed=0), Layer(1, 1, seed=1)]
+    assert [p.label for p in model.parameters()] == [name for name, _ in model.named_parameters()]
+    assert model.layers[1].neurons[0].b.label == "layers.1.neurons.0.b"
+
+
+def test_names_that_collide_are_refused():
+    """No entry of the state takes the place of another."""
+    with pytest.raises(ValueError, match=r"two entries of the state would be called 'd\.1'"):
+        Bare(d={1: Value(1.0), "1": Value(2.0)}).state_dict()
+
+
+def test_a_state_may_not_contradict_itself():
+    """Weights tied in part: two entries, one parameter, two numbers."""
+    a, b, c = Value(1.0), Value(2.0), Value(3.0)
+    tied = Bare(u=[a, b], v=[b, c])
+    tied.load_state_dict({"u": [4.0, 5.0], "v": [5.0, 6.0]})
+    with pytest.raises(ValueError, match=r"v gives a shared parameter 99\.0, another entry 2\.0"):
+        tied.load_state_dict({"u": [1.0, 2.0], "v": [99.0, 3.0]})
+    assert [x.data for x in (a, b, c)] == [4.0, 5.0, 6.0]
 
 
 def test_zero_grad():
@@ -106,10 +155,11 @@ def test_state_dict_is_arrays_by_name():
     ("spoil", "message"),
     [
         (lambda s: s.pop("scale"), "lacks scale"),
-        (lambda s: s.update(other=np.zeros(1)), "has other too much"),
+        (lambda s: s.update(other=np.zeros(1)), "has other, which is not expected"),
         (lambda s: s.update(scale=np.zeros(2)), r"shape \(\), the state's has \(2,\)"),
         (lambda s: s.update(table=np.full((2, 2), np.nan)), "table of the model holds nan"),
-        (lambda s: s.update(scale="x"), "scale of the model is not an array of numbers"),
+        (lambda s: s.update(scale=1j), "scale of the model is an array of complex128"),
+        (lambda s: s.update(scale="x"), "scale of the model is an array of <U1, not of real numbers"),
     ],
 )
 def test_a_state_that_does_not_fit_changes_nothing(spoil, message):
@@ -191,6 +241,21 @@ def test_files_that_are_not_checkpoints_are_refused(tmp_path):
         model.load(tmp_path / "missing.npz")
 
 
+def test_files_keep_their_place_and_their_mode(tmp_path):
+    """A new file is as readable as others, an old one stays so; a link is followed; a missing folder is named."""
+    model, path, link = MLP(2, [1], seed=0), tmp_path / "model", tmp_path / "link"
+    (tmp_path / "other").touch()
+    model.save(path)
+    assert path.stat().st_mode == (tmp_path / "other").stat().st_mode
+    path.chmod(0o640)
+    link.symlink_to(path)
+    model.save(link)
+    assert link.is_symlink()
+    assert path.stat().st_mode & 0o777 == 0o640
+    with pytest.raises(FileNotFoundError, match=r"there is no folder .*nowhere"):
+        model.save(tmp_path / "nowhere" / "model.npz")
+
+
 def test_an_optimiser_that_does_not_fit_changes_nothing(tmp_path):
     """Neither the model nor the optimiser, if the file has the state of another."""
     model = MLP(2, [1], seed=0)
@@ -198,12 +263,12 @@ def test_an_optimiser_that_does_not_fit_changes_nothing(tmp_path):
     before = [p.data for p in model.parameters()]
     for p in model.parameters():
         p.data = 5.0
-    with pytest.raises(ValueError, match=r"lacks optimiser/first_moment"):
+    with pytest.raises(ValueError, match=r"lacks optimiser/Adam/epochs"):
         model.load(tmp_path / "model.npz", Adam(model.parameters()))
     assert {p.data for p in model.parameters()} == {5.0}
     with np.load(tmp_path / "model.npz") as arrays:
-        np.savez(tmp_path / "nan.npz", **{**arrays, "optimiser/velocity": np.full(3, np.nan)})
-    with pytest.raises(ValueError, match=r"optimiser/velocity of .* holds nan"):
+        np.savez(tmp_path / "nan.npz", **{**arrays, "optimiser/SGD/velocity": np.full(3, np.nan)})
+    with pytest.raises(ValueError, match=r"optimiser/SGD/velocity of .* holds nan"):
         model.load(tmp_path / "nan.npz", SGD(model.parameters()))
     assert {p.data for p in model.parameters()} == {5.0}
     model.load(tmp_path / "model.npz")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd import Value
-from nn import SGD, Adam, AdamW, NonFiniteError, schedules
+from nn import SGD, Adam, AdamW, Neuron, NonFiniteError, schedules
 
 START, SLOPES = 1.5, (0.5, -2.0, 0.25, 3.0, -1.0)
 
@@ -113,9 +113,37 @@ def test_a_non_finite_gradient_moves_nothing(make, bad):
 
 def test_bad_settings_are_refused():
     """No parameters; Nesterov without momentum; a state of another optimiser."""
-    with pytest.raises(ValueError, match="no parameters"):
+    with pytest.raises(ValueError, match=r"give the Values of model\.parameters"):
         SGD([])
     with pytest.raises(ValueError, match="give a momentum"):
         SGD([Value(1.0)], nesterov=True)
     with pytest.raises(ValueError, match="lacks first_moment"):
         Adam([Value(1.0)]).load_state_dict(SGD([Value(1.0)]).state_dict())
+    with pytest.raises(ValueError, match="they count, from 0"):
+        SGD([Value(1.0)]).load_state_dict({"steps": -1.5, "epochs": 0, "velocity": [0.0]})
+    for settings in ({"learning_rate": "0.1"}, {"learning_rate": math.nan}, {"learning_rate": -1}, {"momentum": 1.0}):
+        with pytest.raises(ValueError, match=f"{next(iter(settings))} is .*give a number from 0"):
+            SGD([Value(1.0)], **settings)
+    with pytest.raises(ValueError, match=r"betas\[0\] is 2"):
+        Adam([Value(1.0)], betas=(2, 3))
+    with pytest.raises(TypeError, match=r"SGD of a Neuron; give model.parameters\(\)"):
+        SGD(Neuron(2))
+
+
+def test_a_step_to_infinity_is_not_taken():
+    """Neither parameters nor moments overflow in silence."""
+    p = Value(1.0, "p")
+    p.grad = 1e200
+    with pytest.raises(NonFiniteError, match="after this step the second_moment of p is inf"):
+        Adam([p]).step()
+    with pytest.raises(NonFiniteError, match="after this step p is -inf"):
+        SGD([p], 1e200).step()
+    assert p.data == 1.0
+
+
+def test_the_state_is_a_copy():
+    """Changing it changes no optimiser; repr shows what one is."""
+    optimiser = SGD([Value(1.0)], 0.5)
+    optimiser.state_dict()["velocity"][:] = 5.0
+    assert optimiser.state["velocity"].tolist() == [0.0]
+    assert repr(optimiser) == "SGD(1 parameters, learning_rate=0.5, 0 steps)"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import random
 
 import numpy as np
 import pytest
 
-from autograd import Value
+from autograd import Value, no_grad
 from nn import (
     MLP,
     SGD,
@@ -152,6 +153,91 @@ def test_a_resumed_training_is_bit_identical(tmp_path, kind):
     assert rest.loss == history.loss[3:] and rest.learning_rate == history.learning_rate[3:]
 
 
+def test_accuracy_checks_the_labels():
+    """A column of classes is classes; what does not match the outputs is refused."""
+    model = MLP(2, [3], seed=0)
+    classes = predict(model, X).argmax(axis=1)
+    assert (
+        accuracy(model, X, classes)
+        == accuracy(model, X, classes[:, None])
+        == accuracy(model, X, np.eye(3)[classes])
+        == 1.0
+    )
+    for bad, message in (
+        (np.eye(5)[classes], r"\(30, 3\) and y of shape \(30, 5\)"),
+        (classes + 5, "with 3 outputs"),
+        (classes + 0.5, "with 3 outputs"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            accuracy(model, X, bad)
+    with pytest.raises(ValueError, match=r"\(30, 1\) and y of shape \(30, 2\)"):
+        accuracy(MLP(2, [1]), X, np.ones((30, 2)))
+
+
+class Scaled(Module):
+    """Outputs in a tuple, and a parameter beside the network."""
+
+    def __init__(self):
+        self.network = MLP(2, [2], seed=0)
+
+    def __call__(self, x):
+        return tuple(self.network(x))
+
+
+def test_outputs_may_be_tuples():
+    """In fit, predict and accuracy."""
+    model = Scaled()
+    fit(model, X, LINE > 0, loss=cross_entropy, epochs=5, progress=False)
+    assert predict(model, X).shape == (30, 2)
+    assert accuracy(model, X, LINE > 0) > 0.8
+
+
+def test_every_gradient_starts_at_zero_in_every_step():
+    """Also that of a parameter which the optimiser has beside those of the model."""
+    model, scale, slopes = MLP(2, [1], seed=0), Value(1.0), []
+
+    class Watched(SGD):
+        def step(self):
+            slopes.append(scale.grad)
+
+    optimiser = Watched([*model.parameters(), scale])
+    fit(
+        model,
+        X,
+        LINE,
+        loss=lambda y, t: half_squared_error(y * scale, t),
+        optimiser=optimiser,
+        epochs=3,
+        batch_size=None,
+        progress=False,
+    )
+    assert len(slopes) == 3
+    np.testing.assert_allclose(slopes, slopes[0], rtol=1e-12)
+
+
+def test_fit_trains_inside_no_grad():
+    """As the verbs do."""
+    model = MLP(2, [1], seed=0)
+    with no_grad():
+        history = fit(model, X, LINE, loss=half_squared_error, epochs=2, progress=False)
+    assert history.loss[1] < history.loss[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"optimiser": SGD(MLP(2, [1]).parameters())}, ValueError, "has none of the parameters"),
+        ({"optimiser": Adam}, TypeError, r"such as Adam\(model.parameters\(\)\)"),
+        ({"seed": random.Random(0)}, TypeError, "give an int"),
+        ({"loss": lambda y, t: 0.5}, TypeError, "the loss is 0.5 .float., not a Value"),
+    ],
+)
+def test_what_would_train_nothing_is_refused(settings, error, message):
+    """An optimiser of another model, a class, a seed that is none, a loss that is no Value."""
+    with pytest.raises(error, match=message):
+        fit(MLP(2, [1]), X, LINE, progress=False, **{"loss": half_squared_error, **settings})
+
+
 def test_history_has_the_learning_rate_that_was_used():
     """That of the last step of each epoch."""
     model = MLP(2, [1], seed=0)
@@ -199,12 +285,34 @@ def test_a_loss_that_blows_up_stops_with_the_last_good_parameters():
     model = MLP(2, [1], seed=0)
     optimiser = SGD(model.parameters(), 1e150, momentum=0.5)
     with pytest.raises(
-        NonFiniteError, match=r"the loss is (inf|nan) in epoch 1, examples \[\d+\].*smaller learning rate"
+        NonFiniteError,
+        match=r"the loss is (inf|nan) in epoch 1.*smaller learning rate|after this step .* is -?(inf|nan)",
     ):
         fit(model, X, LINE, loss=half_squared_error, optimiser=optimiser, progress=False)
     assert all(map(math.isfinite, data(model)))
     losses = [half_squared_error(y, t) for y, t in zip(predict(model, X), LINE)]
-    assert any(map(math.isfinite, losses)) and np.isfinite(optimiser.state["velocity"]).all()
+    assert any(map(math.isfinite, losses))
+
+
+def test_after_a_loss_that_blows_up_model_and_optimiser_are_of_one_step():
+    """Two good steps, then a loss that is NaN: parameters, velocity and count are those before the third."""
+
+    class Watched(SGD):
+        def step(self):
+            kept.append((data(model), self.state_dict()))
+            super().step()
+
+    def loss(output, target):
+        return half_squared_error(output, target) * (math.nan if len(kept) == 2 else 1.0)
+
+    model, kept = MLP(2, [1], seed=0), []
+    optimiser = Watched(model.parameters(), 0.01, momentum=0.5)
+    with pytest.raises(NonFiniteError, match="the loss is nan in epoch 3"):
+        fit(model, X, LINE, loss=loss, optimiser=optimiser, batch_size=None, progress=False)
+    parameters, state = kept[-1]
+    assert data(model) == parameters
+    assert optimiser.steps == state["steps"] == 1
+    assert np.array_equal(optimiser.state["velocity"], state["velocity"])
 
 
 def test_a_gradient_that_is_not_finite_stops_too():
@@ -270,6 +378,15 @@ def test_predict_gives_arrays_and_records_nothing():
     assert out.shape == (30, 3) and out.dtype == float
     np.testing.assert_allclose(out[0], [y.data for y in model(X[0])])
     assert predict(MLP(2, [1], seed=0), X.tolist()).shape == (30,)
+    recorded = []
+
+    class Watched(MLP):
+        def __call__(self, x):
+            recorded.append(super().__call__(x).op)
+            return super().__call__(x)
+
+    predict(Watched(2, [1]), X)
+    assert set(recorded) == {None}
     with pytest.raises(ValueError, match=r"x\[0, 0\] is inf"):
         predict(model, [[math.inf, 1.0]])
 
