@@ -1,9 +1,10 @@
-"""The gallery of activation functions, each with its derivative as the engine finds it: no formula of one stands here.
+"""The gallery of activation functions, and of the table of primitives that they are made of, each with its derivative.
+
+The derivatives are those that the engine finds: no formula of one stands here.
 
 A jump is drawn as a gap, with a full dot on the value at 0 and an empty one where the curve would have arrived.
-``--table`` also draws the unary rows of the table of primitives.
 
-    python examples/activation_functions.py --table
+    python examples/activation_functions.py
 """
 
 from __future__ import annotations
@@ -27,17 +28,17 @@ JUMP = 0.5  # two neighbours that differ by more are no slope
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Writes one picture, or two with ``--table``."""
+    """Writes the two pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("pictures"), help="the folder for the pictures")
-    parser.add_argument("--table", action="store_true", help="also draw the unary rows of the table of primitives")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     options = parser.parse_args(argv)
 
-    pictures = {"activation_functions.png": gallery("Activation functions", ACTIVATIONS, options.quiet)}
-    if options.table:
-        unary = {formula(op): op for op in TABLE.values() if len(op.partials) == 1}
-        pictures["primitives.png"] = gallery("The unary primitives of the table", unary, options.quiet)
+    unary = {formula(op): op for op in TABLE.values() if len(op.partials) == 1}
+    pictures = {
+        "activation_functions.png": gallery("Activation functions", ACTIVATIONS, options.quiet),
+        "primitives.png": gallery("The unary primitives of the table", unary, options.quiet),
+    }
     options.out.mkdir(parents=True, exist_ok=True)
     for name, figure in pictures.items():
         figure.savefig(options.out / name, dpi=150)
