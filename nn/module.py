@@ -96,7 +96,8 @@ class Module:
         The numbers only: activations, and settings such as the learning rate, stand in the program.  An OSError says
         if the folder is missing or cannot be written.
         """
-        write_npz(path, self._checkpoint(optimiser))
+        sections = self._sections(optimiser)
+        write_npz(path, {p + name: a for p, owner in sections.items() for name, a in owner.state_dict().items()})
 
     def load(self, path: str | PathLike[str], optimiser: Optimiser | None = None) -> None:
         """Reads what `save` wrote; without `optimiser`, the parameters alone.
@@ -113,29 +114,22 @@ class Module:
         >>> fresh([1.0, 2.0]).data == trained([1.0, 2.0]).data
         True
         """
-        shapes = {name: array.shape for name, array in self._checkpoint(optimiser).items()}
+        sections = self._sections(optimiser)
+        before = {prefix: owner.state_dict() for prefix, owner in sections.items()}
+        shapes = {prefix + name: a.shape for prefix, state in before.items() for name, a in state.items()}
         arrays = read_npz(path, shapes, ignore=() if optimiser else ("optimiser/",))
-        check_arrays(os.fspath(path), arrays, shapes)  # of both parts, before either is changed
-        parts: dict[str, dict[str, Any]] = {"model": {}, "optimiser": {}}
-        for name, array in arrays.items():
-            part, rest = name.split("/", 2)[::2] if name.startswith("optimiser/") else name.split("/", 1)
-            parts[part][rest] = array
-        before = self.state_dict()
-        self.load_state_dict(parts["model"])
-        if optimiser is not None:
-            try:
-                optimiser.load_state_dict(parts["optimiser"])
-            except ValueError:
-                self.load_state_dict(before)
-                raise
+        check_arrays(os.fspath(path), arrays, shapes)
+        try:
+            for prefix, owner in sections.items():
+                owner.load_state_dict({name: arrays[prefix + name] for name in before[prefix]})
+        except ValueError:
+            for prefix, owner in sections.items():
+                owner.load_state_dict(before[prefix])
+            raise
 
-    def _checkpoint(self, optimiser: Optimiser | None) -> dict[str, Any]:
-        """The arrays of a file: model/NAME, and optimiser/CLASS/NAME, so that another class does not fit."""
-        arrays = {f"model/{name}": array for name, array in self.state_dict().items()}
-        if optimiser is not None:
-            kind = type(optimiser).__name__
-            arrays |= {f"optimiser/{kind}/{name}": array for name, array in optimiser.state_dict().items()}
-        return arrays
+    def _sections(self, optimiser: Optimiser | None) -> dict[str, Module | Optimiser]:
+        """Whose state a file holds, by the beginning of its names; an optimiser's has its class in it."""
+        return {"model/": self} | ({f"optimiser/{type(optimiser).__name__}/": optimiser} if optimiser else {})
 
     def _entries(self) -> dict[str, Any]:
         """The Value or array of Values of each attribute or list that holds a parameter not met before, by name."""

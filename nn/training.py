@@ -96,32 +96,21 @@ def fit(
     [2.0, 1.0]
     """
     examples, targets = _examples(x, y)
-    count = len(examples)
     epochs = as_count("epochs", epochs)
-    size = count if batch_size is None else as_count("batch_size", batch_size)
-    if not hasattr(seed, "__index__"):
-        raise TypeError(f"seed {seed!r:.60} ({type(seed).__name__}); give an int: with the epoch, it gives the order")
-    if optimiser is None:
-        optimiser = SGD(model.parameters())
-    if not isinstance(optimiser, Optimiser):
-        raise TypeError(f"optimiser {optimiser!r:.60}; give one of the parameters, such as Adam(model.parameters())")
-    if set(model.parameters()).isdisjoint(optimiser.parameters):
-        raise ValueError(f"{optimiser} has none of the parameters of {model}; give it model.parameters()")
+    size = len(examples) if batch_size is None else as_count("batch_size", batch_size)
+    optimiser = SGD(model.parameters()) if optimiser is None else optimiser
+    _check_optimiser(model, optimiser)
     with no_grad():  # the whole of y is tried on the loss, so that a bad target does not turn up half-way
         first = model(examples[0])
         for target in targets:
             loss(first, target)
 
-    history = History()
-    bar = tqdm(total=epochs, desc="epochs", disable=not progress)
-    good = _snapshot(optimiser)
-    with bar:
+    history, good = History(), _snapshot(optimiser)
+    with tqdm(total=epochs, desc="epochs", disable=not progress) as bar:
         for _ in range(epochs):
-            order = list(range(count))
-            Random(f"{operator.index(seed)} {optimiser.epochs}").shuffle(order)
+            order = _shuffled(len(examples), seed, optimiser.epochs)
             total = 0.0
-            for start in range(0, count, size):
-                batch = order[start : start + size]
+            for batch in (order[start : start + size] for start in range(0, len(order), size)):
                 try:
                     mean = cost(loss, [model(examples[i]) for i in batch], [targets[i] for i in batch])
                     _check_loss(mean, history, batch)
@@ -135,13 +124,29 @@ def fit(
                     raise
                 total += mean.data * len(batch)
             optimiser.epochs += 1
-            history.loss.append(total / count)
+            history.loss.append(total / len(examples))
             history.learning_rate.append(rate)
             bar.update()
             bar.set_postfix(loss=f"{history.loss[-1]:.4g}")
             if until is not None and until(history):
                 break
     return history
+
+
+def _check_optimiser(model: Module, optimiser: Any) -> None:
+    if not isinstance(optimiser, Optimiser):
+        raise TypeError(f"optimiser {optimiser!r:.60}; give one of the parameters, such as Adam(model.parameters())")
+    if set(model.parameters()).isdisjoint(optimiser.parameters):
+        raise ValueError(f"{optimiser} has none of the parameters of {model}; give it model.parameters()")
+
+
+def _shuffled(count: int, seed: Any, epoch: int) -> list[int]:
+    """The order of an epoch: that of the examples, shuffled as `seed` and the number of the epoch have it."""
+    if not hasattr(seed, "__index__"):
+        raise TypeError(f"seed {seed!r:.60} ({type(seed).__name__}); give an int: with the epoch, it gives the order")
+    order = list(range(count))
+    Random(f"{operator.index(seed)} {epoch}").shuffle(order)
+    return order
 
 
 def predict(model: Module, x: Any) -> np.ndarray[Any, Any]:
