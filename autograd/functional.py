@@ -44,7 +44,7 @@ def grad(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., An
     """
     with_value = value_and_grad(function, argnums)
 
-    @wraps(function)
+    @wraps(function, updated=())
     def gradient(*args: Any, **kwargs: Any) -> Any:
         return with_value(*args, **kwargs)[1]
 
@@ -58,7 +58,9 @@ def value_and_grad(function: Callable[..., Any], argnums: Argnums = 0) -> Callab
     (12.0, 4.0)
     """
 
-    @wraps(function)
+    argnums = _as_argnums(argnums)
+
+    @wraps(function, updated=())
     @enable_grad()
     def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         trace = _Trace(function, args, kwargs, argnums)
@@ -85,7 +87,9 @@ def jacobian(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[...
            [0., 4.]])
     """
 
-    @wraps(function)
+    argnums = _as_argnums(argnums)
+
+    @wraps(function, updated=())
     @enable_grad()
     def all_derivatives(*args: Any, **kwargs: Any) -> Any:
         trace = _Trace(function, args, kwargs, argnums)
@@ -102,6 +106,7 @@ def hessian(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
     >>> hessian(lambda x: x[0] ** 2 * x[1])([2.0, 3.0])
     [[6.0, 4.0], [4.0, 0.0]]
     """
+    argnums = _as_argnums(argnums)
     return jacobian(grad(function, argnums), argnums)
 
 
@@ -119,7 +124,7 @@ def jvp(
     A ValueError if the tangents do not have the structure of their primals.
     """
     primals, tangents = _as_tuple("primals", primals), _as_tuple("tangents", tangents)
-    chosen = tuple(range(len(primals))) if argnums is None else argnums
+    chosen = tuple(range(len(primals))) if argnums is None else _as_argnums(argnums)
     if isinstance(chosen, int):
         chosen = (chosen,)
     trace = _Trace(function, primals, {}, chosen)
@@ -146,7 +151,11 @@ class _Trace:
     """One run of a function on Values in place of the numbers that `argnums` selects."""
 
     def __init__(
-        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], argnums: Argnums
+        self,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        argnums: int | tuple[int, ...],
     ) -> None:
         positions = _positions(argnums, len(args))
         self.inputs = _Structure(args[positions] if isinstance(positions, int) else tuple(args[i] for i in positions))
@@ -268,9 +277,17 @@ def _leaf(numbers: list[Any], shape: tuple[int, ...]) -> Any:
     return np.array(numbers, dtype=object if symbolic else float).reshape(shape)
 
 
-def _positions(argnums: Argnums, count: int) -> int | tuple[int, ...]:
-    if not isinstance(argnums, int):
-        positions = tuple(_positions(operator.index(i), count) for i in argnums)
+def _as_argnums(argnums: Any) -> int | tuple[int, ...]:
+    try:
+        return operator.index(argnums) if hasattr(argnums, "__index__") else tuple(map(operator.index, argnums))
+    except TypeError:
+        raise TypeError(f"argnums {argnums!r:.60}; give an int, or a tuple of ints") from None
+
+
+def _positions(argnums: int | tuple[int, ...], count: int) -> int | tuple[int, ...]:
+    """`argnums` as indices from 0 of `count` arguments."""
+    if isinstance(argnums, tuple):
+        positions = tuple(_positions(i, count) for i in argnums)
         if len(set(positions)) < len(positions):
             raise ValueError(f"argnums {argnums} name an argument twice; give each once")
         return positions  # type: ignore[return-value]  # an int for an int

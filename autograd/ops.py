@@ -89,7 +89,7 @@ def as_float(number: Any) -> float:
     (1.0, 0.25, 0.5, 3.0)
     """
     number = unboxed(number)
-    if not isinstance(number, numbers.Real):
+    if not isinstance(number, numbers.Real) or isinstance(number, np.timedelta64):
         given = f"{number!r:.60} ({type(number).__name__})"
         raise TypeError(f"{given} is not a real number; give an int, a float or a NumPy scalar")
     try:
@@ -100,7 +100,7 @@ def as_float(number: Any) -> float:
 
 def unboxed(x: Any) -> Any:
     """The Python object in a NumPy scalar or a 0-d array; anything else as it is."""
-    return x.item() if isinstance(x, (np.generic, np.ndarray)) and x.ndim == 0 else x
+    return x.item() if isinstance(x, (np.generic, np.ndarray)) and x.ndim == 0 and x.dtype.kind not in "mM" else x
 
 
 def _as_floats(x: Any) -> Any:
@@ -224,9 +224,10 @@ MUL: Op = _row("mul", operator.mul, np.multiply, (lambda z, x, y: y, lambda z, x
 DIV: Op = _row("div", _ieee(operator.truediv, np.true_divide), np.true_divide,
                (lambda z, x, y: DIV(1.0, y), lambda z, x, y: -DIV(z, y)), r"\frac{{{}}}{{{}}}")
 NEG: Op = _row("neg", operator.neg, np.negative, (lambda z, x: -1.0,), "-{}", SIGNED)
-# x ** 0 has derivative 0 in x, at 0 and at NaN too, but a slope in y; log(x) counts where x is not 0 or 0 ** y is inf.
+# x ** 0 has derivative 0 in x, also at 0, at NaN and where 1 / x overflows, but a slope in y.  log(x) counts where x is
+# not 0, or 0 ** y is infinite.
 POW: Op = _row("pow", _ieee(math.pow, np.power), np.power,
-               (lambda z, x, y: WHERE(y, y * POW(x, y - 1.0), WHERE(STEP(ABS(x)), DIV(y * z, x), 0.0)),
+               (lambda z, x, y: WHERE(y, y * POW(x, y - 1.0), y * WHERE(STEP(ABS(x) - 6e-309), POW(x, y - 1.0), 0.0)),
                 lambda z, x, y: WHERE(ABS(x) + STEP(-y), z * LOG(x), 0.0)), "{}^{{{}}}", POWER)
 
 ABS:  Op = _row("abs",  abs,   np.abs,      (lambda z, x: SIGN(x),), "|{}|")

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import _GeneratorContextManager, contextmanager
 from contextvars import ContextVar
 
-# The open blocks of this thread, each (what tells it from the others, whether it records); the last one decides.
-_open: ContextVar[tuple[tuple[object, bool], ...]] = ContextVar("_open", default=())
+# The blocks of this thread, or of what it was started from, outermost first: the last one that is still open decides.
+_blocks: ContextVar[tuple[_Block, ...]] = ContextVar("_blocks", default=())
 _count = 0  # of the blocks that are open in the whole process: while it is 0, nobody looks the context variable up
 _lock = threading.Lock()
 
@@ -46,15 +46,19 @@ def recording() -> bool:
     """
     if not _count:
         return True
-    blocks = _open.get()
-    return not blocks or blocks[-1][1]
+    return next((block.records for block in reversed(_blocks.get()) if block.open), True)
+
+
+class _Block:
+    def __init__(self, records: bool) -> None:
+        self.records, self.open = records, True
 
 
 @contextmanager
 def _block(records: bool) -> Iterator[None]:
     global _count
-    block = (object(), records)
-    _open.set((*_open.get(), block))
+    block = _Block(records)
+    _blocks.set((*_blocks.get(), block))
     with _lock:
         _count += 1
     try:
@@ -62,5 +66,6 @@ def _block(records: bool) -> Iterator[None]:
     finally:
         with _lock:
             _count -= 1
-        # Not a reset to what was before: generators may close their blocks in any order.
-        _open.set(tuple(other for other in _open.get() if other is not block))
+        # Not a reset to what was before: generators and tasks may close their blocks in any order, and elsewhere.
+        block.open = False
+        _blocks.set(tuple(other for other in _blocks.get() if other.open))

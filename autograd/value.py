@@ -27,7 +27,8 @@ def _new_node(op: Op, numbers: tuple[float, ...], x: _Input, y: _Input | None = 
     if recording():
         node.op, node.numbers, node._x, node._y, node._w = op, numbers, x, y, w
     else:
-        node.op, node.numbers, node._x, node._y, node._w = None, (), None, None, None
+        # A leaf, but no parameter: its own number says that it was computed.
+        node.op, node.numbers, node._x, node._y, node._w = None, numbers[:1], None, None, None
     return node
 
 
@@ -65,7 +66,7 @@ def _prefix(op: Op) -> Callable[[Value], Value]:
         x = self._data
         return _new_node(op, (forward(x), x), self)
 
-    method.__name__, method.__doc__ = op.name, f"The primitive {op.name}, recorded."
+    method.__name__, method.__doc__ = op.name, op.__doc__
     return method
 
 
@@ -221,8 +222,8 @@ class Value:
         else:  # np.less and the like: by way of Python's operators
             try:
                 result = ufunc(*(np.asarray(x, dtype=object) for x in operands))
-            except TypeError as error:
-                if "method" not in str(error):  # of NumPy's: there is no such method
+            except (TypeError, AttributeError) as error:
+                if "cut the graph" in str(error):  # one of the refusals above
                     raise
                 raise TypeError(f"np.{ufunc.__name__} is no primitive; those are {', '.join(TABLE)}") from None
         if out is None:

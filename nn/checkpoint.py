@@ -24,6 +24,8 @@ def write_npz(path: str | PathLike[str], arrays: Mapping[str, Any]) -> None:
         raise FileNotFoundError(
             f"there is no folder {os.fspath(target.parent)!r} to write {target.name!r} to; create it"
         )
+    if target.exists() and not target.is_file():
+        raise OSError(f"{os.fspath(target)!r} is there and no ordinary file; give another path")
     unfinished = target.parent / f".{secrets.token_hex(8)}.tmp"
     try:
         with open(unfinished, "xb") as file:
@@ -81,11 +83,13 @@ def check_arrays(owner: str, given: Mapping[str, Any], shapes: Mapping[str, Shap
             raise ValueError(f"{name} of {owner} is not an array: {error}") from None
         if array.dtype.kind not in "biuf":
             raise ValueError(f"{name} of {owner} is an array of {array.dtype}, not of real numbers; nothing was loaded")
+        with np.errstate(over="ignore"):  # what does not fit in a float is found below
+            array = array.astype(float)
         if array.shape != shape:
             raise ValueError(f"{name} of {owner} has shape {shape}, the state's has {array.shape}; nothing was loaded")
         if not np.isfinite(array).all():
             raise ValueError(f"{name} of {owner} holds {array[~np.isfinite(array)].ravel()[0]}; nothing was loaded")
-        arrays[name] = array.astype(float)
+        arrays[name] = array
     return arrays
 
 

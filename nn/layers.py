@@ -109,8 +109,8 @@ class Layer(Module):
 class MLP(Module):
     """A multi-layer perceptron: `nin` inputs, then a layer for each width in `nouts`.
 
-    The hidden layers have `activation`, the last one `output_activation`; the losses that begin with the logits
-    (`nn.losses`) want it to be the identity.  The other arguments are those of `Neuron`.
+    The hidden layers have `activation` (relu if not given), the last one `output_activation`: the identity if not
+    given, as the losses that begin with logits (`nn.losses`) want it.  The other arguments are those of `Neuron`.
 
     >>> model = MLP(2, [16, 16, 1], seed=0)
     >>> model
@@ -124,8 +124,8 @@ class MLP(Module):
         nin: int,
         nouts: Sequence[int],
         *,
-        activation: Callable[[Any], Any] = relu,
-        output_activation: Callable[[Any], Any] = identity,
+        activation: Callable[[Any], Any] | None = None,
+        output_activation: Callable[[Any], Any] | None = None,
         initialise: Callable[[Random, int, int], float] = uniform,
         seed: int | Random | None = None,
     ) -> None:
@@ -133,7 +133,7 @@ class MLP(Module):
             raise ValueError(f"an MLP with layer widths {nouts!r}; give a list of at least one, such as [16, 16, 1]")
         random = as_random(seed)
         widths = [nin, *nouts]
-        activations = [activation] * (len(nouts) - 1) + [output_activation]
+        activations = [activation] * (len(nouts) - 1) + [output_activation or identity]
         self.layers = [
             Layer(n, m, activation=f, initialise=initialise, seed=random)
             for n, m, f in zip(widths, widths[1:], activations)
@@ -177,6 +177,8 @@ def as_count(what: str, count: Any) -> int:
 
 
 def _activation(nonlin: bool, activation: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
+    if not isinstance(nonlin, (bool, np.bool_)):
+        raise TypeError(f"nonlin is {nonlin!r:.60}, not a bool; name the activation: activation=nn.tanh")
     if activation is not None and not callable(activation):
         raise TypeError(f"activation {activation!r:.60} is not a function; give one, such as nn.tanh")
     if nonlin:

@@ -164,6 +164,9 @@ def _named(items: Iterable[tuple[str, Any]], owner: Module) -> Iterator[tuple[st
                 yield ".".join([name, *map(str, index)]), parameter
 
 
+_HOLDERS = (Value, Module, list, tuple, dict, np.ndarray, set, frozenset)
+
+
 def _walk(items: Iterable[tuple[str, Any]], owner: Module) -> Iterator[tuple[str, Any]]:
     """Depth first, in order: each Value, and each list or array of Values as one array; what holds them, once."""
     met = {id(owner)}
@@ -190,11 +193,11 @@ def _walk(items: Iterable[tuple[str, Any]], owner: Module) -> Iterator[tuple[str
             yield name, np.array([part for _, part in parts], dtype=object).reshape(np.shape(item))
         elif id(item) not in met:
             met.add(id(item))
-            waiting += [(f"{name}.{key}", part) for key, part in reversed(parts)]
+            waiting += [(f"{name}.{key}", part) for key, part in reversed(parts) if isinstance(part, _HOLDERS)]
 
 
 def _is_parameter(item: Any) -> bool:
-    return isinstance(item, Value) and not item.inputs
+    return isinstance(item, Value) and not item.numbers  # nothing computed it, not even inside no_grad
 
 
 def _data(entry: Any) -> np.ndarray[Any, Any]:

@@ -48,7 +48,8 @@ class Optimiser:
     @property
     def rate(self) -> float:
         """The learning rate of the next step."""
-        return float(self.learning_rate(self.steps) if callable(self.learning_rate) else self.learning_rate)
+        rate = self.learning_rate(self.steps) if callable(self.learning_rate) else self.learning_rate
+        return _setting("learning_rate", rate)
 
     def zero_grad(self) -> None:
         """Sets the gradient of every parameter to 0."""
@@ -107,7 +108,10 @@ class Optimiser:
 
 def _setting(name: str, number: Any, below: float = inf) -> float:
     """A finite number from 0, below `below`."""
-    setting = float(number) if isinstance(number, Real) else nan
+    try:
+        setting = float(number) if isinstance(number, Real) else nan
+    except OverflowError:
+        setting = inf
     if not 0.0 <= setting < below:
         limit = "" if below == inf else f" and below {below:g}"
         raise ValueError(f"{name} is {number!r:.60}; give a number from 0{limit}")
@@ -180,6 +184,10 @@ class Adam(Optimiser):
         beta1, beta2 = betas
         self.betas = _setting("betas[0]", beta1, below=1.0), _setting("betas[1]", beta2, below=1.0)
         self.epsilon = _setting("epsilon", epsilon)
+        if not epsilon:
+            raise ValueError(
+                "epsilon is 0, which divides 0 by 0 where a gradient is 0; give a small number, such as 1e-8"
+            )
         self.weight_decay = _setting("weight_decay", weight_decay)
 
     def update(self, theta: Vector, gradient: Vector, rate: float) -> tuple[Vector, dict[str, Vector]]:

@@ -100,6 +100,9 @@ def fit(
     size = len(examples) if batch_size is None else as_count("batch_size", batch_size)
     optimiser = SGD(model.parameters()) if optimiser is None else optimiser
     _check_optimiser(model, optimiser)
+    if until is not None and not callable(until):
+        raise TypeError(f"until is {until!r:.60}; give a function of the history, such as lambda h: h.loss[-1] < 0.05")
+    differentiated = list(dict.fromkeys([*model.parameters(), *optimiser.parameters]))
     with no_grad():  # the whole of y is tried on the loss, so that a bad target does not turn up half-way
         first = model(examples[0])
         for target in targets:
@@ -115,8 +118,8 @@ def fit(
                     mean = cost(loss, [model(examples[i]) for i in batch], [targets[i] for i in batch])
                     _check_loss(mean, history, batch)
                     good, rate = _snapshot(optimiser), optimiser.rate
-                    model.zero_grad()
-                    optimiser.zero_grad()
+                    for parameter in differentiated:
+                        parameter.grad = 0.0
                     mean.backward()
                     optimiser.step()
                 except NonFiniteError:
@@ -178,12 +181,16 @@ def accuracy(model: Module, x: Any, y: Any, threshold: float = 0.0) -> float:
     x, y = _examples(x, y)
     outputs, labels = predict(model, x).reshape(len(x), -1), np.array(y).reshape(len(x), -1)
     count = outputs.shape[1]
+    if np.isnan(outputs).any():
+        raise ValueError(f"the output for x[{int(np.argwhere(np.isnan(outputs))[0][0])}] is nan, which is no class")
     if labels.shape[1] not in (1, count):
         raise ValueError(
             f"outputs of shape {outputs.shape} and y of shape {labels.shape}; give a class for each row of x"
         )
     if count == 1:
         return float(np.mean((outputs > threshold) == (labels > 0)))
+    if labels.shape[1] == count and not (np.all(labels >= 0) and np.allclose(labels.sum(axis=1), 1.0)):
+        raise ValueError("a row of y holds no probabilities; give one-hot rows, or a class for each row of x")
     classes = labels.argmax(axis=1) if labels.shape[1] == count else labels[:, 0]
     if not np.isin(classes, range(count)).all():
         wrong = classes[~np.isin(classes, range(count))][0]

@@ -73,6 +73,11 @@ def test_argnums_select_arguments_as_in_jax():
         grad(f, 2)(3.0, 2.0)
     with pytest.raises(ValueError, match="name an argument twice"):
         grad(f, (0, 0))(3.0, 2.0)
+    assert grad(f, np.int64(1))(3.0, 2.0) == 12.0
+    both = grad(f, (i for i in (0, 1)))
+    assert both(3.0, 2.0) == both(3.0, 2.0) == (4.0, 12.0)
+    with pytest.raises(TypeError, match="argnums 'x'; give an int"):
+        grad(f, "x")
     with pytest.raises(ValueError, match="by position"):
         grad(f)(x=3.0, y=2.0)
 
@@ -149,6 +154,19 @@ def test_higher_derivatives_by_nesting():
     assert grad(lambda x: jvp(lambda y: y**3, (x,), (1.0,))[1])(2.0) == 12.0
     assert jvp(grad(lambda x: x**3), (2.0,), (1.0,)) == (12.0, 12.0)
     assert grad(lambda x: hessian(lambda y: y**4)(x))(1.0) == 24.0
+
+
+@pytest.mark.parametrize("x", [1e-310, -1e-310, 1e-200, 1e-100, 0.0, 1.0])
+@pytest.mark.parametrize("power", [0, 1, 2])
+def test_polynomials_have_no_derivatives_beyond_their_degree(power, x):
+    """Down to denormal numbers, in reverse and in forward mode."""
+    derivative = lambda x: x**power  # noqa: E731
+    for _ in range(power + 1):
+        assert hvp(derivative, (x,), (1.0,)) == hessian(derivative)(x)
+        derivative = grad(derivative)
+    for _ in range(3):
+        assert derivative(x) == 0.0
+        derivative = grad(derivative)
 
 
 def test_perturbations_are_not_confused():

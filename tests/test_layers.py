@@ -106,6 +106,10 @@ def test_activations_that_make_no_sense_are_refused(make, message):
 
 def test_an_activation_is_a_function():
     """Not its name."""
+    for make in (Neuron, lambda *args: Layer(2, *args)):
+        with pytest.raises(TypeError, match=r"not a bool; name the activation: activation=nn\.tanh"):
+            make(2, tanh)
+    assert MLP(2, [2, 1], output_activation=None).layers[1].activation is identity
     with pytest.raises(TypeError, match=r"give one, such as nn\.tanh"):
         Neuron(2, activation="tanh")
 

@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from autograd import Value
+from autograd import Value, no_grad
 from nn import MLP, SGD, Adam, AdamW, Layer, Module, Neuron
 
 
@@ -97,6 +97,16 @@ def test_parameters_are_found_in_what_holds_them():
         Bare(w={a, b})
 
 
+def test_what_was_computed_is_no_parameter():
+    """An activation kept in an attribute, recorded or from inside no_grad."""
+    module = Bare(w=Value(2.0))
+    with no_grad():
+        module.z = module.w * 3.0
+    module.recorded = module.w * 3.0
+    assert module.parameters() == [module.w]
+    assert list(module.state_dict()) == ["w"]
+
+
 def test_layers_appended_to_a_list_are_labelled_when_they_are_named():
     """The labels are the names, also for modules that came later."""
     model = Bare(layers=[])
@@ -158,6 +168,7 @@ def test_state_dict_is_arrays_by_name():
         (lambda s: s.update(other=np.zeros(1)), "has other, which is not expected"),
         (lambda s: s.update(scale=np.zeros(2)), r"shape \(\), the state's has \(2,\)"),
         (lambda s: s.update(table=np.full((2, 2), np.nan)), "table of the model holds nan"),
+        (lambda s: s.update(scale=np.longdouble("1e4000")), "scale of the model holds inf"),
         (lambda s: s.update(scale=1j), "scale of the model is an array of complex128"),
         (lambda s: s.update(scale="x"), "scale of the model is an array of <U1, not of real numbers"),
     ],
@@ -252,6 +263,8 @@ def test_files_keep_their_place_and_their_mode(tmp_path):
     model.save(link)
     assert link.is_symlink()
     assert path.stat().st_mode & 0o777 == 0o640
+    with pytest.raises(OSError, match="no ordinary file"):
+        model.save(tmp_path)
     with pytest.raises(FileNotFoundError, match=r"there is no folder .*nowhere"):
         model.save(tmp_path / "nowhere" / "model.npz")
 

@@ -124,6 +124,11 @@ def test_bad_settings_are_refused():
     for settings in ({"learning_rate": "0.1"}, {"learning_rate": math.nan}, {"learning_rate": -1}, {"momentum": 1.0}):
         with pytest.raises(ValueError, match=f"{next(iter(settings))} is .*give a number from 0"):
             SGD([Value(1.0)], **settings)
+    for rate in (10**400, lambda step: -1.0):
+        with pytest.raises(ValueError, match="learning_rate is"):
+            SGD([Value(1.0)], rate).step()
+    with pytest.raises(ValueError, match="epsilon is 0"):
+        Adam([Value(1.0)], epsilon=0.0)
     with pytest.raises(ValueError, match=r"betas\[0\] is 2"):
         Adam([Value(1.0)], betas=(2, 3))
     with pytest.raises(TypeError, match=r"SGD of a Neuron; give model.parameters\(\)"):

@@ -170,8 +170,19 @@ def test_accuracy_checks_the_labels():
     ):
         with pytest.raises(ValueError, match=message):
             accuracy(model, X, bad)
+    with pytest.raises(ValueError, match="holds no probabilities"):
+        accuracy(model, X, np.zeros((30, 3)))
+    with pytest.raises(ValueError, match=r"the output for x\[0\] is nan"):
+        accuracy(Broken(), X, classes)
     with pytest.raises(ValueError, match=r"\(30, 1\) and y of shape \(30, 2\)"):
         accuracy(MLP(2, [1]), X, np.ones((30, 2)))
+
+
+class Broken(Module):
+    """NaN whatever it is given."""
+
+    def __call__(self, x):
+        return Value(math.nan)
 
 
 class Scaled(Module):
@@ -229,13 +240,17 @@ def test_fit_trains_inside_no_grad():
         ({"optimiser": SGD(MLP(2, [1]).parameters())}, ValueError, "has none of the parameters"),
         ({"optimiser": Adam}, TypeError, r"such as Adam\(model.parameters\(\)\)"),
         ({"seed": random.Random(0)}, TypeError, "give an int"),
+        ({"until": 0.5}, TypeError, "give a function of the history"),
         ({"loss": lambda y, t: 0.5}, TypeError, "the loss is 0.5 .float., not a Value"),
     ],
 )
-def test_what_would_train_nothing_is_refused(settings, error, message):
-    """An optimiser of another model, a class, a seed that is none, a loss that is no Value."""
+def test_bad_arguments_are_refused_before_anything_changes(settings, error, message):
+    """An optimiser of another model, a class, a seed or an until that is none, a loss that is no Value."""
+    model = MLP(2, [1])
+    before = data(model)
     with pytest.raises(error, match=message):
-        fit(MLP(2, [1]), X, LINE, progress=False, **{"loss": half_squared_error, **settings})
+        fit(model, X, LINE, progress=False, **{"loss": half_squared_error, **settings})
+    assert data(model) == before
 
 
 def test_history_has_the_learning_rate_that_was_used():

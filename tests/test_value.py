@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import gc
 import inspect
@@ -108,7 +109,20 @@ def test_what_would_cut_the_graph_is_refused_with_a_hint(function, hint):
 
 
 @pytest.mark.parametrize(
-    "bad", [1j, "1.5", None, np.array([1.0]), [1.0], Value(1.0), b"1", np.complex128(1), np.array("1")]
+    "bad",
+    [
+        1j,
+        "1.5",
+        None,
+        np.array([1.0]),
+        [1.0],
+        Value(1.0),
+        b"1",
+        np.complex128(1),
+        np.array("1"),
+        np.timedelta64(3, "ns"),
+        np.datetime64(0, "ns"),
+    ],
 )
 def test_bad_data_are_refused(bad):
     """In the constructor, in .data and in .grad; the old number stays."""
@@ -183,6 +197,8 @@ def test_ufuncs_record_rows():
         np.exp(v, out=np.empty(1))
     with pytest.raises(TypeError, match=r"np\.log2 is no primitive; those are add, sub"):
         np.log2(v)
+    with pytest.raises(TypeError, match=r"np\.hypot is no primitive"):
+        np.hypot(v, 2.0)
 
 
 def test_arrays_and_values_combine_elementwise_on_either_side():
@@ -262,6 +278,36 @@ def test_blocks_may_close_in_any_order():
         thread.start()
         thread.join()
     assert thread_sees == [TABLE["add"]] and (Value(1.0) + 1).op is TABLE["add"]
+
+
+def test_a_task_that_outlives_the_block_it_was_started_in_records():
+    """Whatever other threads do."""
+
+    async def work():
+        await asyncio.sleep(0)
+        return (Value(1.0) + 1).op
+
+    async def main():
+        with no_grad():
+            task = asyncio.create_task(work())
+        with enable_grad():  # some block is open somewhere
+            pass
+        return await task
+
+    inside, checked = threading.Event(), threading.Event()
+
+    def predict():
+        with no_grad():
+            inside.set()
+            checked.wait(10)
+
+    thread = threading.Thread(target=predict)
+    thread.start()
+    inside.wait(10)
+    op = asyncio.run(main())
+    checked.set()
+    thread.join()
+    assert op is TABLE["add"]
 
 
 def test_a_recorded_gradient_is_recorded_inside_no_grad():
