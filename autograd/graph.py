@@ -174,17 +174,11 @@ def _as_seen(x: Any, number: float) -> Any:
 
 
 def _recorded_times(adjoint: Any, partial: Any, gate: bool) -> Any:
-    """`_times` for factors that may be Values: recorded, but for products by a constant 0 or 1."""
-    if partial.__class__ is float:
-        if partial == 1.0:
-            return adjoint
-        if gate and partial == 0.0:
-            return 0.0
-    if adjoint.__class__ is float:
-        if adjoint == 1.0:
-            return partial
-        if adjoint == 0.0:
-            return 0.0
+    """`_times` for factors that may be Values: recorded, but for products by a constant 1."""
+    if partial.__class__ is float and partial == 1.0:
+        return adjoint
+    if adjoint.__class__ is float and adjoint == 1.0:
+        return partial
     product = MUL(adjoint, partial)
     numbers = [x if x.__class__ is float else x.data for x in (product, adjoint, partial)]
     if numbers[0] != numbers[0] and _times(numbers[1], numbers[2], gate) == 0.0:

@@ -88,6 +88,8 @@ def as_float(number: Any) -> float:
     >>> as_float(True), as_float(Fraction(1, 4)), as_float(np.float32(0.5)), as_float(np.array(3))
     (1.0, 0.25, 0.5, 3.0)
     """
+    if number.__class__ is float:
+        return number
     number = unboxed(number)
     if not isinstance(number, numbers.Real) or isinstance(number, np.timedelta64):
         given = f"{number!r:.60} ({type(number).__name__})"

@@ -87,8 +87,6 @@ def _refusal(what: str, hint: str) -> Callable[..., NoReturn]:
 
 def _number(other: Any) -> float | None:
     """`other` as a float, or None where an operator should leave the operation to `other`."""
-    if other.__class__ is float:
-        return other
     try:
         return as_float(other)
     except TypeError:

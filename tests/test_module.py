@@ -226,6 +226,7 @@ def spoilt_files(path, good):
         "shape": {"model/layers.0.neurons.0.w": np.zeros(3)},
         "nan": {"model/layers.0.neurons.0.w": np.array([np.nan, 0.0])},
         "dtype": {"model/layers.0.neurons.0.w": np.zeros(2, dtype=np.float32)},
+        "int": {"model/layers.0.neurons.0.w": np.ones(2, dtype=np.int64)},
         "extra": {"model/z": np.zeros(3)},
     }.items():
         np.savez(path / "spoilt.npz", **{**state, **changes})
