@@ -6,8 +6,7 @@ bounded by memory alone, and takes inputs in order, so the same graph gives bit-
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Protocol, TypeVar
 
@@ -79,8 +78,7 @@ def adjoints(output: N, record: bool = False) -> dict[N, Any]:
     6.0
     """
     order = topological_order([_require_node(output)])
-    with enable_grad() if record else nullcontext():
-        return _sweep(reversed(order), {output: 1.0}, record)
+    return _sweep(reversed(order), {output: 1.0}, record)
 
 
 def gradients(output: Node, inputs: Sequence[Node], create_graph: bool = False) -> list[Any]:
@@ -121,11 +119,24 @@ def tangents(outputs: Sequence[Node], seeds: Mapping[Any, Any]) -> list[Any]:
 
 
 def _sweep(nodes: Iterable[N], found: dict[N, Any], record: bool, forward: bool = False) -> dict[N, Any]:
-    """The chain rule, edge after edge: found[target] += found[source] * d(node)/d(input).
+    """The derivatives of all `nodes` from those in `found`: on floats, or recorded on Values.
 
-    Towards the inputs for the reversed topological order, towards the output for the order itself (`forward`).
+    Towards the inputs for the reversed topological order, towards the outputs for the order itself (`forward`).
     """
-    operands, times = (_recorded_operands, _recorded_times) if record else (_numbers, _times)
+    if record:
+        with enable_grad():
+            return _chain_rule(nodes, found, _recorded_operands, _recorded_times, forward)
+    return _chain_rule(nodes, found, _numbers, _times, forward)
+
+
+def _chain_rule(
+    nodes: Iterable[N],
+    found: dict[N, Any],
+    operands: Callable[[N], Sequence[Any]],
+    times: Callable[[Any, Any, bool], Any],
+    forward: bool,
+) -> dict[N, Any]:
+    """Edge after edge: found[target] += found[source] * d(node)/d(input)."""
     for node in nodes:
         op = node.op
         if op is None:
