@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import _GeneratorContextManager, contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
+from functools import wraps
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
+from typing import Any, TypeVar, cast
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 # The blocks of this thread, or of what it was started from, outermost first: the last one that is still open decides.
 _blocks: ContextVar[tuple[_Block, ...]] = ContextVar("_blocks", default=())
@@ -13,7 +17,7 @@ _count = 0  # of the blocks that are open in the whole process: while it is 0, n
 _lock = threading.Lock()
 
 
-def no_grad() -> _GeneratorContextManager[None]:
+def no_grad() -> _Block:
     """A block (or, as ``@no_grad()``, a function) in which this thread records nothing: results are leaves.
 
     >>> from autograd import Value
@@ -22,11 +26,13 @@ def no_grad() -> _GeneratorContextManager[None]:
     ...     y = x * x
     >>> y, y.inputs
     (Value(data=9.0, grad=0.0), ())
+
+    A TypeError on a generator or coroutine function, which goes on after the call that it would be for.
     """
-    return _block(False)
+    return _Block(False)
 
 
-def enable_grad() -> _GeneratorContextManager[None]:
+def enable_grad() -> _Block:
     """A block or function that records even inside `no_grad`; the verbs and `nn.fit` run in one.
 
     >>> from autograd import Value
@@ -34,7 +40,7 @@ def enable_grad() -> _GeneratorContextManager[None]:
     ...     (Value(3.0) * 2.0).inputs
     (Value(data=3.0, grad=0.0), 2.0)
     """
-    return _block(True)
+    return _Block(True)
 
 
 def recording() -> bool:
@@ -50,22 +56,37 @@ def recording() -> bool:
 
 
 class _Block:
+    """A block in which the operations of this thread are recorded, or are not; or a decorator that opens one."""
+
     def __init__(self, records: bool) -> None:
-        self.records, self.open = records, True
+        self.records, self.open = records, False
 
+    def __enter__(self) -> None:
+        if self.open:
+            raise RuntimeError("this block is open already; call no_grad() or enable_grad() for each block")
+        self.open = True
+        _blocks.set((*_blocks.get(), self))
+        _add_to_count(1)
 
-@contextmanager
-def _block(records: bool) -> Iterator[None]:
-    global _count
-    block = _Block(records)
-    _blocks.set((*_blocks.get(), block))
-    with _lock:
-        _count += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _count -= 1
+    def __exit__(self, *_: object) -> None:
         # Not a reset to what was before: generators and tasks may close their blocks in any order, and elsewhere.
-        block.open = False
-        _blocks.set(tuple(other for other in _blocks.get() if other.open))
+        self.open = False
+        _blocks.set(tuple(block for block in _blocks.get() if block.open))
+        _add_to_count(-1)
+
+    def __call__(self, function: F) -> F:
+        if isgeneratorfunction(function) or iscoroutinefunction(function) or isasyncgenfunction(function):
+            raise TypeError(f"{function!r:.60} goes on after its call returns; open the block inside of it")
+
+        @wraps(function)
+        def inside(*args: Any, **kwargs: Any) -> Any:
+            with _Block(self.records):
+                return function(*args, **kwargs)
+
+        return cast(F, inside)
+
+
+def _add_to_count(number: int) -> None:
+    global _count
+    with _lock:
+        _count += number

@@ -257,6 +257,27 @@ def test_comparisons_with_arrays_are_masks():
 # ---- no_grad
 
 
+def test_blocks_that_would_not_last_are_refused():
+    """As decorators of what goes on after its call returns, and of blocks that are open."""
+
+    def generator():
+        yield
+
+    async def coroutine():
+        pass
+
+    for function in (generator, coroutine):
+        with pytest.raises(TypeError, match="open the block inside of it"):
+            no_grad()(function)
+    block = no_grad()
+    for _ in range(2):  # one after the other is fine
+        with block:
+            assert (Value(1.0) + 1).op is None
+    with block, pytest.raises(RuntimeError, match="open already"), block:
+        pass
+    assert (Value(1.0) + 1).op is TABLE["add"]
+
+
 def test_blocks_may_close_in_any_order():
     """Generators that hold a block each: the last one open decides, and when all are closed, all is as before."""
 
