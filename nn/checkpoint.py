@@ -95,10 +95,12 @@ def check_arrays(owner: str, given: Mapping[str, Any], shapes: Mapping[str, Shap
 
 def _check_names(what: str, given: Iterable[str], expected: Iterable[str]) -> None:
     missing, extra = sorted(set(expected) - set(given)), sorted(set(given) - set(expected))
-    if missing or extra:
-        faults = [f"lacks {_some(missing)}"] * bool(missing) + [f"has {_some(extra)}, which is not expected"] * bool(
-            extra
-        )
+    faults = []
+    if missing:
+        faults.append(f"lacks {_some(missing)}")
+    if extra:
+        faults.append(f"has {_some(extra)}, which is not expected")
+    if faults:
         raise ValueError(f"{what} {' and '.join(faults)}; build the model and the optimiser as they were saved")
 
 

@@ -84,9 +84,9 @@ def fit(
     `seed` and on that count alone: a training that is saved with its optimiser and resumed goes on bit for bit as if
     it had not stopped.
 
-    A ValueError for x and y that do not fit each other, the model or the loss, before anything is changed.  A
-    NonFiniteError for a loss or a gradient that is infinite or NaN: the model and the optimiser are then back at the
-    last parameters with a finite loss.
+    A ValueError for x and y that do not fit each other, the model or the loss, or a TypeError for an argument of
+    another kind, before anything is changed.  A NonFiniteError for a loss or a gradient that is infinite or NaN: the
+    model and the optimiser are then back at the last parameters with a finite loss.
 
     >>> from nn import MLP, half_squared_error
     >>> model = MLP(1, [1], seed=0)

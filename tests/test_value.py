@@ -13,6 +13,7 @@ import pickle
 import random
 import re
 import threading
+from contextlib import contextmanager
 from fractions import Fraction
 
 import numpy as np
@@ -257,6 +258,25 @@ def test_comparisons_with_arrays_are_masks():
 # ---- no_grad
 
 
+@contextmanager
+def another_thread_in_no_grad():
+    inside, done = threading.Event(), threading.Event()
+
+    def predict():
+        with no_grad():
+            inside.set()
+            done.wait(10)
+
+    thread = threading.Thread(target=predict)
+    thread.start()
+    try:
+        assert inside.wait(10)
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
 def test_blocks_that_would_not_last_are_refused():
     """As decorators of what goes on after its call returns, and of blocks that are open."""
 
@@ -315,20 +335,8 @@ def test_a_task_that_outlives_the_block_it_was_started_in_records():
             pass
         return await task
 
-    inside, checked = threading.Event(), threading.Event()
-
-    def predict():
-        with no_grad():
-            inside.set()
-            checked.wait(10)
-
-    thread = threading.Thread(target=predict)
-    thread.start()
-    inside.wait(10)
-    op = asyncio.run(main())
-    checked.set()
-    thread.join()
-    assert op is TABLE["add"]
+    with another_thread_in_no_grad():
+        assert asyncio.run(main()) is TABLE["add"]
 
 
 def test_a_recorded_gradient_is_recorded_inside_no_grad():
@@ -360,20 +368,8 @@ def test_no_grad_records_nothing():
 
 def test_no_grad_is_a_matter_of_the_thread():
     """Another thread goes on recording."""
-    inside, checked, ops = threading.Event(), threading.Event(), []
-
-    def predict():
-        with no_grad():
-            inside.set()
-            checked.wait(10)
-
-    thread = threading.Thread(target=predict)
-    thread.start()
-    inside.wait(10)
-    ops.append((Value(1.0) + 1).op)
-    checked.set()
-    thread.join()
-    assert ops == [TABLE["add"]]
+    with another_thread_in_no_grad():
+        assert (Value(1.0) + 1).op is TABLE["add"]
 
 
 # ---- copies, pickles, memory
