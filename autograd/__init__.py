@@ -1,8 +1,11 @@
 """Scalar reverse-mode automatic differentiation that shows its work."""
 
+from .diagnose import origin_of_nonfinite, why_zero
+from .explain import explain
 from .functional import grad, hessian, hvp, jacobian, jvp, value_and_grad
 from .functions import dot, log_softmax, logsumexp, mean, softmax
 from .graph import gradients, leaves, topological_order
+from .notation import formula
 from .ops import ABS as abs
 from .ops import ADD as add
 from .ops import ARCTAN as arctan
@@ -32,7 +35,7 @@ from .ops import TABLE, Op
 from .ops import TAN as tan
 from .ops import TANH as tanh
 from .ops import WHERE as where
-from .recording import enable_grad, no_grad
+from .recording import enable_grad, no_grad, trace_lines
 from .value import Value, assign
 
 __all__ = [
@@ -50,7 +53,9 @@ __all__ = [
     "dot",
     "enable_grad",
     "exp",
+    "explain",
     "expm1",
+    "formula",
     "grad",
     "gradients",
     "hessian",
@@ -68,6 +73,7 @@ __all__ = [
     "mul",
     "neg",
     "no_grad",
+    "origin_of_nonfinite",
     "pow",
     "relu",
     "sigmoid",
@@ -82,6 +88,8 @@ __all__ = [
     "tan",
     "tanh",
     "topological_order",
+    "trace_lines",
     "value_and_grad",
     "where",
+    "why_zero",
 ]

@@ -6,7 +6,7 @@ bounded by memory alone, and takes inputs in order, so the same graph gives bit-
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Protocol, TypeVar
 
@@ -67,6 +67,38 @@ def leaves(outputs: Iterable[N]) -> list[N]:
     return [node for node in topological_order(outputs) if not node.inputs]
 
 
+def routes(output: N, variable: N) -> list[N]:
+    """The nodes on the ways from `variable` to `output`, both included, in topological order; none if there is no way.
+
+    A way along which there is no derivative to take (to the condition of a `where`) is none.
+
+    >>> from autograd import Value
+    >>> x, y = Value(2.0, "x"), Value(3.0, "y")
+    >>> [node.op.name if node.op else node.label for node in routes(x * y + y, x)]
+    ['x', 'mul', 'add']
+    """
+    found = {variable}
+    order = topological_order([output])
+    for node in order:
+        if any(True for _ in edges(node, found)):
+            found.add(node)
+    return [node for node in order if node in found] if output in found else []
+
+
+def edges(node: N, within: Container[Any]) -> Iterator[tuple[int, N]]:
+    """(i, x) for each input x of `node`, the i-th, that is `within` and that there is a derivative for.
+
+    >>> from autograd import Value
+    >>> x = Value(2.0, "x")
+    >>> list(edges(x * x, {x}))
+    [(0, Value(data=2.0, grad=0.0, label='x')), (1, Value(data=2.0, grad=0.0, label='x'))]
+    """
+    if node.op is not None:
+        for i, (x, partial) in enumerate(zip(node.inputs, node.op.partials)):
+            if x.__class__ is not float and partial is not None and x in within:
+                yield i, x
+
+
 def adjoints(output: N, record: bool = False) -> dict[N, Any]:
     """d(output)/d(node) of every node below `output` that it has a path to: reverse mode, one sweep.
 
@@ -125,18 +157,47 @@ def _sweep(nodes: Iterable[N], found: dict[N, Any], record: bool, forward: bool 
     """
     if record:
         with enable_grad():
-            return _chain_rule(nodes, found, _recorded_operands, _recorded_times, forward)
-    return _chain_rule(nodes, found, _numbers, _times, forward)
+            return chain_rule(nodes, found, _recorded_operands, _recorded_times, forward)
+    return chain_rule(nodes, found, numbers, times, forward)
 
 
-def _chain_rule(
+numbers: Callable[[Node], tuple[float, ...]] = attrgetter("numbers")
+
+
+def times(adjoint: float, partial: float, gate: bool) -> float:
+    """adjoint * partial; a zero adjoint, or a zero partial of a gate, wins even over inf and NaN.
+
+    In forward mode, which starts at the other end, every zero partial wins: from there, it is what a zero adjoint is.
+
+    >>> from math import inf
+    >>> times(inf, 0.0, gate=True), times(inf, 0.0, gate=False), times(0.0, inf, gate=False)
+    (0.0, nan, 0.0)
+    """
+    product = adjoint * partial
+    if product != product and (adjoint == 0.0 or (gate and partial == 0.0)):
+        return 0.0
+    return product
+
+
+def chain_rule(
     nodes: Iterable[N],
     found: dict[N, Any],
-    operands: Callable[[N], Sequence[Any]],
-    times: Callable[[Any, Any, bool], Any],
-    forward: bool,
+    operands: Callable[[N], Sequence[Any]] = numbers,
+    times: Callable[[Any, Any, bool], Any] = times,
+    forward: bool = False,
+    within: Container[Any] | None = None,
 ) -> dict[N, Any]:
-    """Edge after edge: found[target] += found[source] * d(node)/d(input)."""
+    """Edge after edge: found[target] += found[source] * d(node)/d(input).
+
+    Whatever `operands` gives for a node goes through the table: floats, Values, formulas.  Inputs that are not
+    `within` (None: everything is) count as constants.
+
+    >>> from autograd import Value
+    >>> x = Value(3.0)
+    >>> y = x * x
+    >>> chain_rule([y], {y: 1.0})[x]
+    6.0
+    """
     for node in nodes:
         op = node.op
         if op is None:
@@ -144,7 +205,7 @@ def _chain_rule(
         seen = operands(node)
         source = target = node
         for x, partial in zip(node.inputs, op.partials):
-            if x.__class__ is float or partial is None:
+            if x.__class__ is float or partial is None or (within is not None and x not in within):
                 continue
             if forward:
                 source = x
@@ -154,20 +215,6 @@ def _chain_rule(
                 term = times(found[source], partial(*seen), forward or op.gate)
                 found[target] = found[target] + term if target in found else term
     return found
-
-
-_numbers = attrgetter("numbers")
-
-
-def _times(adjoint: float, partial: float, gate: bool) -> float:
-    """adjoint * partial; a zero adjoint, or a zero partial of a gate, wins even over inf and NaN.
-
-    In forward mode, which starts at the other end, every zero partial wins: from there, it is what a zero adjoint is.
-    """
-    product = adjoint * partial
-    if product != product and (adjoint == 0.0 or (gate and partial == 0.0)):
-        return 0.0
-    return product
 
 
 def _recorded_operands(node: Node) -> list[Any]:
@@ -185,14 +232,14 @@ def _as_seen(x: Any, number: float) -> Any:
 
 
 def _recorded_times(adjoint: Any, partial: Any, gate: bool) -> Any:
-    """`_times` for factors that may be Values: recorded, but for products by a constant 1."""
+    """`times` for factors that may be Values: recorded, but for products by a constant 1."""
     if partial.__class__ is float and partial == 1.0:
         return adjoint
     if adjoint.__class__ is float and adjoint == 1.0:
         return partial
     product = MUL(adjoint, partial)
     numbers = [x if x.__class__ is float else x.data for x in (product, adjoint, partial)]
-    if numbers[0] != numbers[0] and _times(numbers[1], numbers[2], gate) == 0.0:
+    if numbers[0] != numbers[0] and times(numbers[1], numbers[2], gate) == 0.0:
         return WHERE(adjoint if numbers[1] == 0.0 else partial, product, 0.0)
     return product
 

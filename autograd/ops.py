@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 
-# How tightly a row's notation binds, loosest first: x + y, x * y, -x, x ** y, f(x).
-SUM, PRODUCT, SIGNED, POWER, CALL = range(1, 6)
+# How tightly a row's notation binds, loosest first: x + y, -x, x / y, x y, x^y, f(x).
+SUM, SIGNED, QUOTIENT, PRODUCT, POWER, CALL = range(1, 7)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import operator
+import os
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
@@ -13,7 +15,7 @@ import numpy as np
 from . import copying, ops
 from .graph import adjoints
 from .ops import TABLE, Op, as_float, unboxed
-from .recording import recording
+from .recording import TRACED, recording
 
 _Infix: TypeAlias = "Callable[[Value, Any], Value]"
 _Input: TypeAlias = "Value | float"
@@ -22,9 +24,10 @@ _new: Callable[[type[Value]], Value] = object.__new__
 
 def _new_node(op: Op, numbers: tuple[float, ...], x: _Input, y: _Input | None = None, w: _Input | None = None) -> Value:
     """A new node; `numbers` is the output and then the inputs."""
-    node = _new(Value)
+    mode = recording()
+    node = _new(Value) if mode is not TRACED else _new_traced()
     node._data, node._grad, node.label = numbers[0], 0.0, ""
-    if recording():
+    if mode:
         node.op, node.numbers, node._x, node._y, node._w = op, numbers, x, y, w
     else:
         # A leaf, but no parameter: its own number says that it was computed.
@@ -252,6 +255,26 @@ class Value:
     if TYPE_CHECKING:  # exp(), relu() and the other unary rows of the table, attached below
 
         def __getattr__(self, name: str) -> Callable[[], Value]: ...
+
+
+class TracedValue(Value):
+    """A node computed under `trace_lines`: a Value that knows the source line that asked for it."""
+
+    __slots__ = ("line",)
+    line: str
+    """The file and the number of the line, outside of this package."""
+
+
+def _new_traced() -> Value:
+    frame: Any = sys._getframe(1)
+    while frame.f_back and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    node = _new(TracedValue)
+    node.line = f"{frame.f_code.co_filename}:{frame.f_lineno}"  # type: ignore[attr-defined]  # a TracedValue
+    return node
+
+
+_PACKAGE = os.path.dirname(__file__) + os.sep
 
 
 _get_grad = operator.attrgetter("_grad")

@@ -250,6 +250,6 @@ def test_help_describes_a_row():
 
 
 def test_binding_strength():
-    """Sums bind loosest, then products, signs, powers; all else is a call."""
+    """Sums bind loosest, then signs, products, powers; all else is a call."""
     strength = {op.name: op.binds for op in TABLE.values() if op.binds != ops.CALL}
-    assert strength == {"add": 1, "sub": 1, "mul": 2, "neg": 3, "pow": 4, "exp": 4}
+    assert strength == {"add": 1, "sub": 1, "neg": 2, "mul": 4, "pow": 5, "exp": 5}

@@ -1,0 +1,233 @@
+"""Where a NaN or an infinity came from, and why a derivative is exactly zero."""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+from .graph import adjoints, edges, routes, times, topological_order
+from .notation import Formula, Notation, Text, symbols
+from .value import Value
+
+# ---- Why a derivative is zero ---------------------------------------------------------------------------------------
+
+_CLOSED = {
+    "relu": "{z} is off, because {x} = {xn} is not positive",
+    "step": "{z} is a step, flat everywhere",
+    "sign": "{z} is a sign, flat everywhere",
+    "detach": "{z} is detached, so no derivative passes",
+    "where": "{z} took the other branch",
+    "maximum": "{z} took the other one",
+    "minimum": "{z} took the other one",
+    "mul": "{z} multiplies by {other} = 0",
+    "div": "{z} divides by something infinite, or has the numerator 0",
+    "sigmoid": "{z} is saturated at {x} = {xn}: its derivative rounds to 0",
+    "tanh": "{z} is saturated at {x} = {xn}: its derivative rounds to 0",
+    "softplus": "{z} is saturated at {x} = {xn}: its derivative rounds to 0",
+    "exp": "{z} has underflowed to 0 at {x} = {xn}",
+}
+"""What to say where a partial of a row is 0; for the others, that the derivative is."""
+
+
+@dataclass(frozen=True)
+class Zero:
+    """A place where a derivative ends: the derivative of `node` with respect to its input `index` is 0.
+
+    With no index, routes that are not 0 cancel in `node`, or a product underflows there.
+    """
+
+    node: Any
+    index: int | None = None
+    cancelling: tuple[float, ...] = ()
+
+    def formulas(self, notation: Notation) -> list[Formula | float]:
+        """What the sentence about it is made of: the node, and its input."""
+        if self.index is None:
+            return [notation.formula(self.node)]
+        parts = [notation.formula(x) for x in self.node.inputs]
+        return [notation.definition(self.node), parts[self.index], *(x for i, x in enumerate(parts) if i != self.index)]
+
+    def sentence(self, notation: Notation) -> str:
+        """The place in words."""
+        text = Text()
+        z, *parts = map(text.write, self.formulas(notation))
+        if self.index is None:
+            if self.cancelling:
+                return f"the routes to {z} cancel: {text.sum([text.written(term) for term in self.cancelling])} = 0"
+            return f"a product of small factors underflows at {z}"
+        say = _CLOSED.get(self.node.op.name, "the derivative of {z} with respect to {x} = {xn} is 0")
+        number = text.write(self.node.numbers[self.index + 1])
+        return say.format(z=z, x=parts[0], xn=number, other=parts[1] if parts[1:] else "")
+
+
+def why_zero(output: Value, variable: Value) -> list[str]:
+    """Why d(output)/d(variable) is exactly 0, in sentences; an empty list if it is not.
+
+    >>> from autograd import relu
+    >>> x, w = Value(2.0, "x"), Value(-1.5, "w")
+    >>> why_zero(relu(w * x) + 1, w)
+    ['relu(w x) is off, because w x = -3 is not positive']
+    >>> why_zero(x - x, x), why_zero(x * 2, w)
+    (['the routes to x cancel: 1 - 1 = 0'], ['the output does not depend on w'])
+    """
+    if adjoints(output).get(variable, 0.0) != 0.0:
+        return []
+    notation = Notation(topological_order([output, variable]))
+    zeros = places_of_zero(output, variable)
+    notation.give_names(
+        [notation.symbol(variable), *(s for zero in zeros for f in zero.formulas(notation) for s in symbols(f))]
+    )
+    return sentences(zeros, output, variable, notation)
+
+
+MOST = 5
+"""So many reasons are named, the others are counted."""
+
+
+def sentences(zeros: Sequence[Zero], output: Value, variable: Value, notation: Notation) -> list[str]:
+    """The places in words; without one, why nothing connects `output` and `variable`."""
+    if zeros:
+        said = list(dict.fromkeys(zero.sentence(notation) for zero in zeros[:MOST]))
+        return said + [f"and so in {len(zeros) - MOST} more places"] * (len(zeros) > MOST)
+    order = topological_order([output])
+    x = notation.symbol(variable).text
+    if variable in order:
+        return [f"the output depends on {x} only by way of the condition of a where, which has no derivative"]
+    if output.op is None and output.numbers:
+        return ["the output was computed inside no_grad, which records nothing"]
+    if any(node.op is None and node.numbers for node in order):
+        return [f"the output does not depend on {x}, or only by way of what was computed inside no_grad"]
+    return [f"the output does not depend on {x}"]
+
+
+def places_of_zero(output: Value, variable: Value) -> list[Zero]:
+    """The places that make d(output)/d(variable) 0, from the output down; none if no operation connects the two."""
+    nodes = routes(output, variable)
+    within, found = set(nodes), adjoints(output)
+    terms: dict[Value, list[float]] = {output: [1.0]}  # what reaches a node from above, unless it is blocked
+    places = []
+    for node in reversed(nodes):
+        arriving = terms.pop(node, None)
+        if arriving is None:
+            continue
+        if found[node] == 0.0:
+            places.append(Zero(node, cancelling=tuple(term for term in arriving if term)))
+            continue
+        for index, x in edges(node, within):
+            slope = node.op.partials[index](*node.numbers)  # type: ignore[union-attr,misc]  # it has an edge
+            if slope == 0.0:
+                places.append(Zero(node, index))
+            else:
+                terms.setdefault(x, []).append(found[node] * slope)
+    return places
+
+
+# ---- Where a number that is not finite came from --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The first operation whose result is not finite though what went in is.
+
+    In the forward pass it is that of `node` (or `node` is a leaf that was not finite to begin with).  In the backward
+    pass it is the product of the `adjoint` d(output)/d(node) and the `partial` d(node)/d(its input `index`).  `route`
+    leads from `node` to the output.
+
+    ``str(origin)`` says it in words, with the source line if it was recorded (`trace_lines`).
+    """
+
+    node: Value
+    route: tuple[Value, ...]
+    index: int | None = None
+    adjoint: float = 0.0
+    partial: float = 0.0
+
+    @property
+    def line(self) -> str | None:
+        """The file and the line that computed the node, if that was under `trace_lines`."""
+        return getattr(self.node, "line", None)
+
+    def __str__(self) -> str:
+        lines = [self._what()]
+        if self.line:
+            file, _, number = self.line.rpartition(":")
+            lines.append(f"computed in {self.line}  {linecache.getline(file, int(number)).strip()}".rstrip())
+        names = [x.label or (x.op.name if x.op else "leaf") for x in self.route]
+        if len(names) > 12:
+            names[6:-5] = [f"({len(names) - 11} more)"]
+        if names[1:]:
+            lines.append(f"on its way to the output: {' -> '.join(names)}")
+        return "\n  ".join(lines)
+
+    def _what(self) -> str:
+        node, op = self.node, self.node.op
+        if op is None:
+            return f"the leaf {node.label or '(no label)'} is {_number(node)}"
+        label = f"{node.label} = " if node.label else ""
+        what = f"{label}{op.name}({', '.join(map(repr, node.numbers[1:]))}) = {node.numbers[0]!r}"
+        if self.index is None:
+            return f"forward, the first number that is not finite is {what}"
+        x = node.inputs[self.index]
+        name, by = node.label or op.name, x.label or (x.op.name if x.op else f"operand {self.index + 1}")
+        factors = f"d(output)/d({name}) * d({name})/d({by}) = {self.adjoint!r} * {self.partial!r}"
+        return f"backward, the first product that is not finite is {factors}, at {what}"
+
+
+def origin_of_nonfinite(value: Value) -> Origin | None:
+    """Where the first infinity or NaN in the computation of `value`, or of its gradient, came from; None without one.
+
+    Numbers that are not finite but reach neither `value` nor a derivative do not count, such as those in the branch
+    that a `where` did not take.  Use it on what was computed under `trace_lines`, to have the source line, too.
+
+    >>> from autograd import log
+    >>> x = Value(1.0, "x")
+    >>> print(origin_of_nonfinite(log(x - 1) * 2))
+    forward, the first number that is not finite is log(0.0) = -inf
+      on its way to the output: log -> mul
+    >>> print(origin_of_nonfinite((x - 1).sqrt()))
+    backward, the first product that is not finite is d(output)/d(sqrt) * d(sqrt)/d(sub) = 1.0 * inf, at sqrt(0.0) = 0.0
+    >>> origin_of_nonfinite(x + 1) is None
+    True
+    """
+    order = topological_order([value])
+    if not isfinite(_number(value)):
+        return _forward(order, value)
+    found = adjoints(value)
+    for node in reversed(order):
+        for index, x in edges(node, found) if node in found else ():
+            partial = node.op.partials[index](*node.numbers)  # type: ignore[union-attr,misc]  # it has an edge
+            if not isfinite(found[x]) and not isfinite(times(found[node], partial, node.op.gate)):  # type: ignore[union-attr]
+                for y in (*node.inputs, node):
+                    if y.__class__ is not float and not isfinite(_number(y)):  # it vanished on its way up, as in 1 / inf
+                        return _forward(order, y)
+                return Origin(node, _way(order, node, order), index, found[node], partial)
+    return None
+
+
+def _forward(order: Sequence[Value], value: Value) -> Origin:
+    """The first of the nodes that are not finite, and that `value` is not finite by."""
+    bad = {value}
+    for node in reversed(order):
+        if node in bad:
+            bad.update(x for x in node.inputs if x.__class__ is not float and not isfinite(_number(x)))
+    first = next(node for node in order if node in bad)
+    return Origin(first, _way(order, first, bad | set(order[order.index(value) :])))
+
+
+def _way(order: Sequence[Value], node: Value, through: Container[Value]) -> tuple[Value, ...]:
+    """A way from `node` to the last node of `order`."""
+    consumer: dict[Value, Value] = {}
+    for later in reversed(order):
+        if later is order[-1] or later in consumer:
+            consumer.update((x, later) for x in later.inputs if x.__class__ is not float and x in through)
+    way = [node]
+    while way[-1] is not order[-1]:
+        way.append(consumer[way[-1]])
+    return tuple(way)
+
+
+def _number(node: Value) -> float:
+    return node.numbers[0] if node.numbers else node.data

@@ -1,0 +1,279 @@
+"""`explain`: how the derivative of an output with respect to a variable comes about, stop after stop.
+
+The stops are the labelled nodes; what lies between two of them is folded into one factor.  The numbers come from the
+graph sweep, never from an enumeration of paths, of which there may be exponentially many.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Container, Sequence
+from dataclasses import replace
+from functools import cache, reduce
+from heapq import nlargest
+from math import isfinite
+from operator import add, attrgetter
+from typing import Any
+
+from .derivation import Definition, Derivation, Factor, Route, Step
+from .diagnose import origin_of_nonfinite, places_of_zero, sentences
+from .graph import adjoints, chain_rule, edges, routes, times, topological_order
+from .notation import ACTIVATIONS, LONGEST, Formula, Notation, Style, Symbol, symbols
+from .ops import ADD, MUL, SUB, Op
+from .value import Value
+
+MAX_SOURCES = 3
+"""A node without a label that more stops than these depend on gets a name of its own."""
+
+
+def explain(output: Value, variable: Value, *, digits: int = 8, max_routes: int = 6, max_steps: int = 12) -> Derivation:
+    """The derivation of d(output)/d(variable) by the chain rule.
+
+    Labelled nodes are its stops.  A graph with no labels between the two gets stops that a person would choose:
+    activations and the sums before them, and what is used more than once.  Of the routes that meet in a stop the
+    `max_routes` largest are shown, of the steps `max_steps`; the rest are given as numbers.  `digits` are the decimals
+    that are written.
+
+    A TypeError for what is not a Value.  If `output` does not depend on `variable`, or the derivative is exactly 0, the
+    `remarks` say why.
+
+    >>> from autograd import sigmoid
+    >>> w, b = Value(0.4, "w"), Value(0.5, "b")
+    >>> net = w * 0.6 + b
+    >>> out = sigmoid(net)
+    >>> net.label, out.label = "net", "out"
+    >>> print(explain(out, w))
+    dout/dw = 0.13151563
+    <BLANKLINE>
+    Forward
+      net = 0.6 w + b    = 0.74
+      out = sigmoid(net) = 0.67699586
+      with w = 0.4, b = 0.5
+    <BLANKLINE>
+    Backward
+      dout/dw = dout/dnet * dnet/dw
+              = out (1 - out) * 0.6
+              = 0.21867246 * 0.6 = 0.13120348
+    """
+    Style(digits)
+    for name, count in (("max_routes", max_routes), ("max_steps", max_steps)):
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise ValueError(f"{name} is {count!r:.60}; give an int of at least 1")
+    for x in (output, variable):
+        if not isinstance(x, Value):
+            raise TypeError(f"{x!r:.60} ({type(x).__name__}) is not a Value; explain(output, variable) takes two Values")
+    return _Explanation(output, variable, max_routes).derivation(digits, max_steps)
+
+
+class _Explanation:
+    """The stops, and what lies between them, from which the derivation is written."""
+
+    def __init__(self, output: Value, variable: Value, max_routes: int) -> None:
+        self.output, self.variable, self.max_routes = output, variable, max_routes
+        self.route = routes(output, variable)
+        self.on_route = frozenset(self.route)
+        self.adjoint = adjoints(output)
+        order = topological_order([output, variable])
+        stops = {output, variable, *(node for node in self.route if node.label)}
+        if not any(node.label and node.op for node in self.route[1:-1]):
+            stops |= _chosen(self.route, self.on_route)
+        self.above = _above(self.route, stops, Notation(order, stops).weight)
+        self.notation = Notation(order, self.above)
+        self.notation.symbol(variable).letter, self.notation.symbol(output).letter = "x", "y"
+        self.node = {self.notation.symbol(node): node for node in self.above}
+        self._between: dict[Value, list[Value]] = {}
+        self._formulas: dict[Value, dict[Value, Any]] = {}
+        self._numbers: dict[Value, dict[Value, float]] = {}
+
+    def derivation(self, digits: int, max_steps: int) -> Derivation:
+        """The whole of it."""
+        notation, output, variable = self.notation, self.output, self.variable
+        steps = self._steps(max_steps)
+        number = steps[-1].number if steps else self.adjoint.get(variable, 0.0)
+        if not isfinite(number):
+            number = self.adjoint[variable]  # which zeros win over infinity is for the engine to say
+        zeros = places_of_zero(output, variable) if number == 0.0 else []
+        of, by = notation.symbol(output), notation.symbol(variable)
+        draft = Derivation(output, variable, of, by, number, steps=tuple(steps), digits=digits)
+        shown = list(draft.shown())
+        for zero in zeros:
+            for part in zero.formulas(notation):
+                shown += symbols(part)
+        definitions, given = self._forward(shown)
+        notation.give_names([*shown, *(symbol for symbol, _ in given)])
+        remarks = sentences(zeros, output, variable, notation) if number == 0.0 else self._unusual(number)
+        return replace(draft, definitions=definitions, given=given, remarks=tuple(remarks))
+
+    def _unusual(self, number: float) -> list[str]:
+        if self.output is self.variable:
+            return ["the output is the variable itself"]
+        return [] if isfinite(number) else [str(origin_of_nonfinite(self.output))]
+
+    def _steps(self, max_steps: int) -> list[Step]:
+        """The steps for the variable and, as far as `max_steps` reach, for the stops that its routes come from."""
+        steps: dict[Value, Step] = {}
+        wanted = [self.variable] if self.above.get(self.variable) else []
+        while wanted and len(steps) < max_steps:
+            node = wanted.pop(0)
+            steps[node] = self._step(node)
+            for route in steps[node].routes:
+                start = self.node[route.factors[0].by]
+                if route.factors[0].formula is None and start not in steps and start not in wanted:
+                    wanted.append(start)
+        return [steps[node] for node in reversed(self.route) if node in steps]
+
+    def _step(self, node: Value) -> Step:
+        """The sum over the stops above `node`."""
+        of, by = self.notation.symbol(self.output), self.notation.symbol(node)
+        parents = self.above[node]
+        if len(parents) <= self.max_routes:
+            largest = parents
+        else:
+            largest = nlargest(self.max_routes, parents, key=lambda parent: abs(self._term(parent, node)))
+        shown = [self._route(parent, node, alone=len(parents) == 1) for parent in largest]
+        others = set(parents) - set(largest)
+        rest = sum(self._term(parent, node) for parent in parents if parent in others)
+        number = reduce(add, [route.number for route in shown]) + rest
+        return Step(of, by, tuple(shown), number, len(others), rest)
+
+    def _term(self, parent: Value, node: Value) -> float:
+        return _product(self.adjoint[parent], self._number(parent, node))
+
+    def _route(self, parent: Value, node: Value, alone: bool) -> Route:
+        """The product along the stops above `node`, by way of `parent`, up to the output or where routes meet again."""
+        path = [node, parent]
+        while len(self.above[path[-1]]) == 1:
+            path.append(self.above[path[-1]][0])
+        path.reverse()
+        factors = [self._factor(of, by) for of, by in zip(path, path[1:])]
+        start = path[0]
+        if start is not self.output:
+            of = self.notation.symbol(self.output)
+            factors.insert(0, Factor(of, self.notation.symbol(start), None, self.adjoint[start]))
+        while factors[1:] and factors[0].formula == 1.0:  # E = E_1 + E_2, so dE/dx is dE_1/dx
+            del factors[0]
+        if alone:
+            factors[0] = replace(factors[0], of=self.notation.symbol(self.output))
+        via = None if parent is self.output else self.notation.symbol(parent)
+        number = reduce(_product, [factor.number for factor in factors])
+        return Route(factors[0].of, self.notation.symbol(node), via, tuple(factors), number)
+
+    def _factor(self, of: Value, by: Value) -> Factor:
+        activation = of.op in ACTIVATIONS and by in of.inputs
+        symbol = self.notation.symbol
+        return Factor(symbol(of), symbol(by), self._formula(of, by), self._number(of, by), activation)
+
+    def _formula(self, of: Value, by: Value) -> Any:
+        if of not in self._formulas:
+            self._formulas[of] = chain_rule(
+                self._nodes_below(of), {of: 1.0}, self.notation.operands, _written_product, within=self.on_route
+            )
+        return self._formulas[of][by]
+
+    def _number(self, of: Value, by: Value) -> float:
+        if of not in self._numbers:
+            self._numbers[of] = chain_rule(self._nodes_below(of), {of: 1.0}, within=self.on_route)
+        return self._numbers[of][by]
+
+    def _nodes_below(self, stop: Value) -> list[Value]:
+        """`stop` and the nodes between it and the stops right below it, in the order of the sweep."""
+        if stop not in self._between:
+            outside = _Outside(stop, self.on_route, self.above)
+            self._between[stop] = topological_order([stop], known=outside)[::-1]
+        return self._between[stop]
+
+    def _forward(
+        self, shown: Sequence[Symbol]
+    ) -> tuple[tuple[Definition, ...], tuple[tuple[Symbol, float], ...]]:
+        """How the stops that are shown were computed, and the numbers of all the other symbols."""
+        notation = self.notation
+        definitions: dict[Symbol, Definition] = {}
+        given: dict[Symbol, float] = {}
+        waiting = list(dict.fromkeys(shown))
+        for symbol in waiting:  # which grows
+            node = notation.order[symbol.place]
+            stop = node in self.above and node is not self.variable
+            if node.op and (stop or not node.label) and node is not self.variable:
+                terms = notation.summary(node)
+                definitions[symbol] = Definition(symbol, tuple(terms), notation.seen[node])
+                more = [s for term in terms if term is not None for s in symbols(term)]
+                waiting += [s for s in dict.fromkeys(more) if s not in waiting]
+            else:
+                given[symbol] = notation.seen[node]
+        by_place = attrgetter("place")
+        return (
+            tuple(definitions[s] for s in sorted(definitions, key=by_place)),
+            tuple((s, given[s]) for s in sorted(given, key=by_place)),
+        )
+
+
+class _Outside:
+    """All nodes that do not lie between `stop` and the stops below it."""
+
+    def __init__(self, stop: Value, on_route: Container[Value], stops: Container[Value]) -> None:
+        self.stop, self.on_route, self.stops = stop, on_route, stops
+
+    def __contains__(self, node: object) -> bool:
+        return node is not self.stop and (node not in self.on_route or node in self.stops)
+
+
+def _chosen(route: Sequence[Value], on_route: Container[Value]) -> set[Value]:
+    """The stops for a graph without labels: activations, the sums before them, and what is used more than once."""
+    stops: set[Value] = set()
+    used: Counter[Value] = Counter()
+    for node in route:
+        if node.op in ACTIVATIONS:
+            stops.update(x for _, x in edges(node, on_route) if x.op in (ADD, SUB))
+            stops.add(node)
+        used.update({x for _, x in edges(node, on_route)})
+    return stops | {node for node, count in used.items() if count > 1}
+
+
+def _above(route: Sequence[Value], stops: set[Value], weight: dict[Value, int]) -> dict[Value, list[Value]]:
+    """For each of `stops`, the stops right above it; a factor between two that would be too long gets more stops."""
+    while True:
+        above: dict[Value, list[Value]] = {}
+        arriving: dict[Value, Counter[Value]] = {node: Counter() for node in route}  # how long each factor gets
+        more: set[Value] = set()
+        for node in reversed(route):
+            lengths = arriving.pop(node)
+            if node not in stops and (len(lengths) > MAX_SOURCES or max(lengths.values()) > LONGEST):
+                stops.add(node)
+            if node in stops:
+                above[node] = list(lengths)[::-1]
+                if lengths and max(lengths.values()) > LONGEST:
+                    more.add(node)
+                lengths = Counter([node])
+            for i, x in edges(node, arriving):
+                step = _length(node, i, weight)
+                for stop, length in lengths.items():
+                    arriving[x][stop] += length + step
+        more = {node for node in route if node not in stops and any(True for _ in edges(node, more))}
+        if not more:
+            return above
+        stops |= more
+
+
+def _length(node: Value, i: int, weight: dict[Value, int]) -> int:
+    """About how long the formula of the i-th partial of `node` is."""
+    assert node.op is not None
+    weights = [weight.get(x, 1) for x in (node, *node.inputs)]  # 1 for a number
+    return sum(weights[j] if weights[j] <= LONGEST else 1 for j in _mentioned(node.op, i))
+
+
+@cache
+def _mentioned(op: Op, i: int) -> tuple[int, ...]:
+    """The operands, by number from the output on, that the i-th partial mentions, as often as it does."""
+    probes = [Symbol(place=j) for j in range(len(op.partials) + 1)]
+    partial = op.partials[i]
+    assert partial is not None
+    formula = partial(*(Formula(2.0 + j, symbol=probe) for j, probe in enumerate(probes)))
+    return tuple(symbol.place for symbol in symbols(formula))
+
+
+def _written_product(adjoint: Any, partial: Any, gate: bool) -> Any:
+    return MUL(adjoint, partial)
+
+
+def _product(x: float, y: float) -> float:
+    return times(x, y, True)

@@ -1,0 +1,236 @@
+"""A derivation on paper: as text, LaTeX, Markdown, and a page of HTML.
+
+All are written from the same blocks: headings, prose, and equations as rows of cells.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, TypeAlias
+
+from latex2mathml import converter
+
+from .notation import Latex, Style, Text
+from .ops import CALL
+
+if TYPE_CHECKING:
+    from .derivation import Definition, Derivation, Route, Step
+
+Row: TypeAlias = tuple[str, ...]
+"""The left side of an equation and, each in a column of its own, what it is equal to.  Or one cell by itself."""
+
+
+@dataclass(frozen=True)
+class Heading:
+    """The title of a part."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Prose:
+    """A sentence."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Equations:
+    """Rows of cells, aligned at their left edges."""
+
+    rows: tuple[Row, ...]
+
+
+Block: TypeAlias = Heading | Prose | Equations
+
+
+def blocks(derivation: Derivation, style: Style) -> Iterator[Block]:
+    """The whole derivation, its formulas written in `style`."""
+    d = derivation
+    yield Equations(((style.derivative(d.of, d.by), f"= {style.write(d.number)}"),))
+    yield from map(Prose, d.remarks)
+    yield from forward(d, style)
+    if d.steps:
+        yield Heading("Backward")
+    for step in d.steps:
+        yield from _step(step, style)
+    if d.rate is not None:
+        yield Heading("Update")
+        yield Equations((_update(d, d.rate, style),))
+
+
+def forward(derivation: Derivation, style: Style) -> Iterator[Block]:
+    """What the forward pass computed, and the numbers that it started from."""
+    if derivation.definitions:
+        yield Heading("Forward")
+        yield Equations(tuple(_definition(definition, style) for definition in derivation.definitions))
+    given = [f"{style.name(symbol)} = {style.write(number)}" for symbol, number in derivation.given]
+    if given:
+        rows = [", ".join(given[i : i + 4]) for i in range(0, len(given), 4)]
+        yield Equations(tuple((style.words("with ") + row,) for row in rows))
+
+
+def _definition(definition: Definition, style: Style) -> Row:
+    terms = [(style.ellipsis, CALL) if term is None else style.written(term) for term in definition.terms]
+    return style.name(definition.symbol), f"= {style.sum(terms)}", f"= {style.write(definition.number)}"
+
+
+def _step(step: Step, style: Style) -> Iterator[Block]:
+    whole = style.derivative(step.of, step.by)
+    if len(step.routes) == 1 and not step.omitted:
+        yield Equations(_product(whole, step.routes[0], style))
+        return
+    largest = f" (the {len(step.routes)} largest are shown)" if step.omitted else ""
+    yield Prose(f"{len(step.routes) + step.omitted} routes lead from {step.of.text} to {step.by.text}{largest}:")
+    rows: list[Row] = []
+    names = [route_name(route, step, style) for route in step.routes]
+    for name, route in zip(names, step.routes):
+        rows += _product(name, route, style)
+    numbers = [style.written(route.number) for route in step.routes]
+    if step.omitted:
+        rows.append((style.words(f"{step.omitted} smaller"), f"= {style.write(step.rest)}"))
+        numbers.append(style.written(step.rest))
+    sums = [style.sum(numbers), style.write(step.number)]
+    if all(route.of is not step.of for route in step.routes):
+        sums.insert(0, style.sum([(name, CALL) for name in names]))
+    yield Equations((*rows, *_equal_to(whole, sums)))
+
+
+def route_name(route: Route, step: Step, style: Style) -> str:
+    """What a route is called: dE_o1/dout_h1 or, where only its last stop sets it apart, "via net_o1"."""
+    if route.of is not step.of:
+        return style.derivative(route.of, route.by)
+    return f"{style.words('via ')}{style.name(route.via)}" if route.via else style.words("directly")
+
+
+def _product(name: str, route: Route, style: Style) -> list[Row]:
+    """The factors of a route: their names, their formulas, their numbers, their product."""
+    names = [(style.derivative(factor.of, factor.by), CALL) for factor in route.factors]
+    formulas = [
+        name if factor.formula is None else style.written(factor.formula) for factor, name in zip(route.factors, names)
+    ]
+    numbers = style.product([style.written(factor.number) for factor in route.factors])
+    result = style.write(route.number)
+    lines = [style.product(names), style.product(formulas), numbers if numbers == result else f"{numbers} = {result}"]
+    return _equal_to(name, [line for line in dict.fromkeys(lines) if line != name])
+
+
+def _equal_to(left: str, lines: list[str]) -> list[Row]:
+    return [(left if i == 0 else "", f"= {line}") for i, line in enumerate(lines)]
+
+
+def _update(d: Derivation, rate: float, style: Style) -> Row:
+    step = style.product([style.written(rate), (style.derivative(d.of, d.by), CALL)])
+    numbers = style.product([style.written(rate), style.written(d.number)])
+    old = d.variable.data
+    right = f"= {style.name(d.by)} - {step} = {style.write(old)} - {numbers} = {style.write(old - rate * d.number)}"
+    return style.updated(d.by), right
+
+
+def to_text(derivation: Derivation) -> str:
+    """The derivation as plain text."""
+    lines: list[str] = []
+    indent = ""
+    for block in blocks(derivation, Text(derivation.digits)):
+        if isinstance(block, Equations):
+            lines += [indent + line for line in _aligned(block.rows)]
+        elif isinstance(block, Prose):
+            lines.append(indent + block.text)
+        else:
+            indent = "  "
+            lines += ["", block.text]
+    return "\n".join(lines)
+
+
+def _aligned(rows: tuple[Row, ...]) -> Iterator[str]:
+    widths = [max(len(row[i]) if len(row) > i + 1 else 0 for row in rows) for i in range(max(map(len, rows)))]
+    for row in rows:
+        yield " ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
+
+
+def to_markdown(derivation: Derivation) -> str:
+    """The derivation as Markdown, with LaTeX between dollar signs."""
+    parts = []
+    for block in blocks(derivation, Latex(derivation.digits)):
+        if isinstance(block, Equations):
+            parts.append(f"$$\n{_environment(block.rows)}\n$$")
+        elif isinstance(block, Prose):
+            parts.append(re.sub(r"([\\`*_{}\[\]<>#|$~])", r"\\\1", block.text))
+        else:
+            parts.append(f"## {block.text}")
+    return "\n\n".join(parts) + "\n"
+
+
+def to_latex(derivation: Derivation) -> str:
+    """The derivation as LaTeX, for a document that uses amsmath."""
+    parts = []
+    style = Latex(derivation.digits)
+    for block in blocks(derivation, style):
+        if isinstance(block, Equations):
+            parts.append(f"\\[\n{_environment(block.rows)}\n\\]")
+        else:
+            text = style.words(block.text).replace("\\ ", " ").removeprefix(r"\mathrm{")[:-1]
+            parts.append(text if isinstance(block, Prose) else rf"\paragraph{{{text}}}")
+    return "\n".join(parts) + "\n"
+
+
+def to_notebook(derivation: Derivation) -> str:
+    """The equations as one display, for notebooks."""
+    style = Latex(derivation.digits)
+    rows: list[Row] = []
+    for block in blocks(derivation, style):
+        rows += block.rows if isinstance(block, Equations) else [("", style.words(block.text))]
+    return f"$$\n{_environment(tuple(rows))}\n$$"
+
+
+def _environment(rows: tuple[Row, ...]) -> str:
+    lines = [f"& {row[0]}" if len(row) == 1 else f"{row[0]} & {' && '.join(row[1:])}" for row in rows]
+    return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
+
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>{title}</title>
+<style>
+body {{ font: 17px/1.5 Georgia, serif; max-width: 62em; margin: 2em auto; padding: 0 1em; color: #1a1a1a; }}
+h1 {{ font-size: 1.3em; font-weight: normal; }}
+h2 {{ font-size: 1.1em; border-bottom: 1px solid #ccc; margin-top: 2em; }}
+div {{ overflow-x: auto; }}
+table {{ border-collapse: collapse; margin: 0.6em 0 0.6em 1.5em; }}
+td {{ padding: 0.25em 0.35em; white-space: nowrap; vertical-align: baseline; }}
+td:first-child:not(:only-child) {{ text-align: right; }}
+math {{ font-size: 1.1em; }}
+</style>
+</head>
+<body>
+{body}
+</body>
+</html>
+"""
+
+
+def to_html(derivation: Derivation) -> str:
+    """The derivation as a page of its own: formulas in MathML, nothing to be loaded."""
+    parts = []
+    for block in blocks(derivation, Latex(derivation.digits)):
+        if isinstance(block, Equations):
+            rows = "\n".join(f"<tr>{''.join(f'<td>{_mathml(cell)}</td>' for cell in row)}</tr>" for row in block.rows)
+            parts.append(f"<div><table>\n{rows}\n</table></div>")
+        elif isinstance(block, Prose):
+            parts.append(f"<p>{html.escape(block.text)}</p>")
+        else:
+            parts.append(f"<h2>{html.escape(block.text)}</h2>")
+    title = html.escape(Text().derivative(derivation.of, derivation.by))
+    return _PAGE.format(title=title, body="\n".join(parts))
+
+
+@cache
+def _mathml(latex: str) -> str:
+    return converter.convert(rf"\displaystyle {latex}") if latex else ""
