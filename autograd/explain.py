@@ -6,6 +6,7 @@ graph sweep, never from an enumeration of paths, of which there may be exponenti
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Container, Sequence
 from dataclasses import replace
@@ -18,7 +19,7 @@ from typing import Any
 from .derivation import Definition, Derivation, Factor, Route, Step
 from .diagnose import origin_of_nonfinite, places_of_zero, sentences
 from .graph import adjoints, chain_rule, edges, routes, times, topological_order
-from .notation import ACTIVATIONS, LONGEST, Formula, Notation, Style, Symbol, symbols
+from .notation import ACTIVATIONS, FLAT, LONGEST, Formula, Notation, Style, Symbol, symbols
 from .ops import ADD, MUL, SUB, Op
 from .value import Value
 
@@ -43,17 +44,17 @@ def explain(output: Value, variable: Value, *, digits: int = 8, max_routes: int 
     >>> out = sigmoid(net)
     >>> net.label, out.label = "net", "out"
     >>> print(explain(out, w))
-    dout/dw = 0.13151563
+    dout/dw = 0.13120348
     <BLANKLINE>
     Forward
       net = 0.6 w + b    = 0.74
       out = sigmoid(net) = 0.67699586
-      with w = 0.4, b = 0.5
+      with b = 0.5, w = 0.4
     <BLANKLINE>
     Backward
       dout/dw = dout/dnet * dnet/dw
               = out (1 - out) * 0.6
-              = 0.21867246 * 0.6 = 0.13120348
+              = 0.21867247 * 0.6 = 0.13120348
     """
     Style(digits)
     for name, count in (("max_routes", max_routes), ("max_steps", max_steps)):
@@ -70,7 +71,7 @@ class _Explanation:
 
     def __init__(self, output: Value, variable: Value, max_routes: int) -> None:
         self.output, self.variable, self.max_routes = output, variable, max_routes
-        self.route = routes(output, variable)
+        self.route = routes(output, variable, FLAT)
         self.on_route = frozenset(self.route)
         self.adjoint = adjoints(output)
         order = topological_order([output, variable])
@@ -111,52 +112,61 @@ class _Explanation:
 
     def _steps(self, max_steps: int) -> list[Step]:
         """The steps for the variable and, as far as `max_steps` reach, for the stops that its routes come from."""
-        steps: dict[Value, Step] = {}
+        paths: dict[Value, list[list[Value]]] = {}
         wanted = [self.variable] if self.above.get(self.variable) else []
-        while wanted and len(steps) < max_steps:
+        while wanted and len(paths) < max_steps:
             node = wanted.pop(0)
-            steps[node] = self._step(node)
-            for route in steps[node].routes:
-                start = self.node[route.factors[0].by]
-                if route.factors[0].formula is None and start not in steps and start not in wanted:
-                    wanted.append(start)
-        return [steps[node] for node in reversed(self.route) if node in steps]
+            paths[node] = [self._path(parent, node) for parent in self._largest(node)]
+            starts = [path[0] for path in paths[node] if path[0] is not self.output]
+            wanted += [start for start in dict.fromkeys(starts) if start not in paths and start not in wanted]
+        steps = []
+        for node in reversed(self.route):
+            if node in paths:
+                steps.append(self._step(node, paths[node]))
+                self.adjoint[node] = steps[-1].number  # what the steps below go on from
+        return steps
 
-    def _step(self, node: Value) -> Step:
-        """The sum over the stops above `node`."""
-        of, by = self.notation.symbol(self.output), self.notation.symbol(node)
+    def _largest(self, node: Value) -> list[Value]:
+        """The stops above `node` by way of which most of its derivative comes."""
         parents = self.above[node]
         if len(parents) <= self.max_routes:
-            largest = parents
-        else:
-            largest = nlargest(self.max_routes, parents, key=lambda parent: abs(self._term(parent, node)))
-        shown = [self._route(parent, node, alone=len(parents) == 1) for parent in largest]
-        others = set(parents) - set(largest)
-        rest = sum(self._term(parent, node) for parent in parents if parent in others)
+            return parents
+        return nlargest(self.max_routes, parents, key=lambda parent: abs(self._term(parent, node)))
+
+    def _path(self, parent: Value, node: Value) -> list[Value]:
+        """The stops down to `node`, by way of `parent`, from the output or from where routes meet."""
+        path = [node, parent]
+        while len(self.above[path[-1]]) == 1:
+            path.append(self.above[path[-1]][0])
+        return path[::-1]
+
+    def _step(self, node: Value, paths: list[list[Value]]) -> Step:
+        """The sum over the ways down to `node`."""
+        shown = [self._route(path, alone=len(self.above[node]) == 1) for path in paths]
+        largest = {path[-2] for path in paths}
+        others = [parent for parent in self.above[node] if parent not in largest]
+        rest = sum((self._term(parent, node) for parent in others), 0.0)
         number = reduce(add, [route.number for route in shown]) + rest
-        return Step(of, by, tuple(shown), number, len(others), rest)
+        symbol = self.notation.symbol
+        return Step(symbol(self.output), symbol(node), tuple(shown), number, len(others), rest)
 
     def _term(self, parent: Value, node: Value) -> float:
         return _product(self.adjoint[parent], self._number(parent, node))
 
-    def _route(self, parent: Value, node: Value, alone: bool) -> Route:
-        """The product along the stops above `node`, by way of `parent`, up to the output or where routes meet again."""
-        path = [node, parent]
-        while len(self.above[path[-1]]) == 1:
-            path.append(self.above[path[-1]][0])
-        path.reverse()
+    def _route(self, path: Sequence[Value], alone: bool) -> Route:
+        """The product along a path; if it is `alone`, all of it is said to be of the output."""
+        start, parent, node = path[0], path[-2], path[-1]
+        symbol = self.notation.symbol
         factors = [self._factor(of, by) for of, by in zip(path, path[1:])]
-        start = path[0]
         if start is not self.output:
-            of = self.notation.symbol(self.output)
-            factors.insert(0, Factor(of, self.notation.symbol(start), None, self.adjoint[start]))
+            factors.insert(0, Factor(symbol(self.output), symbol(start), None, self.adjoint[start]))
         while factors[1:] and factors[0].formula == 1.0:  # E = E_1 + E_2, so dE/dx is dE_1/dx
             del factors[0]
         if alone:
-            factors[0] = replace(factors[0], of=self.notation.symbol(self.output))
-        via = None if parent is self.output else self.notation.symbol(parent)
+            factors[0] = replace(factors[0], of=symbol(self.output))
         number = reduce(_product, [factor.number for factor in factors])
-        return Route(factors[0].of, self.notation.symbol(node), via, tuple(factors), number)
+        via = None if parent is self.output else symbol(parent)
+        return Route(factors[0].of, symbol(node), via, tuple(factors), number)
 
     def _factor(self, of: Value, by: Value) -> Factor:
         activation = of.op in ACTIVATIONS and by in of.inputs
@@ -200,11 +210,13 @@ class _Explanation:
                 waiting += [s for s in dict.fromkeys(more) if s not in waiting]
             else:
                 given[symbol] = notation.seen[node]
-        by_place = attrgetter("place")
-        return (
-            tuple(definitions[s] for s in sorted(definitions, key=by_place)),
-            tuple((s, given[s]) for s in sorted(given, key=by_place)),
-        )
+        in_order = sorted(definitions, key=attrgetter("place"))
+        return tuple(definitions[s] for s in in_order), tuple(sorted(given.items(), key=_natural))
+
+
+def _natural(given: tuple[Symbol, float]) -> list[tuple[int, str]]:
+    """For sorting by name: w2 before w10."""
+    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", given[0].text)]
 
 
 class _Outside:

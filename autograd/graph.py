@@ -67,22 +67,26 @@ def leaves(outputs: Iterable[N]) -> list[N]:
     return [node for node in topological_order(outputs) if not node.inputs]
 
 
-def routes(output: N, variable: N) -> list[N]:
+def routes(output: N, variable: N, flat: Container[Op | None] = ()) -> list[N]:
     """The nodes on the ways from `variable` to `output`, both included, in topological order; none if there is no way.
 
-    A way along which there is no derivative to take (to the condition of a `where`) is none.
+    No way goes through the condition of a `where`, for which there is no derivative, or through a row in `flat`.
 
     >>> from autograd import Value
     >>> x, y = Value(2.0, "x"), Value(3.0, "y")
     >>> [node.op.name if node.op else node.label for node in routes(x * y + y, x)]
     ['x', 'mul', 'add']
     """
-    found = {variable}
     order = topological_order([output])
+    reached = {variable}  # from below
     for node in order:
-        if any(True for _ in edges(node, found)):
-            found.add(node)
-    return [node for node in order if node in found] if output in found else []
+        if node.op not in flat and any(True for _ in edges(node, reached)):
+            reached.add(node)
+    kept = {output} & reached  # and from above
+    for node in reversed(order):
+        if node in kept and node is not variable and node.op not in flat:
+            kept.update(x for _, x in edges(node, reached))
+    return [node for node in order if node in kept]
 
 
 def edges(node: N, within: Container[Any]) -> Iterator[tuple[int, N]]:

@@ -538,6 +538,9 @@ ACTIVATIONS = frozenset({ops.SIGMOID, ops.TANH, ops.ARCTAN, ops.RELU, ops.SOFTPL
 _CONSTANT = frozenset({ADD, SUB, NEG})
 """The rows whose partials are constants."""
 
+FLAT = frozenset({ops.STEP, ops.SIGN, ops.DETACH})
+"""The rows whose partials are 0 everywhere."""
+
 
 class Notation:
     """Formulas for the nodes of a graph, in topological order: those with a label and `stops` stand as symbols.
@@ -551,23 +554,18 @@ class Notation:
         self.weight: dict[Any, int] = {}
         self._symbols: dict[Any, Symbol] = {}
         self._formulas: dict[Any, Any] = {}
-        self._before_activation: set[Any] = set()
         self._place = {node: place for place, node in enumerate(order)}
+        self._before_activation = {node.inputs[0] for node in order if node.op in ACTIVATIONS}
         copies = Counter(node.label for node in order if node.label)
         met: Counter[str] = Counter()
-        for place, node in enumerate(order):
-            for x, number in zip(node.inputs, node.numbers[1:]):
-                if x.__class__ is not float:
-                    self.seen[x] = number
+        for node in order:
+            self.seen.update((x, number) for x, number in zip(node.inputs, node.numbers[1:]) if x.__class__ is not float)
             self.seen[node] = node.numbers[0] if node.numbers else node.data
-            if node.op in ACTIVATIONS:
-                self._before_activation.add(node.inputs[0])
             if node.label:
                 met[node.label] += 1
-                symbol = symbol_of(node.label, met[node.label] if copies[node.label] > 1 else 0)
-                symbol.place = place
-                self._symbols[node] = symbol
-            elif node in stops:
+                self._symbols[node] = symbol_of(node.label, met[node.label] if copies[node.label] > 1 else 0)
+                self._symbols[node].place = self._place[node]
+            elif node in stops or node.op is ops.DETACH:  # which is a constant, whatever it was computed from
                 self.symbol(node)
             self.weight[node] = 1 if node in self._symbols else self._weigh(node)
 
@@ -582,9 +580,9 @@ class Notation:
     def symbol(self, node: Any) -> Symbol:
         """The symbol that stands for `node`; it gets its name when all that is shown is known (`give_names`)."""
         if node not in self._symbols:
-            letter = "z" if node in self._before_activation and node.op in (ADD, SUB) else "u"
-            if node.op in ACTIVATIONS:
-                letter = "a"
+            letter = "a" if node.op in ACTIVATIONS else "c" if node.op is ops.DETACH else "u"
+            if node in self._before_activation and node.op in (ADD, SUB):
+                letter = "z"
             self._symbols[node] = Symbol(place=self._place[node], letter=letter)
         return self._symbols[node]
 
@@ -620,8 +618,11 @@ class Notation:
                 waiting += reversed(x.inputs)
             else:
                 terms.append(x)
-        shown = terms if len(terms) <= 5 else [*terms[:3], None, terms[-1]]
-        return [None if x is None else self.formula(x) for x in shown]
+        formulas: list[_Part | None] = [self.formula(x) for x in terms]
+        fit = 0  # so many terms fit
+        while fit < len(terms) and sum(self.weight.get(x, 1) for x in terms[: fit + 1]) <= LONGEST // 2:
+            fit += 1
+        return [*formulas[: max(fit, 1)], None, formulas[-1]] if fit + 1 < len(terms) else formulas
 
     def operands(self, node: Any) -> Sequence[Any]:
         """The output and the inputs of `node` as formulas, for its partials; as numbers, where these are constants."""
@@ -632,11 +633,10 @@ class Notation:
     def give_names(self, shown: Iterable[Symbol]) -> None:
         """Names the symbols that have none yet, in the order of the graph: z1, z2, a1 ..."""
         taken = {symbol.text for symbol in self._symbols.values()}
-        counts = {letter: count(1) for letter in "zau"}
+        names = {letter: (f"{letter}{i}" for i in count(1)) for letter in "zauc"}
+        names |= {letter: chain([letter], (f"{letter}{i}" for i in count(1))) for letter in "xy"}
         for symbol in sorted({s for s in shown if not s.text}, key=attrgetter("place")):
-            numbered = (f"{symbol.letter}{i}" for i in counts.setdefault(symbol.letter, count(1)))
-            alone = [symbol.letter] if symbol.letter not in "zau" else []
-            symbol.text = next(name for name in chain(alone, numbered) if name not in taken)
+            symbol.text = next(name for name in names[symbol.letter] if name not in taken)
             symbol.latex = _word(symbol.text)
             taken.add(symbol.text)
 

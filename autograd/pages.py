@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
@@ -71,7 +71,7 @@ def forward(derivation: Derivation, style: Style) -> Iterator[Block]:
     given = [f"{style.name(symbol)} = {style.write(number)}" for symbol, number in derivation.given]
     if given:
         rows = [", ".join(given[i : i + 4]) for i in range(0, len(given), 4)]
-        yield Equations(tuple((style.words("with ") + row,) for row in rows))
+        yield Equations(tuple((style.words("with " if i == 0 else "     ") + row,) for i, row in enumerate(rows)))
 
 
 def _definition(definition: Definition, style: Style) -> Row:
@@ -87,7 +87,7 @@ def _step(step: Step, style: Style) -> Iterator[Block]:
     largest = f" (the {len(step.routes)} largest are shown)" if step.omitted else ""
     yield Prose(f"{len(step.routes) + step.omitted} routes lead from {step.of.text} to {step.by.text}{largest}:")
     rows: list[Row] = []
-    names = [route_name(route, step, style) for route in step.routes]
+    names = route_names(step, style)
     for name, route in zip(names, step.routes):
         rows += _product(name, route, style)
     numbers = [style.written(route.number) for route in step.routes]
@@ -95,16 +95,24 @@ def _step(step: Step, style: Style) -> Iterator[Block]:
         rows.append((style.words(f"{step.omitted} smaller"), f"= {style.write(step.rest)}"))
         numbers.append(style.written(step.rest))
     sums = [style.sum(numbers), style.write(step.number)]
-    if all(route.of is not step.of for route in step.routes):
+    if _told_apart(step):
         sums.insert(0, style.sum([(name, CALL) for name in names]))
     yield Equations((*rows, *_equal_to(whole, sums)))
 
 
-def route_name(route: Route, step: Step, style: Style) -> str:
-    """What a route is called: dE_o1/dout_h1 or, where only its last stop sets it apart, "via net_o1"."""
-    if route.of is not step.of:
-        return style.derivative(route.of, route.by)
-    return f"{style.words('via ')}{style.name(route.via)}" if route.via else style.words("directly")
+def route_names(step: Step, style: Style) -> list[str]:
+    """What the routes of a step are called: dE_o1/dout_h1, or the stop that each comes by last, "via net_o1"."""
+    if _told_apart(step):
+        return [style.derivative(route.of, route.by) for route in step.routes]
+    return [
+        f"{style.words('via ')}{style.name(route.via)}" if route.via else style.words("directly")
+        for route in step.routes
+    ]
+
+
+def _told_apart(step: Step) -> bool:
+    """Whether the routes of a step are derivatives of different things."""
+    return all(route.of is not step.of for route in step.routes) and not step.omitted
 
 
 def _product(name: str, route: Route, style: Style) -> list[Row]:
@@ -116,7 +124,7 @@ def _product(name: str, route: Route, style: Style) -> list[Row]:
     numbers = style.product([style.written(factor.number) for factor in route.factors])
     result = style.write(route.number)
     lines = [style.product(names), style.product(formulas), numbers if numbers == result else f"{numbers} = {result}"]
-    return _equal_to(name, [line for line in dict.fromkeys(lines) if line != name])
+    return _equal_to(name, list(dict.fromkeys(lines[len(names) == 1 :])))
 
 
 def _equal_to(left: str, lines: list[str]) -> list[Row]:
@@ -133,9 +141,14 @@ def _update(d: Derivation, rate: float, style: Style) -> Row:
 
 def to_text(derivation: Derivation) -> str:
     """The derivation as plain text."""
+    return text_of(blocks(derivation, Text(derivation.digits)))
+
+
+def text_of(parts: Iterable[Block]) -> str:
+    """Blocks as plain text, what is under a heading indented."""
     lines: list[str] = []
     indent = ""
-    for block in blocks(derivation, Text(derivation.digits)):
+    for block in parts:
         if isinstance(block, Equations):
             lines += [indent + line for line in _aligned(block.rows)]
         elif isinstance(block, Prose):

@@ -1,7 +1,176 @@
-"""A derivation as an exercise: its numbers left out, and answers graded."""
+"""A derivation as an exercise: its numbers left out, and the answers graded."""
 
 from __future__ import annotations
 
-class Question: ...
-class Quiz: ...
-class Verdict: ...
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from .notation import Formula, Symbol, Text
+from .ops import CALL, as_float
+from .pages import Equations, Heading, Prose, forward, route_names, text_of
+
+if TYPE_CHECKING:
+    from .derivation import Derivation, Route, Step
+
+BLANK = "____"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is to be said of an answer; true if it is right."""
+
+    right: bool
+    message: str
+
+    def __bool__(self) -> bool:
+        return self.right
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@dataclass(frozen=True)
+class Question:
+    """A line of a derivation with its number left out; `answer` is that number, `mistakes` what slips lead to."""
+
+    index: int
+    text: str
+    answer: float = field(repr=False)
+    mistakes: tuple[tuple[float, str], ...] = field(default=(), repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.index}. {self.text} = {BLANK}"
+
+    def check(self, number: float | str, tolerance: float = 1e-3) -> Verdict:
+        """The verdict on `number`: right, wrong, or right but for a slip.
+
+        `number` may be a string, such as "0.082".  It may be off by `tolerance`, relative: 1e-3 asks for three digits.
+
+        >>> from autograd import Value, explain, sigmoid
+        >>> z = Value(0.5, "z")
+        >>> first, *_, total = explain(sigmoid(z) ** 2, z).quiz()
+        >>> total.check(0.2926), str(total.check(-0.2926)), str(total.check(1.0))
+        (Verdict(right=True, message='right'), 'right but for the sign', 'wrong')
+        """
+        given = float(number) if isinstance(number, str) else as_float(number)
+        if self._close(given, self.answer, tolerance):
+            return Verdict(True, "right")
+        slips = (message for wrong, message in self.mistakes if self._close(given, wrong, tolerance))
+        return Verdict(False, next(slips, "wrong"))
+
+    def _close(self, given: float, expected: float, tolerance: float) -> bool:
+        return given == expected or abs(given - expected) <= tolerance * abs(expected)
+
+
+class Quiz(Sequence[Question]):
+    """The questions of a derivation, in its order: every factor, every product, every sum.
+
+    ``print(quiz)`` gives the exercise sheet.
+
+    >>> from autograd import Value, explain
+    >>> x = Value(2.0, "x")
+    >>> print(explain((3 - x) ** 2, x).quiz())
+    dy/dx = ____
+    <BLANKLINE>
+    Forward
+      y = (3 - x)^2 = 1
+      with x = 2
+    <BLANKLINE>
+    Backward
+      1. dy/dx = -2 (3 - x) = ____
+    """
+
+    def __init__(self, derivation: Derivation) -> None:
+        self._derivation = derivation
+        self._style = Text(derivation.digits)
+        self._questions: list[Question] = []
+        steps: dict[Symbol, Step] = {}
+        for step in derivation.steps:
+            self._ask(step, steps)
+            steps[step.by] = step
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._questions[index]
+
+    def __len__(self) -> int:
+        return len(self._questions)
+
+    def __str__(self) -> str:
+        d = self._derivation
+        whole = Equations(((self._style.derivative(d.of, d.by), f"= {BLANK}"),))
+        questions = [Heading("Backward"), *(Prose(str(question)) for question in self)]
+        return text_of([whole, *forward(d, self._style), *questions])
+
+    def check(self, step: int | Question, number: float | str, tolerance: float = 1e-3) -> Verdict:
+        """The verdict on `number` as the answer to a question, given by itself or by its number, from 1.
+
+        >>> from autograd import Value, explain
+        >>> x = Value(2.0, "x")
+        >>> quiz = explain((3 - x) ** 2, x).quiz()
+        >>> print(quiz.check(1, 2.0))
+        right but for the sign
+        """
+        if isinstance(step, Question):
+            return step.check(number, tolerance)
+        if isinstance(step, bool) or not isinstance(step, int) or not 1 <= step <= len(self):
+            raise ValueError(f"question {step!r:.60}; give a question, or its number from 1 to {len(self)}")
+        return self._questions[step - 1].check(number, tolerance)
+
+    def _ask(self, step: Step, earlier: dict[Symbol, Step]) -> None:
+        """The questions about a step: its factors, its products, its sum."""
+        style = self._style
+        whole = style.derivative(step.of, step.by)
+        several = len(step.routes) + step.omitted > 1
+        names = route_names(step, style) if several else [whole]
+        for name, route in zip(names, step.routes):
+            for factor in route.factors:
+                text = style.derivative(factor.of, factor.by)
+                if factor.formula is None or any(question.text.startswith(f"{text} =") for question in self):
+                    continue
+                if isinstance(factor.formula, Formula):
+                    text += f" = {style.write(factor.formula)}"
+                self._add(text, factor.number)
+            if len(route.factors) > 1:
+                product = style.product([(style.derivative(factor.of, factor.by), CALL) for factor in route.factors])
+                self._add(f"{name} = {product}", route.number, [*_forgotten_activations(route), *_forgotten(route, earlier)])
+        if several:
+            more = [f"{style.write(step.rest)} from {step.omitted} smaller ones"] * (step.omitted > 0)
+            self._add(f"{whole} = {' + '.join([*names, *more])}", step.number, _forgotten_routes(step, names))
+
+    def _add(self, text: str, answer: float, mistakes: Iterable[tuple[float, str]] = ()) -> None:
+        kept = [(-answer, "right but for the sign"), *mistakes]
+        self._questions.append(
+            Question(len(self) + 1, text, answer, tuple((wrong, message) for wrong, message in kept if wrong != answer))
+        )
+
+
+def _forgotten_activations(route: Route) -> Iterator[tuple[float, str]]:
+    """The product without the derivatives of one activation or several."""
+    activations = [factor for factor in route.factors if factor.activation]
+    for count in range(1, len(activations) + 1):
+        for left_out in combinations(activations, count):
+            names = ", ".join(Text().derivative(factor.of, factor.by) for factor in left_out)
+            number = prod(factor.number for factor in route.factors if factor not in left_out)
+            yield number, f"right but for a forgotten derivative of the activation: {names}"
+
+
+def _forgotten(route: Route, earlier: dict[Symbol, Step]) -> Iterator[tuple[float, str]]:
+    """The product with a sum, from an earlier step, that lacks a route."""
+    first, *others = route.factors
+    if first.formula is None and first.by in earlier:
+        step = earlier[first.by]
+        for number, message in _forgotten_routes(step, route_names(step, Text())):
+            yield number * prod(factor.number for factor in others), message
+
+
+def _forgotten_routes(step: Step, names: Sequence[str]) -> Iterator[tuple[float, str]]:
+    """The sum without a route, or of one route alone, or without the derivatives of the activations."""
+    for name, route in zip(names, step.routes):
+        yield step.number - route.number, f"right but for a forgotten route: {name}"
+    for name, route in zip(names, step.routes):
+        yield route.number, f"right but for forgotten routes: all but {name}"
+    without = [prod(factor.number for factor in route.factors if not factor.activation) for route in step.routes]
+    yield sum(without) + step.rest, "right but for a forgotten derivative of the activation, in each route"

@@ -53,11 +53,17 @@ class Neuron(Module):
         >>> neuron.preactivation([2.0]).data == 2.0 * neuron.w[0].data
         True
         """
-        return dot(self.w, _inputs(self, x, len(self.w))) + self.b
+        return self._labelled(dot(self.w, _inputs(self, x, len(self.w))) + self.b, "z")
 
     def __call__(self, x: Sequence[Any]) -> Any:
         """The output for `x`, a sequence of `nin` numbers or Values; a ValueError for any other length."""
-        return self.activation(self.preactivation(x))
+        return self._labelled(self.activation(self.preactivation(x)), "a")
+
+    def _labelled(self, value: Any, name: str) -> Any:
+        """`value`, labelled beside the bias: layers.0.neurons.3.z, unless it has a label or the bias has its own."""
+        if isinstance(value, Value) and not value.label and (self.b.label == "b" or self.b.label.endswith(".b")):
+            value.label = self.b.label[:-1] + name
+        return value
 
     def __repr__(self) -> str:
         return f"Neuron({len(self.w)}, {_name(self.activation)})"
@@ -99,7 +105,7 @@ class Layer(Module):
         x = _inputs(self, x, len(self.neurons[0].w))
         out = [neuron(x) for neuron in self.neurons]
         if self.activation in LAYERWISE:
-            out = self.activation(out)
+            out = [neuron._labelled(a, "a") for neuron, a in zip(self.neurons, self.activation(out))]
         return out[0] if len(out) == 1 else out
 
     def __repr__(self) -> str:
