@@ -1,6 +1,7 @@
 """Scalar reverse-mode automatic differentiation that shows its work."""
 
 from .diagnose import origin_of_nonfinite, why_zero
+from .draw import draw
 from .explain import explain
 from .functional import grad, hessian, hvp, jacobian, jvp, value_and_grad
 from .functions import dot, log_softmax, logsumexp, mean, softmax
@@ -51,6 +52,7 @@ __all__ = [
     "detach",
     "div",
     "dot",
+    "draw",
     "enable_grad",
     "exp",
     "explain",

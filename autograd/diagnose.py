@@ -201,7 +201,9 @@ def origin_of_nonfinite(value: Value) -> Origin | None:
             partial = node.op.partials[index](*node.numbers)  # type: ignore[union-attr,misc]  # it has an edge
             if not isfinite(found[x]) and not isfinite(times(found[node], partial, node.op.gate)):  # type: ignore[union-attr]
                 for y in (*node.inputs, node):
-                    if y.__class__ is not float and not isfinite(_number(y)):  # it vanished on its way up, as in 1 / inf
+                    if y.__class__ is not float and not isfinite(
+                        _number(y)
+                    ):  # it vanished on its way up, as in 1 / inf
                         return _forward(order, y)
                 return Origin(node, _way(order, node, order), index, found[node], partial)
     return None

@@ -62,7 +62,9 @@ def explain(output: Value, variable: Value, *, digits: int = 8, max_routes: int 
             raise ValueError(f"{name} is {count!r:.60}; give an int of at least 1")
     for x in (output, variable):
         if not isinstance(x, Value):
-            raise TypeError(f"{x!r:.60} ({type(x).__name__}) is not a Value; explain(output, variable) takes two Values")
+            raise TypeError(
+                f"{x!r:.60} ({type(x).__name__}) is not a Value; explain(output, variable) takes two Values"
+            )
     return _Explanation(output, variable, max_routes).derivation(digits, max_steps)
 
 
@@ -192,9 +194,7 @@ class _Explanation:
             self._between[stop] = topological_order([stop], known=outside)[::-1]
         return self._between[stop]
 
-    def _forward(
-        self, shown: Sequence[Symbol]
-    ) -> tuple[tuple[Definition, ...], tuple[tuple[Symbol, float], ...]]:
+    def _forward(self, shown: Sequence[Symbol]) -> tuple[tuple[Definition, ...], tuple[tuple[Symbol, float], ...]]:
         """How the stops that are shown were computed, and the numbers of all the other symbols."""
         notation = self.notation
         definitions: dict[Symbol, Definition] = {}

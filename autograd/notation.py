@@ -424,7 +424,8 @@ class Latex(Style):
 
     def updated(self, symbol: Symbol) -> str:
         """The name of a parameter after an update: w+."""
-        return rf"{{{symbol.latex}}}^{{+}}"
+        name = f"{{{symbol.latex}}}" if "^" in symbol.latex else symbol.latex
+        return rf"{name}^{{+}}"
 
     def number(self, x: float) -> Written:
         """The number `x`."""
@@ -559,7 +560,9 @@ class Notation:
         copies = Counter(node.label for node in order if node.label)
         met: Counter[str] = Counter()
         for node in order:
-            self.seen.update((x, number) for x, number in zip(node.inputs, node.numbers[1:]) if x.__class__ is not float)
+            self.seen.update(
+                (x, number) for x, number in zip(node.inputs, node.numbers[1:]) if x.__class__ is not float
+            )
             self.seen[node] = node.numbers[0] if node.numbers else node.data
             if node.label:
                 met[node.label] += 1

@@ -70,7 +70,7 @@ def forward(derivation: Derivation, style: Style) -> Iterator[Block]:
         yield Equations(tuple(_definition(definition, style) for definition in derivation.definitions))
     given = [f"{style.name(symbol)} = {style.write(number)}" for symbol, number in derivation.given]
     if given:
-        rows = [", ".join(given[i : i + 4]) for i in range(0, len(given), 4)]
+        rows = [style.words(", ").join(given[i : i + 4]) for i in range(0, len(given), 4)]
         yield Equations(tuple((style.words("with " if i == 0 else "     ") + row,) for i, row in enumerate(rows)))
 
 

@@ -44,10 +44,10 @@ class Question:
     def __str__(self) -> str:
         return f"{self.index}. {self.text} = {BLANK}"
 
-    def check(self, number: float | str, tolerance: float = 1e-3) -> Verdict:
+    def check(self, number: float | str, tolerance: float = 5e-3) -> Verdict:
         """The verdict on `number`: right, wrong, or right but for a slip.
 
-        `number` may be a string, such as "0.082".  It may be off by `tolerance`, relative: 1e-3 asks for three digits.
+        `number` may be a string, such as "0.082".  It may be off by `tolerance`, relative: with 5e-3 three digits, rounded, are right.
 
         >>> from autograd import Value, explain, sigmoid
         >>> z = Value(0.5, "z")
@@ -104,7 +104,7 @@ class Quiz(Sequence[Question]):
         questions = [Heading("Backward"), *(Prose(str(question)) for question in self)]
         return text_of([whole, *forward(d, self._style), *questions])
 
-    def check(self, step: int | Question, number: float | str, tolerance: float = 1e-3) -> Verdict:
+    def check(self, step: int | Question, number: float | str, tolerance: float = 5e-3) -> Verdict:
         """The verdict on `number` as the answer to a question, given by itself or by its number, from 1.
 
         >>> from autograd import Value, explain
@@ -135,7 +135,9 @@ class Quiz(Sequence[Question]):
                 self._add(text, factor.number)
             if len(route.factors) > 1:
                 product = style.product([(style.derivative(factor.of, factor.by), CALL) for factor in route.factors])
-                self._add(f"{name} = {product}", route.number, [*_forgotten_activations(route), *_forgotten(route, earlier)])
+                self._add(
+                    f"{name} = {product}", route.number, [*_forgotten_activations(route), *_forgotten(route, earlier)]
+                )
         if several:
             more = [f"{style.write(step.rest)} from {step.omitted} smaller ones"] * (step.omitted > 0)
             self._add(f"{whole} = {' + '.join([*names, *more])}", step.number, _forgotten_routes(step, names))

@@ -85,7 +85,9 @@ class _Block:
 
     def __enter__(self) -> None:
         if self.open:
-            raise RuntimeError("this block is open already; call no_grad(), enable_grad() or trace_lines() for each block")
+            raise RuntimeError(
+                "this block is open already; call no_grad(), enable_grad() or trace_lines() for each block"
+            )
         self.open = True
         _blocks.set((*_blocks.get(), self))
         _add_to_count(1)

@@ -100,3 +100,12 @@ ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
 
 LAYERWISE = frozenset({softmax})
 """The activations that take the pre-activations of a whole layer at once."""
+
+
+def name_of(activation: Callable[[Any], Any]) -> str:
+    """What to call an activation, the user's own included.
+
+    >>> name_of(relu), name_of(gelu)
+    ('relu', 'gelu')
+    """
+    return str(getattr(activation, "name", None) or getattr(activation, "__name__", activation))

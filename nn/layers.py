@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from autograd import Value, dot, relu
+from autograd.draw import Picture
 
-from .activations import LAYERWISE, identity
+from .activations import LAYERWISE, identity, name_of
+from .draw import network_picture, neuron_picture
 from .initialisation import as_random, uniform
 from .module import Module
 
@@ -41,7 +43,7 @@ class Neuron(Module):
         nin = as_count("the number of inputs", nin)
         self.activation = _activation(nonlin, activation)
         if self.activation in LAYERWISE:
-            raise ValueError(f"a neuron with {_name(self.activation)}, which takes a whole layer; give it to a Layer")
+            raise ValueError(f"a neuron with {name_of(self.activation)}, which takes a whole layer; give it to a Layer")
         random = as_random(seed)
         self.w = [Value(initialise(random, nin, fan_out)) for _ in range(nin)]
         self.b = Value(0.0)
@@ -65,8 +67,11 @@ class Neuron(Module):
             value.label = self.b.label[:-1] + name
         return value
 
+    def __picture__(self) -> Picture:
+        return neuron_picture(self)
+
     def __repr__(self) -> str:
-        return f"Neuron({len(self.w)}, {_name(self.activation)})"
+        return f"Neuron({len(self.w)}, {name_of(self.activation)})"
 
 
 class Layer(Module):
@@ -94,7 +99,9 @@ class Layer(Module):
         random = as_random(seed)
         self.activation = _activation(nonlin, activation)
         if self.activation in LAYERWISE and nout == 1:
-            raise ValueError(f"{_name(self.activation)} of one output is always 1; give it at least 2, or use sigmoid")
+            raise ValueError(
+                f"{name_of(self.activation)} of one output is always 1; give it at least 2, or use sigmoid"
+            )
         each = identity if self.activation in LAYERWISE else self.activation
         self.neurons = [
             Neuron(nin, activation=each, initialise=initialise, seed=random, fan_out=nout) for _ in range(nout)
@@ -108,8 +115,11 @@ class Layer(Module):
             out = [neuron._labelled(a, "a") for neuron, a in zip(self.neurons, self.activation(out))]
         return out[0] if len(out) == 1 else out
 
+    def __picture__(self) -> Picture:
+        return network_picture([self])
+
     def __repr__(self) -> str:
-        return f"Layer({len(self.neurons[0].w)} -> {len(self.neurons)}, {_name(self.activation)})"
+        return f"Layer({len(self.neurons[0].w)} -> {len(self.neurons)}, {name_of(self.activation)})"
 
 
 class MLP(Module):
@@ -151,8 +161,11 @@ class MLP(Module):
             x = layer([x] if isinstance(x, Value) else x)
         return x
 
+    def __picture__(self) -> Picture:
+        return network_picture(self.layers)
+
     def __repr__(self) -> str:
-        layers = "".join(f" -> {len(layer.neurons)} {_name(layer.activation)}" for layer in self.layers)
+        layers = "".join(f" -> {len(layer.neurons)} {name_of(layer.activation)}" for layer in self.layers)
         return f"MLP({len(self.layers[0].neurons[0].w)}{layers}, {len(self.parameters())} parameters)"
 
 
@@ -190,9 +203,5 @@ def _activation(nonlin: bool, activation: Callable[[Any], Any] | None) -> Callab
     if nonlin:
         return activation or relu
     if activation not in (None, identity):
-        raise ValueError(f"nonlin=False with activation={_name(activation)}; give one of the two")
+        raise ValueError(f"nonlin=False with activation={name_of(activation)}; give one of the two")
     return identity
-
-
-def _name(activation: Callable[[Any], Any]) -> str:
-    return str(getattr(activation, "name", None) or getattr(activation, "__name__", activation))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograd import Value, assign
+from autograd.draw import Picture
 
 from .checkpoint import check_arrays, read_npz, write_npz
 from .optimisers import Optimiser
@@ -40,6 +41,10 @@ class Module:
     def __call__(self, x: Any) -> Any:
         """What the module makes of `x`; each kind of module defines it."""
         raise NotImplementedError(f"{type(self).__name__} does not say what it computes; define __call__")
+
+    def __picture__(self) -> Picture:
+        """What `autograd.draw` makes of the module."""
+        raise TypeError(f"{type(self).__name__} has no picture of its own; draw(model(x)) draws the graph of any model")
 
     def parameters(self) -> list[Value]:
         """The parameters, each once, in the order in which the attributes were set."""
