@@ -3,10 +3,10 @@
 from .diagnose import origin_of_nonfinite, why_zero
 from .draw import draw
 from .explain import explain
+from .formula import formula
 from .functional import grad, hessian, hvp, jacobian, jvp, value_and_grad
 from .functions import dot, log_softmax, logsumexp, mean, softmax
 from .graph import gradients, leaves, topological_order
-from .notation import formula
 from .ops import ABS as abs
 from .ops import ADD as add
 from .ops import ARCTAN as arctan

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from . import pages
-from .notation import Formula, Symbol, symbols
+from .formula import Formula, symbols
+from .notation import Symbol
 from .ops import as_float
 from .quiz import Question, Quiz, Verdict
 

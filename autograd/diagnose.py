@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+from .formula import Formula, Formulas, symbols
 from .graph import adjoints, edges, routes, times, topological_order
-from .notation import Formula, Notation, Text, symbols
+from .notation import Text
 from .value import Value
 
 # ---- Why a derivative is zero ---------------------------------------------------------------------------------------
@@ -43,17 +44,17 @@ class Zero:
     index: int | None = None
     cancelling: tuple[float, ...] = ()
 
-    def formulas(self, notation: Notation) -> list[Formula | float]:
+    def formulas(self, formulas: Formulas) -> list[Formula | float]:
         """What the sentence about it is made of: the node, and its input."""
         if self.index is None:
-            return [notation.formula(self.node)]
-        parts = [notation.formula(x) for x in self.node.inputs]
-        return [notation.definition(self.node), parts[self.index], *(x for i, x in enumerate(parts) if i != self.index)]
+            return [formulas.formula(self.node)]
+        parts = [formulas.formula(x) for x in self.node.inputs]
+        return [formulas.definition(self.node), parts[self.index], *(x for i, x in enumerate(parts) if i != self.index)]
 
-    def sentence(self, notation: Notation) -> str:
+    def sentence(self, formulas: Formulas) -> str:
         """The place in words."""
         text = Text()
-        z, *parts = map(text.write, self.formulas(notation))
+        z, *parts = map(text.write, self.formulas(formulas))
         if self.index is None:
             if self.cancelling:
                 return f"the routes to {z} cancel: {text.sum([text.written(term) for term in self.cancelling])} = 0"
@@ -75,25 +76,25 @@ def why_zero(output: Value, variable: Value) -> list[str]:
     """
     if adjoints(output).get(variable, 0.0) != 0.0:
         return []
-    notation = Notation(topological_order([output, variable]))
+    formulas = Formulas(topological_order([output, variable]))
     zeros = places_of_zero(output, variable)
-    notation.give_names(
-        [notation.symbol(variable), *(s for zero in zeros for f in zero.formulas(notation) for s in symbols(f))]
+    formulas.give_names(
+        [formulas.symbol(variable), *(s for zero in zeros for f in zero.formulas(formulas) for s in symbols(f))]
     )
-    return sentences(zeros, output, variable, notation)
+    return sentences(zeros, output, variable, formulas)
 
 
 MOST = 5
 """So many reasons are named, the others are counted."""
 
 
-def sentences(zeros: Sequence[Zero], output: Value, variable: Value, notation: Notation) -> list[str]:
+def sentences(zeros: Sequence[Zero], output: Value, variable: Value, formulas: Formulas) -> list[str]:
     """The places in words; without one, why nothing connects `output` and `variable`."""
     if zeros:
-        said = list(dict.fromkeys(zero.sentence(notation) for zero in zeros[:MOST]))
+        said = list(dict.fromkeys(zero.sentence(formulas) for zero in zeros[:MOST]))
         return said + [f"and so in {len(zeros) - MOST} more places"] * (len(zeros) > MOST)
     order = topological_order([output])
-    x = notation.symbol(variable).text
+    x = formulas.symbol(variable).text
     if variable in order:
         return [f"the output depends on {x} only by way of the condition of a where, which has no derivative"]
     if output.op is None and output.numbers:
@@ -171,6 +172,7 @@ class Origin:
         if self.index is None:
             return f"forward, the first number that is not finite is {what}"
         x = node.inputs[self.index]
+        assert isinstance(x, Value)
         name, by = node.label or op.name, x.label or (x.op.name if x.op else f"operand {self.index + 1}")
         factors = f"d(output)/d({name}) * d({name})/d({by}) = {self.adjoint!r} * {self.partial!r}"
         return f"backward, the first product that is not finite is {factors}, at {what}"
@@ -201,9 +203,7 @@ def origin_of_nonfinite(value: Value) -> Origin | None:
             partial = node.op.partials[index](*node.numbers)  # type: ignore[union-attr,misc]  # it has an edge
             if not isfinite(found[x]) and not isfinite(times(found[node], partial, node.op.gate)):  # type: ignore[union-attr]
                 for y in (*node.inputs, node):
-                    if y.__class__ is not float and not isfinite(
-                        _number(y)
-                    ):  # it vanished on its way up, as in 1 / inf
+                    if isinstance(y, Value) and not isfinite(_number(y)):  # it vanished on its way up, as in 1 / inf
                         return _forward(order, y)
                 return Origin(node, _way(order, node, order), index, found[node], partial)
     return None
@@ -214,7 +214,7 @@ def _forward(order: Sequence[Value], value: Value) -> Origin:
     bad = {value}
     for node in reversed(order):
         if node in bad:
-            bad.update(x for x in node.inputs if x.__class__ is not float and not isfinite(_number(x)))
+            bad.update(x for x in node.inputs if isinstance(x, Value) and not isfinite(_number(x)))
     first = next(node for node in order if node in bad)
     return Origin(first, _way(order, first, bad | set(order[order.index(value) :])))
 
@@ -224,7 +224,7 @@ def _way(order: Sequence[Value], node: Value, through: Container[Value]) -> tupl
     consumer: dict[Value, Value] = {}
     for later in reversed(order):
         if later is order[-1] or later in consumer:
-            consumer.update((x, later) for x in later.inputs if x.__class__ is not float and x in through)
+            consumer.update((x, later) for x in later.inputs if isinstance(x, Value) and x in through)
     way = [node]
     while way[-1] is not order[-1]:
         way.append(consumer[way[-1]])

@@ -18,8 +18,9 @@ from typing import Any
 import graphviz
 
 from .derivation import Derivation
+from .formula import FLAT
 from .graph import edges, routes, topological_order
-from .notation import FLAT, decimal
+from .notation import decimal
 from .ops import ADD
 from .value import Value
 
@@ -59,17 +60,15 @@ class Picture:
 
     def _laid_out(self, format_: str) -> bytes:
         if shutil.which("dot"):
-            source = graphviz.Source(self.source, engine=self.engine)
-            return source.pipe(format=format_)
+            return bytes(graphviz.Source(self.source, engine=self.engine).pipe(format=format_))
         try:
             from pygraphviz import AGraph
         except ImportError:
             raise RuntimeError(
-                "a picture is laid out by Graphviz, which was not found: install its dot program (https://graphviz.org), "
+                "a picture is laid out by Graphviz, which is not here: install its dot program (https://graphviz.org) "
                 "or pygraphviz, which brings it along: pip install 'scalar-autograd[draw]'.  The DOT text is in .source"
             ) from None
-        picture: bytes = AGraph(string=self.source).draw(format=format_, prog=self.engine)
-        return picture
+        return bytes(AGraph(string=self.source).draw(format=format_, prog=self.engine))
 
     def __repr__(self) -> str:
         return f"Picture of {self.title}" + (f" ({self.note})" if self.note else "")
@@ -93,7 +92,7 @@ def draw(thing: Any, *, derivatives: bool = True, max_nodes: int = 300) -> Pictu
 
     >>> x = Value(0.5, "x")
     >>> draw(x.tanh() * 2)
-    Picture of 4 nodes
+    Picture of 3 nodes
     """
     if isinstance(max_nodes, bool) or not isinstance(max_nodes, int) or max_nodes < 1:
         raise ValueError(f"max_nodes is {max_nodes!r:.60}; give an int of at least 1")
@@ -154,7 +153,7 @@ class _Graph:
             if node.label or node is self.output:
                 groups[node] = _housing(node.label)
             for x in node.inputs:
-                if x.__class__ is not float and not x.label:
+                if isinstance(x, Value) and not x.label:
                     groups[x] = groups[node] if groups.get(x, groups[node]) == groups[node] else ()
         return groups
 
@@ -185,12 +184,11 @@ def _picture(graph: _Graph, derivatives: bool, max_nodes: int) -> Picture:
 
 def canvas(**attributes: str) -> graphviz.Digraph:
     """An empty drawing in the house style, with these attributes of the graph."""
-    dot = graphviz.Digraph(
+    return graphviz.Digraph(
         graph_attr={"bgcolor": "white", "fontname": "Helvetica", "fontsize": "11", **attributes},
         node_attr={"shape": "box", "style": "rounded,filled", "fillcolor": "white", "color": "#8a8a8a", **_FONT},
         edge_attr={"color": "#8a8a8a", "arrowsize": "0.6", **_FONT, "fontsize": "9"},
     )
-    return dot
 
 
 def table(rows: Iterable[str]) -> str:
@@ -233,21 +231,21 @@ def _add_node(dot: graphviz.Digraph, graph: _Graph, node: Value) -> None:
         style = {"fillcolor": _ROUTE_FILL, "color": _ROUTE, "penwidth": "1.6"}
     dot.node(f"n{graph.place[node]}", table(rows), **style)
     for i, x in enumerate(node.inputs):
-        if x.__class__ is float:
-            dot.node(f"n{graph.place[node]}_{i}", decimal(x, 4), shape="plaintext", style="", width="0.2", height="0.2")  # type: ignore[arg-type]  # a float
+        if not isinstance(x, Value):
+            dot.node(f"n{graph.place[node]}_{i}", decimal(x, 4), shape="plaintext", style="", width="0.2", height="0.2")
 
 
 def _add_edges(dot: graphviz.Digraph, graph: _Graph, node: Value, derivatives: bool) -> None:
     head = f"n{graph.place[node]}"
     on_route = {i for i, x in edges(node, graph.route)} if node in graph.route and node.op not in FLAT else ()
     for i, x in enumerate(node.inputs):
-        if x.__class__ is float:
+        if not isinstance(x, Value):
             dot.edge(f"{head}_{i}", head)
             continue
         partial = node.op.partials[i]  # type: ignore[union-attr]  # it has inputs
         label = decimal(partial(*node.numbers), 4) if derivatives and partial else ""
         style = {"color": _ROUTE, "fontcolor": _ROUTE, "penwidth": "2"} if i in on_route else {}
-        dot.edge(f"n{graph.place[x]}", head, label=label, **style)  # type: ignore[index]  # a Value
+        dot.edge(f"n{graph.place[x]}", head, label=label, **style)
 
 
 # ---- A graph too large to be drawn node by node ---------------------------------------------------------------------
@@ -258,7 +256,7 @@ def _folded(graph: _Graph, max_nodes: int) -> Picture:
     depth: dict[Any, int] = {}
     for node in graph.order:
         # A chain of additions is one sum: all of it has one depth.
-        below = (depth[x] + (node.op is not ADD or x.op is not ADD) for x in node.inputs if x.__class__ is not float)
+        below = (depth[x] + (node.op is not ADD or x.op is not ADD) for x in node.inputs if isinstance(x, Value))
         depth[node] = max(below, default=0)
     rows = depth[graph.output] + 1
 

@@ -12,14 +12,16 @@ from collections.abc import Container, Sequence
 from dataclasses import replace
 from functools import cache, reduce
 from heapq import nlargest
+from itertools import pairwise
 from math import isfinite
 from operator import add, attrgetter
 from typing import Any
 
 from .derivation import Definition, Derivation, Factor, Route, Step
 from .diagnose import origin_of_nonfinite, places_of_zero, sentences
+from .formula import ACTIVATIONS, FLAT, LONGEST, Formula, Formulas, symbols
 from .graph import adjoints, chain_rule, edges, routes, times, topological_order
-from .notation import ACTIVATIONS, FLAT, LONGEST, Formula, Notation, Style, Symbol, symbols
+from .notation import Style, Symbol
 from .ops import ADD, MUL, SUB, Op
 from .value import Value
 
@@ -80,31 +82,31 @@ class _Explanation:
         stops = {output, variable, *(node for node in self.route if node.label)}
         if not any(node.label and node.op for node in self.route[1:-1]):
             stops |= _chosen(self.route, self.on_route)
-        self.above = _above(self.route, stops, Notation(order, stops).weight)
-        self.notation = Notation(order, self.above)
-        self.notation.symbol(variable).letter, self.notation.symbol(output).letter = "x", "y"
-        self.node = {self.notation.symbol(node): node for node in self.above}
+        self.above = _above(self.route, stops, Formulas(order, stops).weight)
+        self.formulas = Formulas(order, self.above)
+        self.formulas.symbol(variable).letter, self.formulas.symbol(output).letter = "x", "y"
+        self.node = {self.formulas.symbol(node): node for node in self.above}
         self._between: dict[Value, list[Value]] = {}
         self._formulas: dict[Value, dict[Value, Any]] = {}
         self._numbers: dict[Value, dict[Value, float]] = {}
 
     def derivation(self, digits: int, max_steps: int) -> Derivation:
         """The whole of it."""
-        notation, output, variable = self.notation, self.output, self.variable
+        formulas, output, variable = self.formulas, self.output, self.variable
         steps = self._steps(max_steps)
         number = steps[-1].number if steps else self.adjoint.get(variable, 0.0)
         if not isfinite(number):
             number = self.adjoint[variable]  # which zeros win over infinity is for the engine to say
         zeros = places_of_zero(output, variable) if number == 0.0 else []
-        of, by = notation.symbol(output), notation.symbol(variable)
+        of, by = formulas.symbol(output), formulas.symbol(variable)
         draft = Derivation(output, variable, of, by, number, steps=tuple(steps), digits=digits)
         shown = list(draft.shown())
         for zero in zeros:
-            for part in zero.formulas(notation):
+            for part in zero.formulas(formulas):
                 shown += symbols(part)
         definitions, given = self._forward(shown)
-        notation.give_names([*shown, *(symbol for symbol, _ in given)])
-        remarks = sentences(zeros, output, variable, notation) if number == 0.0 else self._unusual(number)
+        formulas.give_names([*shown, *(symbol for symbol, _ in given)])
+        remarks = sentences(zeros, output, variable, formulas) if number == 0.0 else self._unusual(number)
         return replace(draft, definitions=definitions, given=given, remarks=tuple(remarks))
 
     def _unusual(self, number: float) -> list[str]:
@@ -149,7 +151,7 @@ class _Explanation:
         others = [parent for parent in self.above[node] if parent not in largest]
         rest = sum((self._term(parent, node) for parent in others), 0.0)
         number = reduce(add, [route.number for route in shown]) + rest
-        symbol = self.notation.symbol
+        symbol = self.formulas.symbol
         return Step(symbol(self.output), symbol(node), tuple(shown), number, len(others), rest)
 
     def _term(self, parent: Value, node: Value) -> float:
@@ -158,8 +160,8 @@ class _Explanation:
     def _route(self, path: Sequence[Value], alone: bool) -> Route:
         """The product along a path; if it is `alone`, all of it is said to be of the output."""
         start, parent, node = path[0], path[-2], path[-1]
-        symbol = self.notation.symbol
-        factors = [self._factor(of, by) for of, by in zip(path, path[1:])]
+        symbol = self.formulas.symbol
+        factors = [self._factor(of, by) for of, by in pairwise(path)]
         if start is not self.output:
             factors.insert(0, Factor(symbol(self.output), symbol(start), None, self.adjoint[start]))
         while factors[1:] and factors[0].formula == 1.0:  # E = E_1 + E_2, so dE/dx is dE_1/dx
@@ -172,13 +174,13 @@ class _Explanation:
 
     def _factor(self, of: Value, by: Value) -> Factor:
         activation = of.op in ACTIVATIONS and by in of.inputs
-        symbol = self.notation.symbol
+        symbol = self.formulas.symbol
         return Factor(symbol(of), symbol(by), self._formula(of, by), self._number(of, by), activation)
 
     def _formula(self, of: Value, by: Value) -> Any:
         if of not in self._formulas:
             self._formulas[of] = chain_rule(
-                self._nodes_below(of), {of: 1.0}, self.notation.operands, _written_product, within=self.on_route
+                self._nodes_below(of), {of: 1.0}, self.formulas.operands, _written_product, within=self.on_route
             )
         return self._formulas[of][by]
 
@@ -196,20 +198,20 @@ class _Explanation:
 
     def _forward(self, shown: Sequence[Symbol]) -> tuple[tuple[Definition, ...], tuple[tuple[Symbol, float], ...]]:
         """How the stops that are shown were computed, and the numbers of all the other symbols."""
-        notation = self.notation
+        formulas = self.formulas
         definitions: dict[Symbol, Definition] = {}
         given: dict[Symbol, float] = {}
         waiting = list(dict.fromkeys(shown))
         for symbol in waiting:  # which grows
-            node = notation.order[symbol.place]
+            node = formulas.order[symbol.place]
             stop = node in self.above and node is not self.variable
             if node.op and (stop or not node.label) and node is not self.variable:
-                terms = notation.summary(node)
-                definitions[symbol] = Definition(symbol, tuple(terms), notation.seen[node])
+                terms = formulas.summary(node)
+                definitions[symbol] = Definition(symbol, tuple(terms), formulas.seen[node])
                 more = [s for term in terms if term is not None for s in symbols(term)]
                 waiting += [s for s in dict.fromkeys(more) if s not in waiting]
             else:
-                given[symbol] = notation.seen[node]
+                given[symbol] = formulas.seen[node]
         in_order = sorted(definitions, key=attrgetter("place"))
         return tuple(definitions[s] for s in in_order), tuple(sorted(given.items(), key=_natural))
 
@@ -269,7 +271,7 @@ def _above(route: Sequence[Value], stops: set[Value], weight: dict[Value, int]) 
 def _length(node: Value, i: int, weight: dict[Value, int]) -> int:
     """About how long the formula of the i-th partial of `node` is."""
     assert node.op is not None
-    weights = [weight.get(x, 1) for x in (node, *node.inputs)]  # 1 for a number
+    weights = [weight[x] if isinstance(x, Value) else 1 for x in (node, *node.inputs)]
     return sum(weights[j] if weights[j] <= LONGEST else 1 for j in _mentioned(node.op, i))
 
 

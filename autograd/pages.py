@@ -71,7 +71,7 @@ def forward(derivation: Derivation, style: Style) -> Iterator[Block]:
     given = [f"{style.name(symbol)} = {style.write(number)}" for symbol, number in derivation.given]
     if given:
         rows = [style.words(", ").join(given[i : i + 4]) for i in range(0, len(given), 4)]
-        yield Equations(tuple((style.words("with " if i == 0 else "     ") + row,) for i, row in enumerate(rows)))
+        yield Equations(tuple((style.words("     " if i else "with ") + row,) for i, row in enumerate(rows)))
 
 
 def _definition(definition: Definition, style: Style) -> Row:
@@ -86,10 +86,8 @@ def _step(step: Step, style: Style) -> Iterator[Block]:
         return
     largest = f" (the {len(step.routes)} largest are shown)" if step.omitted else ""
     yield Prose(f"{len(step.routes) + step.omitted} routes lead from {step.of.text} to {step.by.text}{largest}:")
-    rows: list[Row] = []
     names = route_names(step, style)
-    for name, route in zip(names, step.routes):
-        rows += _product(name, route, style)
+    rows = [row for name, route in zip(names, step.routes) for row in _product(name, route, style)]
     numbers = [style.written(route.number) for route in step.routes]
     if step.omitted:
         rows.append((style.words(f"{step.omitted} smaller"), f"= {style.write(step.rest)}"))
@@ -115,7 +113,7 @@ def _told_apart(step: Step) -> bool:
     return all(route.of is not step.of for route in step.routes) and not step.omitted
 
 
-def _product(name: str, route: Route, style: Style) -> list[Row]:
+def _product(name: str, route: Route, style: Style) -> tuple[Row, ...]:
     """The factors of a route: their names, their formulas, their numbers, their product."""
     names = [(style.derivative(factor.of, factor.by), CALL) for factor in route.factors]
     formulas = [
@@ -127,8 +125,8 @@ def _product(name: str, route: Route, style: Style) -> list[Row]:
     return _equal_to(name, list(dict.fromkeys(lines[len(names) == 1 :])))
 
 
-def _equal_to(left: str, lines: list[str]) -> list[Row]:
-    return [(left if i == 0 else "", f"= {line}") for i, line in enumerate(lines)]
+def _equal_to(left: str, lines: list[str]) -> tuple[Row, ...]:
+    return tuple((left if i == 0 else "", f"= {line}") for i, line in enumerate(lines))
 
 
 def _update(d: Derivation, rate: float, style: Style) -> Row:

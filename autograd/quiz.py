@@ -8,7 +8,8 @@ from itertools import combinations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from .notation import Formula, Symbol, Text
+from .formula import Formula
+from .notation import Symbol, Text
 from .ops import CALL, as_float
 from .pages import Equations, Heading, Prose, forward, route_names, text_of
 
@@ -47,7 +48,8 @@ class Question:
     def check(self, number: float | str, tolerance: float = 5e-3) -> Verdict:
         """The verdict on `number`: right, wrong, or right but for a slip.
 
-        `number` may be a string, such as "0.082".  It may be off by `tolerance`, relative: with 5e-3 three digits, rounded, are right.
+        `number` may be a string, such as "0.0822".  It may be off by `tolerance`, relative: at 5e-3, three digits that
+        are rounded as they should be are right.
 
         >>> from autograd import Value, explain, sigmoid
         >>> z = Value(0.5, "z")
@@ -101,8 +103,8 @@ class Quiz(Sequence[Question]):
     def __str__(self) -> str:
         d = self._derivation
         whole = Equations(((self._style.derivative(d.of, d.by), f"= {BLANK}"),))
-        questions = [Heading("Backward"), *(Prose(str(question)) for question in self)]
-        return text_of([whole, *forward(d, self._style), *questions])
+        questions = [Prose(str(question)) for question in self]
+        return text_of([whole, *forward(d, self._style), Heading("Backward"), *questions])
 
     def check(self, step: int | Question, number: float | str, tolerance: float = 5e-3) -> Verdict:
         """The verdict on `number` as the answer to a question, given by itself or by its number, from 1.

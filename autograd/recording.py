@@ -86,7 +86,7 @@ class _Block:
     def __enter__(self) -> None:
         if self.open:
             raise RuntimeError(
-                "this block is open already; call no_grad(), enable_grad() or trace_lines() for each block"
+                "this block is open already; call no_grad() (or enable_grad, trace_lines) for each block"
             )
         self.open = True
         _blocks.set((*_blocks.get(), self))

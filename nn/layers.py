@@ -99,9 +99,7 @@ class Layer(Module):
         random = as_random(seed)
         self.activation = _activation(nonlin, activation)
         if self.activation in LAYERWISE and nout == 1:
-            raise ValueError(
-                f"{name_of(self.activation)} of one output is always 1; give it at least 2, or use sigmoid"
-            )
+            raise ValueError(f"{name_of(self.activation)} of one output is always 1; give two or use sigmoid")
         each = identity if self.activation in LAYERWISE else self.activation
         self.neurons = [
             Neuron(nin, activation=each, initialise=initialise, seed=random, fan_out=nout) for _ in range(nout)

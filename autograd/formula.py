@@ -1,0 +1,357 @@
+"""A graph as a formula, simplified.
+
+A `Formula` goes through the table like any number: calling a row on it gives a Formula.  So the same line of the
+table that computes a derivative also writes it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, count
+from operator import attrgetter
+from typing import Any, NamedTuple, TypeAlias
+
+from . import ops
+from .graph import topological_order
+from .notation import Latex, Symbol, Text, symbol_of
+from .ops import ABS, ADD, DIV, MUL, NEG, POW, SUB, WHERE, Op, as_float
+
+_Part: TypeAlias = "Formula | float"
+
+LONGEST = 24
+"""A formula of more symbols, numbers and operations than this is cut: parts of it get a name of their own."""
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A symbol or, applied to formulas and numbers, a row of the table; with the number that it has here.
+
+    ``str(formula)`` is its text, ``formula.latex()`` its LaTeX.
+
+    >>> from autograd import sigmoid
+    >>> x = Formula(0.5, symbol=Symbol("x", "x"))
+    >>> sigmoid(x) * (1.0 - sigmoid(x)) * -2.0
+    -2 sigmoid(x) (1 - sigmoid(x))
+    """
+
+    number: float = field(compare=False)
+    op: Op | None = None
+    inputs: tuple[Any, ...] = ()
+    symbol: Symbol | None = None
+
+    @staticmethod
+    def __record__(op: Op, operands: Sequence[Any]) -> Any:
+        """``op(*operands)``, simplified.
+
+        A derivative is taken at a point, so of a `where` in it only the branch taken there is written.
+        """
+        if op is WHERE:
+            return operands[1] if number_of(operands[0]) else operands[2]
+        return simplified(op, [x if isinstance(x, Formula) else as_float(x) for x in operands])
+
+    def __add__(self, other: Any) -> Any:
+        return ADD(self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return ADD(other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return SUB(self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return SUB(other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return MUL(self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return MUL(other, self)
+
+    def __neg__(self) -> Any:
+        return NEG(self)
+
+    def __repr__(self) -> str:
+        return Text().write(self)
+
+    def latex(self, digits: int = 8) -> str:
+        """The formula as LaTeX, without dollar signs."""
+        return Latex(digits).write(self)
+
+    def _repr_latex_(self) -> str:  # in a notebook
+        return rf"$\displaystyle {self.latex()}$"
+
+
+def number_of(x: _Part) -> float:
+    """The number that a formula has here."""
+    return x.number if isinstance(x, Formula) else x
+
+
+def symbols(x: _Part) -> Iterator[Symbol]:
+    """The symbols in a formula, from left to right, each as often as it stands there."""
+    if isinstance(x, Formula):
+        if x.symbol:
+            yield x.symbol
+        for part in x.inputs:
+            yield from symbols(part)
+
+
+# ---- Simplification -------------------------------------------------------------------------------------------------
+
+
+class Rule(NamedTuple):
+    """An equation, read from left to right: what `rewrite` makes of operands of `op`, None where it does not apply."""
+
+    op: Op
+    algebra: str
+    rewrite: Callable[..., Any]
+
+
+def _is(x: Any, op: Op) -> bool:
+    return isinstance(x, Formula) and x.op is op
+
+
+def _number(x: Any) -> bool:
+    return not isinstance(x, Formula)
+
+
+def _scaled(x: Any) -> bool:
+    """Is x a product with a number in front?"""
+    return _is(x, MUL) and _number(x.inputs[0])
+
+
+def _coefficient(x: Formula) -> tuple[float, Any]:
+    """(c, y), where x = c y."""
+    if _is(x, NEG):
+        c, y = _coefficient(x.inputs[0])
+        return -c, y
+    return (x.inputs[0], x.inputs[1]) if _scaled(x) else (1.0, x)
+
+
+def _alike(x: Any, y: Any) -> bool:
+    return isinstance(x, Formula) and isinstance(y, Formula) and _coefficient(x)[1] == _coefficient(y)[1]
+
+
+def _power(x: Formula) -> tuple[Any, float]:
+    """(y, p), where x = y^p with a number p > 0."""
+    if _is(x, POW) and _number(x.inputs[1]) and x.inputs[1] > 0.0:
+        return x.inputs
+    return x, 1.0
+
+
+def _same_base(x: Any, y: Any) -> bool:
+    return isinstance(x, Formula) and isinstance(y, Formula) and _power(x)[0] == _power(y)[0]
+
+
+# fmt: off
+RULES: tuple[Rule, ...] = (
+    Rule(ADD, "0 + x = x",            lambda x, y: y if x == 0.0 else None),
+    Rule(ADD, "x + 0 = x",            lambda x, y: x if y == 0.0 else None),
+    Rule(ADD, "a x + b x = (a + b) x",
+         lambda x, y: (_coefficient(x)[0] + _coefficient(y)[0]) * _coefficient(x)[1] if _alike(x, y) else None),
+    Rule(ADD, "x + (-c) = x - c",     lambda x, y: x - -y if _number(y) and y < 0.0 else None),
+    Rule(ADD, "x + (-y) = x - y",     lambda x, y: x - y.inputs[0] if _is(y, NEG) else None),
+    Rule(ADD, "-x + y = y - x",       lambda x, y: y - x.inputs[0] if _is(x, NEG) else None),
+
+    Rule(SUB, "x - 0 = x",            lambda x, y: x if y == 0.0 else None),
+    Rule(SUB, "0 - x = -x",           lambda x, y: -y if x == 0.0 else None),
+    Rule(SUB, "a x - b x = (a - b) x",
+         lambda x, y: (_coefficient(x)[0] - _coefficient(y)[0]) * _coefficient(x)[1] if _alike(x, y) else None),
+    Rule(SUB, "x - (-c) = x + c",     lambda x, y: x + -y if _number(y) and y < 0.0 else None),
+    Rule(SUB, "x - (-y) = x + y",     lambda x, y: x + y.inputs[0] if _is(y, NEG) else None),
+
+    Rule(NEG, "-(-x) = x",            lambda x: x.inputs[0] if _is(x, NEG) else None),
+
+    Rule(MUL, "0 x = 0",              lambda x, y: 0.0 if x == 0.0 or y == 0.0 else None),
+    Rule(MUL, "1 x = x",              lambda x, y: y if x == 1.0 else None),
+    Rule(MUL, "x c = c x",            lambda x, y: y * x if _number(y) else None),
+    Rule(MUL, "(-c) x = -(c x)",      lambda x, y: -(-x * y) if _number(x) and x < 0.0 else None),
+    Rule(MUL, "(-x) y = -(x y)",      lambda x, y: -(x.inputs[0] * y) if _is(x, NEG) else None),
+    Rule(MUL, "x (-y) = -(x y)",      lambda x, y: -(x * y.inputs[0]) if _is(y, NEG) else None),
+    Rule(MUL, "c (d x) = (c d) x",
+         lambda x, y: x * y.inputs[0] * y.inputs[1] if _number(x) and _scaled(y) else None),
+    Rule(MUL, "(c x) y = c (x y)",    lambda x, y: x.inputs[0] * (x.inputs[1] * y) if _scaled(x) else None),
+    Rule(MUL, "x (c y) = c (x y)",    lambda x, y: y.inputs[0] * (x * y.inputs[1]) if _scaled(y) else None),
+    Rule(MUL, "x (y / z) = (x y) / z", lambda x, y: DIV(x * y.inputs[0], y.inputs[1]) if _is(y, DIV) else None),
+    Rule(MUL, "(x / y) z = (x z) / y", lambda x, y: DIV(x.inputs[0] * y, x.inputs[1]) if _is(x, DIV) else None),
+    Rule(MUL, "x^p x^q = x^(p + q)",
+         lambda x, y: POW(_power(x)[0], _power(x)[1] + _power(y)[1]) if _same_base(x, y) else None),
+    Rule(MUL, "(x y^p) y^q = x y^(p + q)",
+         lambda x, y: x.inputs[0] * (x.inputs[1] * y) if _is(x, MUL) and _same_base(x.inputs[1], y) else None),
+
+    Rule(DIV, "0 / x = 0",            lambda x, y: 0.0 if x == 0.0 else None),
+    Rule(DIV, "x / 1 = x",            lambda x, y: x if y == 1.0 else None),
+    Rule(DIV, "x / (-c) = -(x / c)",  lambda x, y: -DIV(x, -y) if _number(y) and y < 0.0 else None),
+    Rule(DIV, "(-c) / x = -(c / x)",  lambda x, y: -DIV(-x, y) if _number(x) and x < 0.0 else None),
+    Rule(DIV, "(-x) / y = -(x / y)",  lambda x, y: -DIV(x.inputs[0], y) if _is(x, NEG) else None),
+    Rule(DIV, "x / (-y) = -(x / y)",  lambda x, y: -DIV(x, y.inputs[0]) if _is(y, NEG) else None),
+    Rule(DIV, "(c x) / d = (c / d) x",
+         lambda x, y: DIV(x.inputs[0], y) * x.inputs[1] if _scaled(x) and _number(y) and y else None),
+    Rule(DIV, "(x / y) / z = x / (y z)", lambda x, y: DIV(x.inputs[0], x.inputs[1] * y) if _is(x, DIV) else None),
+    Rule(DIV, "x / (y / z) = (x z) / y", lambda x, y: DIV(x * y.inputs[1], y.inputs[0]) if _is(y, DIV) else None),
+
+    Rule(POW, "x^0 = 1",              lambda x, y: 1.0 if y == 0.0 else None),
+    Rule(POW, "x^1 = x",              lambda x, y: x if y == 1.0 else None),
+    Rule(POW, "x^(-p) = 1 / x^p",     lambda x, y: DIV(1.0, POW(x, -y)) if _number(y) and y < 0.0 else None),
+
+    Rule(ABS, "|-x| = |x|",           lambda x: ABS(x.inputs[0]) if _is(x, NEG) else None),
+)
+# fmt: on
+"""Tried in this order; c and d are numbers.  Numbers among themselves are folded, signs and numbers go in front."""
+
+_BY_OP = {op: [rule.rewrite for rule in RULES if rule.op is op] for op in ops.TABLE.values()}
+
+
+def simplified(op: Op, operands: Sequence[_Part]) -> _Part:
+    """``op(*operands)``, of formulas and floats, after `RULES`.
+
+    >>> x = Formula(3.0, symbol=Symbol("x", "x"))
+    >>> simplified(ADD, [x, 0.0]), simplified(MUL, [x, -1.0]), simplified(MUL, [x, x])
+    (x, -x, x^2)
+    """
+    if all(map(_number, operands)):
+        return op.forward(*operands)
+    for rewrite in _BY_OP[op]:
+        result = rewrite(*operands)
+        if result is not None:
+            return result  # type: ignore[no-any-return]  # a formula or a float
+    return Formula(op.forward(*map(number_of, operands)), op, tuple(operands))
+
+
+# ---- From nodes to formulas -----------------------------------------------------------------------------------------
+
+ACTIVATIONS = frozenset({ops.SIGMOID, ops.TANH, ops.ARCTAN, ops.RELU, ops.SOFTPLUS, ops.STEP})
+"""The rows after whose input, a sum, a person stops and gives it a name: z, then a."""
+
+
+_CONSTANT = frozenset({ADD, SUB, NEG})
+"""The rows whose partials are constants."""
+
+FLAT = frozenset({ops.STEP, ops.SIGN, ops.DETACH})
+"""The rows whose partials are 0 everywhere."""
+
+
+class Formulas:
+    """Formulas for the nodes of a graph, in topological order: those with a label and `stops` stand as symbols.
+
+    So do, under a name that is found for them, those whose formula would be too long.
+    """
+
+    def __init__(self, order: Sequence[Any], stops: Collection[Any] = ()) -> None:
+        self.order = order
+        self.seen: dict[Any, float] = {}  # what the forward pass saw
+        self.weight: dict[Any, int] = {}
+        self._symbols: dict[Any, Symbol] = {}
+        self._formulas: dict[Any, Any] = {}
+        self._place = {node: place for place, node in enumerate(order)}
+        self._before_activation = {node.inputs[0] for node in order if node.op in ACTIVATIONS}
+        labelled = [node for node in order if node.label]
+        copies = Counter(symbol_of(node.label).text for node in labelled)
+        met: Counter[str] = Counter()
+        for node in order:
+            self.seen.update(
+                (x, number) for x, number in zip(node.inputs, node.numbers[1:]) if x.__class__ is not float
+            )
+            self.seen[node] = node.numbers[0] if node.numbers else node.data
+            if node.label:
+                name = symbol_of(node.label).text
+                met[name] += 1
+                self._symbols[node] = symbol = symbol_of(node.label, met[name] if copies[name] > 1 else 0)
+                symbol.place = self._place[node]
+            elif node in stops or node.op is ops.DETACH:  # which is a constant, whatever it was computed from
+                self.symbol(node)
+            self.weight[node] = 1 if node in self._symbols else self._weigh(node)
+
+    def _weigh(self, node: Any) -> int:
+        """Symbols, numbers and operations in the formula of `node`; what is too long by itself counts as a symbol."""
+        weight = 1
+        for x in node.inputs:
+            part = 1 if x.__class__ is float else self.weight[x]
+            weight += part if part <= LONGEST or node.op is x.op is ADD else 1  # a long sum is one thing, not many
+        return weight
+
+    def symbol(self, node: Any) -> Symbol:
+        """The symbol that stands for `node`; it gets its name when all that is shown is known (`give_names`)."""
+        if node not in self._symbols:
+            letter = "a" if node.op in ACTIVATIONS else "c" if node.op is ops.DETACH else "u"
+            if node in self._before_activation and node.op in (ADD, SUB):
+                letter = "z"
+            self._symbols[node] = Symbol(place=self._place[node], letter=letter)
+        return self._symbols[node]
+
+    def formula(self, node: Any) -> Any:
+        """The formula that stands for `node` in others: a symbol, a number, or what it is computed from."""
+        if node.__class__ is float:
+            return node  # a constant
+        if node not in self._formulas:
+            if node in self._symbols or self.weight[node] > LONGEST:
+                self._formulas[node] = Formula(self.seen[node], symbol=self.symbol(node))
+            else:
+                self._formulas[node] = self.definition(node)
+        return self._formulas[node]
+
+    def definition(self, node: Any) -> _Part:
+        """What `node` is computed from, as a formula; of a leaf, its number."""
+        if node.op is None:
+            return self.seen[node]
+        formula = simplified(node.op, [self.formula(x) for x in node.inputs])
+        if isinstance(formula, Formula) and not formula.symbol:  # the number that the engine has, to the last digit
+            return Formula(self.seen[node], formula.op, formula.inputs)
+        return formula
+
+    def summary(self, node: Any) -> list[_Part | None]:
+        """What `node` is computed from, as terms of a sum; in a long sum, None for those in the middle."""
+        if node.op is not ADD or self._weigh(node) <= LONGEST:
+            return [self.definition(node)]
+        terms: list[Any] = []
+        waiting = [node]
+        while waiting:
+            x = waiting.pop()
+            if x.__class__ is not float and x.op is ADD and (x is node or x not in self._symbols):
+                waiting += reversed(x.inputs)
+            else:
+                terms.append(x)
+        formulas: list[_Part | None] = [self.formula(x) for x in terms]
+        fit = 0  # so many terms fit
+        while fit < len(terms) and sum(self.weight.get(x, 1) for x in terms[: fit + 1]) <= LONGEST // 2:
+            fit += 1
+        return [*formulas[: max(fit, 1)], None, formulas[-1]] if fit + 1 < len(terms) else formulas
+
+    def operands(self, node: Any) -> Sequence[Any]:
+        """The output and the inputs of `node` as formulas, for its partials; as numbers, where these are constants."""
+        if node.op in _CONSTANT:
+            return node.numbers  # type: ignore[no-any-return]  # floats
+        return [self.formula(x) for x in (node, *node.inputs)]
+
+    def give_names(self, shown: Iterable[Symbol]) -> None:
+        """Names the symbols that have none yet, in the order of the graph: z1, z2, a1 ..."""
+        taken = {symbol.text for symbol in self._symbols.values()}
+        names: dict[str, Iterator[str]] = {letter: _numbered(letter) for letter in "zauc"}
+        names |= {letter: chain([letter], _numbered(letter)) for letter in "xy"}
+        for symbol in sorted({s for s in shown if not s.text}, key=attrgetter("place")):
+            symbol.text = next(name for name in names[symbol.letter] if name not in taken)
+            symbol.latex = symbol_of(symbol.text).latex
+            taken.add(symbol.text)
+
+
+def _numbered(letter: str) -> Iterator[str]:
+    return (f"{letter}{i}" for i in count(1))
+
+
+def formula(value: Any) -> Formula | float:
+    r"""The formula that computes `value`, in the labels of the nodes that it depends on.
+
+    Leaves without a label are written as their numbers, and so is a `value` that nothing computed.
+
+    >>> from autograd import Value, sigmoid
+    >>> w, x = Value(0.5, "w"), Value(2.0, "x")
+    >>> formula(sigmoid(w * x + 0.0) ** 2 / -3)
+    -sigmoid(w x)^2 / 3
+    >>> print(formula(1 / (w - x)).latex())
+    \frac{1}{w - x}
+    """
+    formulas = Formulas(topological_order([value]))
+    result = formulas.definition(value)
+    formulas.give_names(symbols(result))
+    return result
