@@ -69,8 +69,9 @@ class Definition:
 class Derivation:
     """How the derivative of `output` with respect to `variable` comes about; what `autograd.explain` returns.
 
-    `number` is the derivative, `definitions` the stops on the way, `given` the other symbols and their numbers, `steps`
-    the chain rule from the output down, `remarks` what is to be said besides: above all, why a derivative is 0.
+    `number` is the derivative where `variable` is `at`, `definitions` the stops on the way, `given` the other symbols
+    and their numbers, `steps` the chain rule from the output down, `remarks` what is to be said besides: above all, why
+    a derivative is 0.
 
     ``print(derivation)`` shows it as text; a notebook shows it as formulas.  Numbers are rounded to `digits` decimals
     where they are written, nowhere else.
@@ -80,6 +81,7 @@ class Derivation:
     variable: Any = field(repr=False)
     of: Symbol
     by: Symbol
+    at: float
     number: float
     definitions: tuple[Definition, ...] = ()
     given: tuple[tuple[Symbol, float], ...] = ()

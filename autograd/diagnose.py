@@ -24,7 +24,6 @@ _CLOSED = {
     "maximum": "{z} took the other one",
     "minimum": "{z} took the other one",
     "mul": "{z} multiplies by {other} = 0",
-    "div": "{z} divides by something infinite, or has the numerator 0",
     "sigmoid": "{z} is saturated at {x} = {xn}: its derivative rounds to 0",
     "tanh": "{z} is saturated at {x} = {xn}: its derivative rounds to 0",
     "softplus": "{z} is saturated at {x} = {xn}: its derivative rounds to 0",
@@ -45,11 +44,12 @@ class Zero:
     cancelling: tuple[float, ...] = ()
 
     def formulas(self, formulas: Formulas) -> list[Formula | float]:
-        """What the sentence about it is made of: the node, and its input."""
+        """What the sentence about it is made of: the node, the input, and the other inputs."""
         if self.index is None:
             return [formulas.formula(self.node)]
         parts = [formulas.formula(x) for x in self.node.inputs]
-        return [formulas.definition(self.node), parts[self.index], *(x for i, x in enumerate(parts) if i != self.index)]
+        node = Formula(self.node.numbers[0], self.node.op, tuple(parts))  # as it is, not simplified: 0 x is not 0
+        return [node, parts.pop(self.index), *parts]
 
     def sentence(self, formulas: Formulas) -> str:
         """The place in words."""
@@ -134,14 +134,15 @@ class Origin:
     """The first operation whose result is not finite though what went in is.
 
     In the forward pass it is that of `node` (or `node` is a leaf that was not finite to begin with).  In the backward
-    pass it is the product of the `adjoint` d(output)/d(node) and the `partial` d(node)/d(its input `index`).  `route`
-    leads from `node` to the output.
+    pass it is the product of the `adjoint` d(output)/d(node) and the `partial` d(node)/d(its input `index`) or, with
+    `overflow`, the sum of the products that meet in `node`.  `route` leads from `node` to the output.
 
     ``str(origin)`` says it in words, with the source line if it was recorded (`trace_lines`).
     """
 
     node: Value
     route: tuple[Value, ...]
+    overflow: bool = False
     index: int | None = None
     adjoint: float = 0.0
     partial: float = 0.0
@@ -165,6 +166,9 @@ class Origin:
 
     def _what(self) -> str:
         node, op = self.node, self.node.op
+        if self.overflow:
+            name = node.label or (op.name if op else "a leaf")
+            return f"backward, the sum of finite products that is d(output)/d({name}) overflows"
         if op is None:
             return f"the leaf {node.label or '(no label)'} is {_number(node)}"
         label = f"{node.label} = " if node.label else ""
@@ -181,8 +185,9 @@ class Origin:
 def origin_of_nonfinite(value: Value) -> Origin | None:
     """Where the first infinity or NaN in the computation of `value`, or of its gradient, came from; None without one.
 
-    Numbers that are not finite but reach neither `value` nor a derivative do not count, such as those in the branch
-    that a `where` did not take.  Use it on what was computed under `trace_lines`, to have the source line, too.
+    Numbers that are not finite but reach neither `value` nor the derivative of a leaf do not count, such as those in
+    the branch that a `where` did not take.  Use it on what was computed under `trace_lines`, to have the source line,
+    too.
 
     >>> from autograd import log
     >>> x = Value(1.0, "x")
@@ -197,16 +202,31 @@ def origin_of_nonfinite(value: Value) -> Origin | None:
     order = topological_order([value])
     if not isfinite(_number(value)):
         return _forward(order, value)
-    found = adjoints(value)
-    for node in reversed(order):
-        for index, x in edges(node, found) if node in found else ():
-            partial = node.op.partials[index](*node.numbers)  # type: ignore[union-attr,misc]  # it has an edge
-            if not isfinite(found[x]) and not isfinite(times(found[node], partial, node.op.gate)):  # type: ignore[union-attr]
-                for y in (*node.inputs, node):
-                    if isinstance(y, Value) and not isfinite(_number(y)):  # it vanished on its way up, as in 1 / inf
-                        return _forward(order, y)
-                return Origin(node, _way(order, node, order), index, found[node], partial)
-    return None
+    return _backward(order, adjoints(value))
+
+
+def _backward(order: Sequence[Value], found: dict[Value, float]) -> Origin | None:
+    """The first product that is not finite, of those that the derivative of some leaf is not finite by."""
+    bad = {node for node in order if node.op is None and not isfinite(found.get(node, 0.0))}
+    first, explained = None, set()
+    for node in order:
+        for index, x in edges(node, bad) if node in found else ():
+            slope = node.op.partials[index](*node.numbers)  # type: ignore[union-attr,misc]  # it has an edge
+            if isfinite(times(found[node], slope, node.op.gate)):  # type: ignore[union-attr]
+                continue
+            explained.add(x)
+            if isfinite(found[node]):
+                first = node, index, slope  # of those met, the one that the backward pass comes by first
+            else:
+                bad.add(node)  # it has it from above
+    if first:
+        node, index, slope = first
+        for y in (*node.inputs, node):
+            if isinstance(y, Value) and not isfinite(_number(y)):  # an infinity that vanished on its way up
+                return _forward(order, y)
+        return Origin(node, _way(order, node, order), False, index, found[node], slope)
+    overflows = [node for node in order if node in bad and node not in explained]
+    return Origin(overflows[-1], _way(order, overflows[-1], order), overflow=True) if overflows else None
 
 
 def _forward(order: Sequence[Value], value: Value) -> Origin:

@@ -14,16 +14,22 @@ from functools import cache, reduce
 from heapq import nlargest
 from itertools import pairwise
 from math import isfinite
-from operator import add, attrgetter
+from operator import add, attrgetter, mul
 from typing import Any
 
 from .derivation import Definition, Derivation, Factor, Route, Step
 from .diagnose import origin_of_nonfinite, places_of_zero, sentences
 from .formula import ACTIVATIONS, FLAT, LONGEST, Formula, Formulas, symbols
-from .graph import adjoints, chain_rule, edges, routes, times, topological_order
+from .graph import adjoints, chain_rule, edges, routes, topological_order
 from .notation import Style, Symbol
 from .ops import ADD, MUL, SUB, Op
 from .value import Value
+
+MAX_FACTORS = 8
+"""A longer product is broken into steps."""
+
+MAX_DEFINITIONS = 40
+"""Of what the definitions of the stops mention, so much is defined in turn; the rest is given as numbers."""
 
 MAX_SOURCES = 3
 """A node without a label that more stops than these depend on gets a name of its own."""
@@ -95,24 +101,27 @@ class _Explanation:
         formulas, output, variable = self.formulas, self.output, self.variable
         steps = self._steps(max_steps)
         number = steps[-1].number if steps else self.adjoint.get(variable, 0.0)
-        if not isfinite(number):
-            number = self.adjoint[variable]  # which zeros win over infinity is for the engine to say
         zeros = places_of_zero(output, variable) if number == 0.0 else []
         of, by = formulas.symbol(output), formulas.symbol(variable)
-        draft = Derivation(output, variable, of, by, number, steps=tuple(steps), digits=digits)
+        at = formulas.seen[variable]
+        draft = Derivation(output, variable, of, by, at, number, steps=tuple(steps), digits=digits)
         shown = list(draft.shown())
         for zero in zeros:
             for part in zero.formulas(formulas):
                 shown += symbols(part)
         definitions, given = self._forward(shown)
-        formulas.give_names([*shown, *(symbol for symbol, _ in given)])
-        remarks = sentences(zeros, output, variable, formulas) if number == 0.0 else self._unusual(number)
-        return replace(draft, definitions=definitions, given=given, remarks=tuple(remarks))
+        formulas.give_names([*shown, *(definition.symbol for definition in definitions), *given])
+        remarks = sentences(zeros, output, variable, formulas) if number == 0.0 else self._unusual(draft)
+        numbers = tuple(sorted(given.items(), key=_natural))
+        return replace(draft, definitions=definitions, given=numbers, remarks=tuple(remarks))
 
-    def _unusual(self, number: float) -> list[str]:
+    def _unusual(self, draft: Derivation) -> list[str]:
         if self.output is self.variable:
             return ["the output is the variable itself"]
-        return [] if isfinite(number) else [str(origin_of_nonfinite(self.output))]
+        if not isfinite(draft.number):
+            return [str(origin_of_nonfinite(self.output))]
+        factors = (factor for step in draft.steps for route in step.routes for factor in route.factors)
+        return [] if all(isfinite(factor.number) for factor in factors) else ["where a zero meets infinity, it wins"]
 
     def _steps(self, max_steps: int) -> list[Step]:
         """The steps for the variable and, as far as `max_steps` reach, for the stops that its routes come from."""
@@ -140,7 +149,7 @@ class _Explanation:
     def _path(self, parent: Value, node: Value) -> list[Value]:
         """The stops down to `node`, by way of `parent`, from the output or from where routes meet."""
         path = [node, parent]
-        while len(self.above[path[-1]]) == 1:
+        while len(self.above[path[-1]]) == 1 and len(path) <= MAX_FACTORS:
             path.append(self.above[path[-1]][0])
         return path[::-1]
 
@@ -150,12 +159,19 @@ class _Explanation:
         largest = {path[-2] for path in paths}
         others = [parent for parent in self.above[node] if parent not in largest]
         rest = sum((self._term(parent, node) for parent in others), 0.0)
-        number = reduce(add, [route.number for route in shown]) + rest
+        number, engine = reduce(add, [route.number for route in shown]) + rest, self.adjoint[node]
+        if not (isfinite(number) and isfinite(engine)):
+            number = engine  # what becomes of zero times infinity is for the engine to say
         symbol = self.formulas.symbol
         return Step(symbol(self.output), symbol(node), tuple(shown), number, len(others), rest)
 
     def _term(self, parent: Value, node: Value) -> float:
-        return _product(self.adjoint[parent], self._number(parent, node))
+        return self._product(node, [self.adjoint[parent], self._number(parent, node)])
+
+    def _product(self, node: Value, numbers: Sequence[float]) -> float:
+        """The product, in which a zero wins over infinity unless it does not do so in the derivative of `node`."""
+        product = reduce(mul, numbers)
+        return 0.0 if product != product and 0.0 in numbers and self.adjoint[node] == self.adjoint[node] else product
 
     def _route(self, path: Sequence[Value], alone: bool) -> Route:
         """The product along a path; if it is `alone`, all of it is said to be of the output."""
@@ -168,7 +184,7 @@ class _Explanation:
             del factors[0]
         if alone:
             factors[0] = replace(factors[0], of=symbol(self.output))
-        number = reduce(_product, [factor.number for factor in factors])
+        number = self._product(node, [factor.number for factor in factors])
         via = None if parent is self.output else symbol(parent)
         return Route(factors[0].of, symbol(node), via, tuple(factors), number)
 
@@ -196,29 +212,32 @@ class _Explanation:
             self._between[stop] = topological_order([stop], known=outside)[::-1]
         return self._between[stop]
 
-    def _forward(self, shown: Sequence[Symbol]) -> tuple[tuple[Definition, ...], tuple[tuple[Symbol, float], ...]]:
+    def _forward(self, shown: Sequence[Symbol]) -> tuple[tuple[Definition, ...], dict[Symbol, float]]:
         """How the stops that are shown were computed, and the numbers of all the other symbols."""
         formulas = self.formulas
         definitions: dict[Symbol, Definition] = {}
         given: dict[Symbol, float] = {}
         waiting = list(dict.fromkeys(shown))
+        met, steps = set(waiting), set(waiting)
         for symbol in waiting:  # which grows
             node = formulas.order[symbol.place]
             stop = node in self.above and node is not self.variable
-            if node.op and (stop or not node.label) and node is not self.variable:
+            wanted = symbol in steps or len(definitions) < MAX_DEFINITIONS
+            if node.op and (stop or not node.label) and node is not self.variable and wanted:
                 terms = formulas.summary(node)
                 definitions[symbol] = Definition(symbol, tuple(terms), formulas.seen[node])
-                more = [s for term in terms if term is not None for s in symbols(term)]
-                waiting += [s for s in dict.fromkeys(more) if s not in waiting]
+                more = dict.fromkeys(s for term in terms if term is not None for s in symbols(term))
+                waiting += [s for s in more if s not in met]
+                met.update(more)
             else:
                 given[symbol] = formulas.seen[node]
         in_order = sorted(definitions, key=attrgetter("place"))
-        return tuple(definitions[s] for s in in_order), tuple(sorted(given.items(), key=_natural))
+        return tuple(definitions[s] for s in in_order), given
 
 
 def _natural(given: tuple[Symbol, float]) -> list[tuple[int, str]]:
     """For sorting by name: w2 before w10."""
-    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", given[0].text)]
+    return [(int(part), "") if part.isdigit() else (0, part.casefold()) for part in re.split(r"(\d+)", given[0].text)]
 
 
 class _Outside:
@@ -287,7 +306,3 @@ def _mentioned(op: Op, i: int) -> tuple[int, ...]:
 
 def _written_product(adjoint: Any, partial: Any, gate: bool) -> Any:
     return MUL(adjoint, partial)
-
-
-def _product(x: float, y: float) -> float:
-    return times(x, y, True)

@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, count
+from math import isfinite
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
 
 from . import ops
 from .graph import topological_order
 from .notation import Latex, Symbol, Text, symbol_of
-from .ops import ABS, ADD, DIV, MUL, NEG, POW, SUB, WHERE, Op, as_float
+from .ops import ABS, ADD, DIV, MUL, NEG, POW, SQRT, SUB, WHERE, Op, as_float
 
 _Part: TypeAlias = "Formula | float"
 
@@ -152,6 +153,7 @@ RULES: tuple[Rule, ...] = (
          lambda x, y: (_coefficient(x)[0] + _coefficient(y)[0]) * _coefficient(x)[1] if _alike(x, y) else None),
     Rule(ADD, "x + (-c) = x - c",     lambda x, y: x - -y if _number(y) and y < 0.0 else None),
     Rule(ADD, "x + (-y) = x - y",     lambda x, y: x - y.inputs[0] if _is(y, NEG) else None),
+    Rule(ADD, "-c + x = x - c",       lambda x, y: y - -x if _number(x) and x < 0.0 else None),
     Rule(ADD, "-x + y = y - x",       lambda x, y: y - x.inputs[0] if _is(x, NEG) else None),
 
     Rule(SUB, "x - 0 = x",            lambda x, y: x if y == 0.0 else None),
@@ -188,14 +190,21 @@ RULES: tuple[Rule, ...] = (
     Rule(DIV, "x / (-y) = -(x / y)",  lambda x, y: -DIV(x, y.inputs[0]) if _is(y, NEG) else None),
     Rule(DIV, "(c x) / d = (c / d) x",
          lambda x, y: DIV(x.inputs[0], y) * x.inputs[1] if _scaled(x) and _number(y) and y else None),
+    Rule(DIV, "x^p / x^q = x^(p - q)",
+         lambda x, y: POW(_power(x)[0], _power(x)[1] - _power(y)[1]) if _same_base(x, y) else None),
+    Rule(DIV, "(x y) / x = y",        lambda x, y: x.inputs[1] if _is(x, MUL) and x.inputs[0] == y else None),
+    Rule(DIV, "(x y) / y = x",        lambda x, y: x.inputs[0] if _is(x, MUL) and x.inputs[1] == y else None),
+    Rule(DIV, "0.5 / sqrt(x) = 1 / (2 sqrt(x))", lambda x, y: DIV(1.0, 2.0 * y) if x == 0.5 and _is(y, SQRT) else None),
     Rule(DIV, "(x / y) / z = x / (y z)", lambda x, y: DIV(x.inputs[0], x.inputs[1] * y) if _is(x, DIV) else None),
     Rule(DIV, "x / (y / z) = (x z) / y", lambda x, y: DIV(x * y.inputs[1], y.inputs[0]) if _is(y, DIV) else None),
 
     Rule(POW, "x^0 = 1",              lambda x, y: 1.0 if y == 0.0 else None),
     Rule(POW, "x^1 = x",              lambda x, y: x if y == 1.0 else None),
+    Rule(POW, "x^0.5 = sqrt(x)",      lambda x, y: SQRT(x) if y == 0.5 else None),
     Rule(POW, "x^(-p) = 1 / x^p",     lambda x, y: DIV(1.0, POW(x, -y)) if _number(y) and y < 0.0 else None),
 
     Rule(ABS, "|-x| = |x|",           lambda x: ABS(x.inputs[0]) if _is(x, NEG) else None),
+    Rule(WHERE, "where(c, x, y) = x, but y for c = 0", lambda c, x, y: (x if c else y) if _number(c) else None),
 )
 # fmt: on
 """Tried in this order; c and d are numbers.  Numbers among themselves are folded, signs and numbers go in front."""
@@ -212,11 +221,17 @@ def simplified(op: Op, operands: Sequence[_Part]) -> _Part:
     """
     if all(map(_number, operands)):
         return op.forward(*operands)
+    number = op.forward(*map(number_of, operands))
     for rewrite in _BY_OP[op]:
         result = rewrite(*operands)
-        if result is not None:
+        if result is not None and _like(number_of(result), number):
             return result  # type: ignore[no-any-return]  # a formula or a float
-    return Formula(op.forward(*map(number_of, operands)), op, tuple(operands))
+    return Formula(number, op, tuple(operands))
+
+
+def _like(x: float, y: float) -> bool:
+    """Whether both are finite, or neither is.  At 0, infinity and NaN algebra does not always hold: x / x is not 1."""
+    return x == y or (isfinite(x) and isfinite(y) and (x == 0.0) == (y == 0.0)) or (x != x and y != y)
 
 
 # ---- From nodes to formulas -----------------------------------------------------------------------------------------
@@ -247,18 +262,20 @@ class Formulas:
         self._place = {node: place for place, node in enumerate(order)}
         self._before_activation = {node.inputs[0] for node in order if node.op in ACTIVATIONS}
         labelled = [node for node in order if node.label]
-        copies = Counter(symbol_of(node.label).text for node in labelled)
-        met: Counter[str] = Counter()
+        names = {label: symbol_of(label) for label in dict.fromkeys(node.label for node in labelled)}
+        copies = Counter(chain.from_iterable(_keys(names[node.label]) for node in labelled))
+        met: Counter[tuple[str, bool]] = Counter()
         for node in order:
             self.seen.update(
                 (x, number) for x, number in zip(node.inputs, node.numbers[1:]) if x.__class__ is not float
             )
             self.seen[node] = node.numbers[0] if node.numbers else node.data
             if node.label:
-                name = symbol_of(node.label).text
-                met[name] += 1
-                self._symbols[node] = symbol = symbol_of(node.label, met[name] if copies[name] > 1 else 0)
-                symbol.place = self._place[node]
+                symbol = names[node.label]
+                met.update(_keys(symbol))
+                text, latex = (f"#{met[key]}" if copies[key] > 1 else "" for key in _keys(symbol))
+                latex = latex.replace("#", r"\#")
+                self._symbols[node] = Symbol(symbol.text + text, symbol.latex + latex, self._place[node])
             elif node in stops or node.op is ops.DETACH:  # which is a constant, whatever it was computed from
                 self.symbol(node)
             self.weight[node] = 1 if node in self._symbols else self._weigh(node)
@@ -305,18 +322,25 @@ class Formulas:
         if node.op is not ADD or self._weigh(node) <= LONGEST:
             return [self.definition(node)]
         terms: list[Any] = []
-        waiting = [node]
-        while waiting:
+        waiting, length = list(reversed(node.inputs)), 0
+        while waiting and length <= LONGEST // 2:  # the first terms, as many as fit
             x = waiting.pop()
-            if x.__class__ is not float and x.op is ADD and (x is node or x not in self._symbols):
+            if self._goes_on(x):
                 waiting += reversed(x.inputs)
-            else:
+            elif x != 0.0:  # sum() begins with one
                 terms.append(x)
+                length += self.weight.get(x, 1)
         formulas: list[_Part | None] = [self.formula(x) for x in terms]
-        fit = 0  # so many terms fit
-        while fit < len(terms) and sum(self.weight.get(x, 1) for x in terms[: fit + 1]) <= LONGEST // 2:
-            fit += 1
-        return [*formulas[: max(fit, 1)], None, formulas[-1]] if fit + 1 < len(terms) else formulas
+        if not waiting:
+            return formulas
+        last = waiting[0]
+        while self._goes_on(last):
+            last = last.inputs[-1]
+        return [*formulas[: max(1, len(formulas) - 1)], None, self.formula(last)]
+
+    def _goes_on(self, x: Any) -> bool:
+        """Whether a sum goes on in its operand `x`."""
+        return x.__class__ is not float and x.op is ADD and x not in self._symbols
 
     def operands(self, node: Any) -> Sequence[Any]:
         """The output and the inputs of `node` as formulas, for its partials; as numbers, where these are constants."""
@@ -333,6 +357,11 @@ class Formulas:
             symbol.text = next(name for name in names[symbol.letter] if name not in taken)
             symbol.latex = symbol_of(symbol.text).latex
             taken.add(symbol.text)
+
+
+def _keys(symbol: Symbol) -> tuple[tuple[str, bool], tuple[str, bool]]:
+    """For telling symbols apart, in text and in LaTeX: w1 and w_1 are two names, but look the same as LaTeX."""
+    return (symbol.text, False), (symbol.latex, True)
 
 
 def _numbered(letter: str) -> Iterator[str]:

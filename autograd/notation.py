@@ -11,7 +11,7 @@ from math import isfinite
 from string import Formatter
 from typing import Any, TypeAlias
 
-from .ops import ABS, ADD, CALL, DIV, MUL, NEG, POW, POWER, PRODUCT, QUOTIENT, SIGNED, SUB, SUM, Op
+from .ops import ADD, CALL, DIV, MUL, NEG, POW, POWER, PRODUCT, QUOTIENT, SIGNED, SUB, SUM, Op
 
 
 @dataclass(eq=False)
@@ -68,7 +68,7 @@ class Style:
             text, strength = self.written(part)
             if before.endswith(_OPENING):
                 place = SUM  # delimited already
-            elif before and strength == SIGNED:
+            elif before and text.startswith("-"):
                 place = CALL  # x + (-y)
             parts.append(self._fit((text, strength), place))
         if x.op is MUL and parts[1][0].isdigit():
@@ -77,7 +77,10 @@ class Style:
 
     def sum(self, terms: Sequence[Written]) -> str:
         """Terms with their signs: a + b - c."""
-        signed = [(" - ", text[1:]) if binds == SIGNED else (" + ", text) for text, binds in terms[1:]]
+        signed = [
+            (" - ", text[1:]) if binds == SIGNED else (" + ", self.parentheses(text) if text.startswith("-") else text)
+            for text, binds in terms[1:]
+        ]
         return terms[0][0] + "".join(chain.from_iterable(signed))
 
     def product(self, factors: Sequence[Written]) -> str:
@@ -141,7 +144,6 @@ _TEXT = {
     MUL: ("{} {}", PRODUCT),
     DIV: ("{} / {}", QUOTIENT),
     POW: ("{}^{}", POWER),
-    ABS: ("|{}|", CALL),
 }
 """The rows that are not written as function calls."""
 
@@ -215,8 +217,7 @@ class Latex(Style):
 
     def updated(self, symbol: Symbol) -> str:
         """The name of a parameter after an update: w+."""
-        name = f"{{{symbol.latex}}}" if "^" in symbol.latex else symbol.latex
-        return rf"{name}^{{+}}"
+        return rf"{symbol.latex}^{{+}}"
 
     def number(self, x: float) -> Written:
         """The number `x`."""
@@ -258,42 +259,45 @@ _GREEK = re.compile(
 )
 _ESCAPES = {
     "\\": r"\backslash ", "{": r"\{", "}": r"\}", "_": r"\_", "%": r"\%", "#": r"\#", "$": r"\$", "&": r"\&",
-    "^": r"\wedge ", "~": r"\sim ",
+    "^": r"\wedge ", "~": r"\sim ", "`": r"\backprime ", '"': "''",
 }  # fmt: skip
+_SPECIAL = f"([{re.escape(''.join(_ESCAPES))}])"
+_LONGEST = 60
 _HOUSING = ("layers", "neurons")  # words in the names of parameters that their indices make superfluous
 
 
-def symbol_of(label: str, copy: int = 0) -> Symbol:
-    r"""The symbol for a node with this label; `copy` counts the nodes that share it.
+def symbol_of(label: str) -> Symbol:
+    r"""The symbol for a node with this label.
 
-    Dotted names of parameters become indices: layers.0.neurons.3.w.1 is w[0,3,1].
+    Dotted names of parameters become indices: layers.0.neurons.3.w.1 is w[0,3,1].  What is long is cut.
 
     >>> [symbol_of(label).text for label in ("out_o1", "layers.0.neurons.3.w.1", "my loss")]
     ['out_o1', 'w[0,3,1]', '"my loss"']
     >>> [symbol_of(label).latex for label in ("out_o1", "layers.0.neurons.3.w.1", "E_total")]
-    ['\\mathrm{out}_{o1}', 'w^{(0)}_{3,1}', 'E_{\\mathrm{total}}']
+    ['\\mathrm{out}_{o1}', '{w^{(0)}_{3,1}}', 'E_{\\mathrm{total}}']
     """
+    if len(label) > _LONGEST:
+        label = label[:_LONGEST] + "\N{HORIZONTAL ELLIPSIS}"
     parts = label.split(".")
-    numbers = [part for part in parts if part.isdigit()]
-    words = [part for part in parts if not part.isdigit()]
-    if len(parts) == 1 or not words or words[0] != parts[0]:
-        text, latex = _quoted(label), _word(label)
-    else:
-        words = [word for word in words[:-1] if word not in _HOUSING] + words[-1:]
-        text, latex = _quoted(".".join(words)), _word(".".join(words))
-        if numbers:
-            text += f"[{','.join(numbers)}]"
-            layer, within = (numbers[:1], numbers[1:]) if parts[0] == "layers" else ([], numbers)
-            latex = f"{{{latex}}}" if "_" in latex else latex
-            latex += "".join(f"^{{({n})}}" for n in layer) + (f"_{{{','.join(within)}}}" if within else "")
-    return Symbol(f"{text}#{copy}", rf"{latex}\#{copy}") if copy else Symbol(text, latex)
+    numbers = [part for part in parts if part.isdecimal()]
+    words = [part for part in parts if not part.isdecimal()]
+    if not numbers or not words or words[0] != parts[0]:
+        return Symbol(_quoted(label), _word(label))
+    name = ".".join([word for word in words[:-1] if word not in _HOUSING] + words[-1:])
+    text, latex = f"{_quoted(name)}[{','.join(numbers)}]", _word(name)
+    if "_" in latex:
+        latex = f"{{{latex}}}"
+    layer, within = (numbers[:1], numbers[1:]) if parts[0] == "layers" else ([], numbers)
+    latex += "".join(f"^{{({n})}}" for n in layer) + f"_{{{','.join(within)}}}" * bool(within)
+    return Symbol(text, f"{{{latex}}}" if layer else latex)  # in braces, so that it can be raised to a power
 
 
 def _quoted(name: str) -> str:
     """`name`, in quotes if it could be mistaken for something else."""
     if re.fullmatch(r"[^\W\d][\w.']*", name):
         return name
-    return '"' + name.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n") + '"'
+    escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in name.replace("\\", r"\\"))
+    return '"' + "".join(escaped).replace('"', r"\"") + '"'
 
 
 def _word(name: str) -> str:
@@ -315,5 +319,7 @@ def _below(part: str) -> str:
 
 
 def _upright(name: str) -> str:
-    escaped = "".join(_ESCAPES.get(c, r"\ " if c.isspace() else c if c.isprintable() else "?") for c in name)
-    return rf"\mathrm{{{escaped}}}"
+    """Text as LaTeX in upright letters, nothing in it a command; for what is in no alphabet, a question mark."""
+    shown = "".join(" " if c.isspace() else c if c.isprintable() else "?" for c in name)
+    pieces = (piece for piece in re.split(_SPECIAL, shown) if piece)
+    return "".join(_ESCAPES.get(piece) or r"\mathrm{" + piece.replace(" ", r"\ ") + "}" for piece in pieces)

@@ -258,11 +258,11 @@ RELU:     Op = _row("relu",     _relu,     _relu_array,     (lambda z, x: STEP(x
 
 # 1 where the input wins, 0 where it loses, 1/2 at a tie (of infinities too: their difference is NaN, step(NaN) is 0).
 MAXIMUM: Op = _row("maximum", _maximum, _maximum_array,
-                   (lambda z, x, y: 0.5 * (1.0 + STEP(x - y) - STEP(y - x)),
-                    lambda z, x, y: 0.5 * (1.0 + STEP(y - x) - STEP(x - y))), r"\max({}, {})", gate=True)
+                   (lambda z, x, y: WHERE(STEP(x - y), 1.0, WHERE(STEP(y - x), 0.0, 0.5)),
+                    lambda z, x, y: WHERE(STEP(y - x), 1.0, WHERE(STEP(x - y), 0.0, 0.5))), r"\max({}, {})", gate=True)
 MINIMUM: Op = _row("minimum", _minimum, _minimum_array,
-                   (lambda z, x, y: 0.5 * (1.0 + STEP(y - x) - STEP(x - y)),
-                    lambda z, x, y: 0.5 * (1.0 + STEP(x - y) - STEP(y - x))), r"\min({}, {})", gate=True)
+                   (lambda z, x, y: WHERE(STEP(y - x), 1.0, WHERE(STEP(x - y), 0.0, 0.5)),
+                    lambda z, x, y: WHERE(STEP(x - y), 1.0, WHERE(STEP(y - x), 0.0, 0.5))), r"\min({}, {})", gate=True)
 # where(condition, x, y) is x unless the condition is 0.
 WHERE:   Op = _row("where", _where, np.where,
                    (None, lambda z, c, x, y: WHERE(c, 1.0, 0.0), lambda z, c, x, y: WHERE(c, 0.0, 1.0)), gate=True)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import zip_longest
 from typing import TYPE_CHECKING, TypeAlias
 
 from latex2mathml import converter
@@ -76,7 +77,8 @@ def forward(derivation: Derivation, style: Style) -> Iterator[Block]:
 
 def _definition(definition: Definition, style: Style) -> Row:
     terms = [(style.ellipsis, CALL) if term is None else style.written(term) for term in definition.terms]
-    return style.name(definition.symbol), f"= {style.sum(terms)}", f"= {style.write(definition.number)}"
+    formula, number = style.sum(terms), style.write(definition.number)
+    return (style.name(definition.symbol), f"= {formula}", f"= {number}")[: 3 if formula != number else 2]
 
 
 def _step(step: Step, style: Style) -> Iterator[Block]:
@@ -132,8 +134,8 @@ def _equal_to(left: str, lines: list[str]) -> tuple[Row, ...]:
 def _update(d: Derivation, rate: float, style: Style) -> Row:
     step = style.product([style.written(rate), (style.derivative(d.of, d.by), CALL)])
     numbers = style.product([style.written(rate), style.written(d.number)])
-    old = d.variable.data
-    right = f"= {style.name(d.by)} - {step} = {style.write(old)} - {numbers} = {style.write(old - rate * d.number)}"
+    new = style.write(d.at - rate * d.number)
+    right = f"= {style.name(d.by)} - {step} = {style.write(d.at)} - {numbers} = {new}"
     return style.updated(d.by), right
 
 
@@ -157,10 +159,15 @@ def text_of(parts: Iterable[Block]) -> str:
     return "\n".join(lines)
 
 
+WIDE = 60
+"""A cell wider than this does not widen its column."""
+
+
 def _aligned(rows: tuple[Row, ...]) -> Iterator[str]:
-    widths = [max(len(row[i]) if len(row) > i + 1 else 0 for row in rows) for i in range(max(map(len, rows)))]
+    columns = zip_longest(*(row[:-1] for row in rows), fillvalue="")
+    widths = [max((len(cell) for cell in column if len(cell) <= WIDE), default=0) for column in columns]
     for row in rows:
-        yield " ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
+        yield " ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0])).rstrip()
 
 
 def to_markdown(derivation: Derivation) -> str:
@@ -184,9 +191,14 @@ def to_latex(derivation: Derivation) -> str:
         if isinstance(block, Equations):
             parts.append(f"\\[\n{_environment(block.rows)}\n\\]")
         else:
-            text = style.words(block.text).replace("\\ ", " ").removeprefix(r"\mathrm{")[:-1]
+            text = block.text.translate(_TEXT_ESCAPES)
             parts.append(text if isinstance(block, Prose) else rf"\paragraph{{{text}}}")
     return "\n".join(parts) + "\n"
+
+
+_TEXT_ESCAPES = str.maketrans(
+    {c: "\\" + c for c in "{}_%#$&"} | {"\\": r"\textbackslash{}", "^": r"\^{}", "~": r"\~{}"}
+)
 
 
 def to_notebook(derivation: Derivation) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
-from math import prod
+from math import isfinite, prod
 from typing import TYPE_CHECKING, Any
 
 from .formula import Formula
@@ -64,7 +63,9 @@ class Question:
         return Verdict(False, next(slips, "wrong"))
 
     def _close(self, given: float, expected: float, tolerance: float) -> bool:
-        return given == expected or abs(given - expected) <= tolerance * abs(expected)
+        if not isfinite(expected):
+            return given == expected or (given != given and expected != expected)
+        return abs(given - expected) <= tolerance * abs(expected)
 
 
 class Quiz(Sequence[Question]):
@@ -89,6 +90,7 @@ class Quiz(Sequence[Question]):
         self._derivation = derivation
         self._style = Text(derivation.digits)
         self._questions: list[Question] = []
+        self._asked: set[str] = set()
         steps: dict[Symbol, Step] = {}
         for step in derivation.steps:
             self._ask(step, steps)
@@ -104,7 +106,8 @@ class Quiz(Sequence[Question]):
         d = self._derivation
         whole = Equations(((self._style.derivative(d.of, d.by), f"= {BLANK}"),))
         questions = [Prose(str(question)) for question in self]
-        return text_of([whole, *forward(d, self._style), Heading("Backward"), *questions])
+        remarks = map(Prose, d.remarks if not questions else ())
+        return text_of([whole, *remarks, *forward(d, self._style), Heading("Backward"), *questions])
 
     def check(self, step: int | Question, number: float | str, tolerance: float = 5e-3) -> Verdict:
         """The verdict on `number` as the answer to a question, given by itself or by its number, from 1.
@@ -129,9 +132,10 @@ class Quiz(Sequence[Question]):
         names = route_names(step, style) if several else [whole]
         for name, route in zip(names, step.routes):
             for factor in route.factors:
-                text = style.derivative(factor.of, factor.by)
-                if factor.formula is None or any(question.text.startswith(f"{text} =") for question in self):
+                text = style.derivative(factor.of, factor.by) if len(route.factors) > 1 else name
+                if factor.formula is None or text in self._asked:
                     continue
+                self._asked.add(text)
                 if isinstance(factor.formula, Formula):
                     text += f" = {style.write(factor.formula)}"
                 self._add(text, factor.number)
@@ -145,20 +149,19 @@ class Quiz(Sequence[Question]):
             self._add(f"{whole} = {' + '.join([*names, *more])}", step.number, _forgotten_routes(step, names))
 
     def _add(self, text: str, answer: float, mistakes: Iterable[tuple[float, str]] = ()) -> None:
-        kept = [(-answer, "right but for the sign"), *mistakes]
-        self._questions.append(
-            Question(len(self) + 1, text, answer, tuple((wrong, message) for wrong, message in kept if wrong != answer))
-        )
+        slips = [(number, slip) for number, slip in mistakes if number != answer]
+        both = [(-number, f"the sign and {slip}") for number, slip in slips]
+        wrong = [(number, f"right but for {slip}") for number, slip in [(-answer, "the sign"), *slips, *both]]
+        self._questions.append(Question(len(self) + 1, text, answer, tuple(wrong)))
 
 
 def _forgotten_activations(route: Route) -> Iterator[tuple[float, str]]:
-    """The product without the derivatives of one activation or several."""
+    """The product without the derivative of one activation, or of all of them."""
     activations = [factor for factor in route.factors if factor.activation]
-    for count in range(1, len(activations) + 1):
-        for left_out in combinations(activations, count):
-            names = ", ".join(Text().derivative(factor.of, factor.by) for factor in left_out)
-            number = prod(factor.number for factor in route.factors if factor not in left_out)
-            yield number, f"right but for a forgotten derivative of the activation: {names}"
+    for left_out in [[factor] for factor in activations] + [activations] * (len(activations) > 1):
+        names = ", ".join(Text().derivative(factor.of, factor.by) for factor in left_out)
+        number = prod(factor.number for factor in route.factors if factor not in left_out)
+        yield number, f"a forgotten derivative of the activation: {names}"
 
 
 def _forgotten(route: Route, earlier: dict[Symbol, Step]) -> Iterator[tuple[float, str]]:
@@ -173,8 +176,8 @@ def _forgotten(route: Route, earlier: dict[Symbol, Step]) -> Iterator[tuple[floa
 def _forgotten_routes(step: Step, names: Sequence[str]) -> Iterator[tuple[float, str]]:
     """The sum without a route, or of one route alone, or without the derivatives of the activations."""
     for name, route in zip(names, step.routes):
-        yield step.number - route.number, f"right but for a forgotten route: {name}"
+        yield step.number - route.number, f"a forgotten route: {name}"
     for name, route in zip(names, step.routes):
-        yield route.number, f"right but for forgotten routes: all but {name}"
+        yield route.number, f"forgotten routes: all but {name}"
     without = [prod(factor.number for factor in route.factors if not factor.activation) for route in step.routes]
-    yield sum(without) + step.rest, "right but for a forgotten derivative of the activation, in each route"
+    yield sum(without) + step.rest, "a forgotten derivative of the activation, in each route"

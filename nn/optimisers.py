@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from autograd import Value, assign
+from autograd.diagnose import Origin
 
 from .checkpoint import check_arrays
 
@@ -22,7 +23,13 @@ Vector: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"
 
 
 class NonFiniteError(ArithmeticError):
-    """A loss, a gradient or a step is infinite or NaN; nothing was changed by it."""
+    """A loss, a gradient or a step is infinite or NaN; nothing was changed by it.
+
+    From `nn.fit`, `origin` is where it came from (an `autograd.diagnose.Origin`), if that was found; the message says
+    it in words.
+    """
+
+    origin: Origin | None = None
 
 
 class Optimiser:

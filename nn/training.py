@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from autograd import Value, assign, enable_grad, no_grad
+from autograd import Value, assign, enable_grad, no_grad, origin_of_nonfinite, trace_lines
+from autograd.diagnose import Origin
 
 from .layers import as_count
 from .losses import cost
@@ -86,7 +87,8 @@ def fit(
 
     A ValueError for x and y that do not fit each other, the model or the loss, or a TypeError for an argument of
     another kind, before anything is changed.  A NonFiniteError for a loss or a gradient that is infinite or NaN: the
-    model and the optimiser are then back at the last parameters with a finite loss.
+    model and the optimiser are then back at the last parameters with a finite loss, and the error says where the
+    number came from (`autograd.origin_of_nonfinite`).
 
     >>> from nn import MLP, half_squared_error
     >>> model = MLP(1, [1], seed=0)
@@ -108,6 +110,9 @@ def fit(
         for target in targets:
             loss(first, target)
 
+    def mean_loss(batch: list[int]) -> Any:
+        return cost(loss, [model(examples[i]) for i in batch], [targets[i] for i in batch])
+
     history, good = History(), _snapshot(optimiser)
     with tqdm(total=epochs, desc="epochs", disable=not progress) as bar:
         for _ in range(epochs):
@@ -115,16 +120,18 @@ def fit(
             total = 0.0
             for batch in (order[start : start + size] for start in range(0, len(order), size)):
                 try:
-                    mean = cost(loss, [model(examples[i]) for i in batch], [targets[i] for i in batch])
+                    mean = mean_loss(batch)
                     _check_loss(mean, history, batch)
                     good, rate = _snapshot(optimiser), optimiser.rate
                     for parameter in differentiated:
                         parameter.grad = 0.0
                     mean.backward()
                     optimiser.step()
-                except NonFiniteError:
+                except NonFiniteError as error:
+                    with trace_lines():  # once more, to see where it came from
+                        origin = origin_of_nonfinite(mean_loss(batch))
                     _rewind(optimiser, good)
-                    raise
+                    raise _with_origin(error, origin) from None
                 total += mean.data * len(batch)
             optimiser.epochs += 1
             history.loss.append(total / len(examples))
@@ -248,6 +255,12 @@ def _check_loss(mean: Any, history: History, batch: list[int]) -> None:
             f"{' and others' if batch[5:] else ''}; the parameters are those of the last finite loss; "
             "try a smaller learning rate, or scale the features"
         )
+
+
+def _with_origin(error: NonFiniteError, origin: Origin | None) -> NonFiniteError:
+    found = NonFiniteError(f"{error}\n{origin}" if origin else str(error))
+    found.origin = origin
+    return found
 
 
 def _snapshot(optimiser: Optimiser) -> tuple[list[float], dict[str, Any]]:
