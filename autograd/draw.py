@@ -145,6 +145,12 @@ class _Graph:
             for symbol in derivation.shown():  # the names that it has given to what has no label
                 self.names[numbered[symbol.place]] = self.names.get(numbered[symbol.place]) or symbol.text
         self.groups = self._groups()
+        self.depth: dict[Any, int] = {}  # the longest way from a leaf; all of a sum, a chain of additions, has one
+        for node in self.order:
+            below = (
+                self.depth[x] + (node.op is not ADD or x.op is not ADD) for x in node.inputs if isinstance(x, Value)
+            )
+            self.depth[node] = max(below, default=0)
 
     def _groups(self) -> dict[Value, tuple[str, ...]]:
         """The neuron and the layer of each node, by its label; what has none is where all that it serves is."""
@@ -175,7 +181,7 @@ def _picture(graph: _Graph, derivatives: bool, max_nodes: int) -> Picture:
     count = len(graph.order)
     if count > max_nodes:
         return _folded(graph, max_nodes)
-    dot = canvas(rankdir="LR", nodesep="0.15", ranksep="0.45")
+    dot = canvas(rankdir="LR", nodesep="0.15", ranksep="0.45", ordering="in")
     _add_clustered(dot, graph, graph.order)
     for node in graph.order:
         _add_edges(dot, graph, node, derivatives)
@@ -253,17 +259,12 @@ def _add_edges(dot: graphviz.Digraph, graph: _Graph, node: Value, derivatives: b
 
 def _folded(graph: _Graph, max_nodes: int) -> Picture:
     """Layers as one box each; the other nodes together with those of the same row and depth."""
-    depth: dict[Any, int] = {}
-    for node in graph.order:
-        # A chain of additions is one sum: all of it has one depth.
-        below = (depth[x] + (node.op is not ADD or x.op is not ADD) for x in node.inputs if isinstance(x, Value))
-        depth[node] = max(below, default=0)
-    rows = depth[graph.output] + 1
+    rows = graph.depth[graph.output] + 1
 
     def boxes(bands: int) -> dict[Any, list[Value]]:
         members: dict[Any, list[Value]] = {}
         for node in graph.order:
-            kind = graph.groups[node][:1] or (node.op.name if node.op else "leaf", depth[node] * bands // rows)
+            kind = graph.groups[node][:1] or (node.op.name if node.op else "leaf", graph.depth[node] * bands // rows)
             members.setdefault(kind, []).append(node)
         return members
 

@@ -30,6 +30,7 @@ START = {
 def forward(p: Parameters) -> Parameters:
     """Every quantity of the forward pass, by its name in the notes."""
     i1, i2 = (Value(x, f"i{k}") for k, x in enumerate(INPUTS, start=1))
+    target_o1, target_o2 = (Value(x, f"target_o{k}") for k, x in enumerate(TARGETS, start=1))
     q = {
         "net_h1": p["w1"] * i1 + p["w2"] * i2 + p["b1"],
         "net_h2": p["w3"] * i1 + p["w4"] * i2 + p["b1"],
@@ -38,8 +39,8 @@ def forward(p: Parameters) -> Parameters:
     q["net_o1"] = p["w5"] * q["out_h1"] + p["w6"] * q["out_h2"] + p["b2"]
     q["net_o2"] = p["w7"] * q["out_h1"] + p["w8"] * q["out_h2"] + p["b2"]
     q["out_o1"], q["out_o2"] = sigmoid(q["net_o1"]), sigmoid(q["net_o2"])
-    q["E_o1"] = 0.5 * (TARGETS[0] - q["out_o1"]) ** 2
-    q["E_o2"] = 0.5 * (TARGETS[1] - q["out_o2"]) ** 2
+    q["E_o1"] = 0.5 * (target_o1 - q["out_o1"]) ** 2
+    q["E_o2"] = 0.5 * (target_o2 - q["out_o2"]) ** 2
     q["E_total"] = q["E_o1"] + q["E_o2"]
     for name, node in q.items():
         node.label = name

@@ -39,18 +39,8 @@ def test_a_node_shows_its_label_its_row_its_numbers():
     y.label = "out"
     before = texts(draw(y))
     assert before.count("grad \N{EN DASH}") == 5 and "grad 0" not in before
-    assert {
-        "w",
-        "x",
-        "out",
-        "tanh",
-        "\N{MULTIPLICATION SIGN}",
-        "\N{MINUS SIGN}",
-        "5.5",
-        "data 6",
-        "data 0.4621",
-    } <= set(before)
-    assert "0.7864" in before
+    assert {"w", "x", "out", "tanh", "\N{MULTIPLICATION SIGN}", "\N{MINUS SIGN}", "5.5"} <= set(before)
+    assert {"data 6", "data 0.4621", "0.7864"} <= set(before)
     y.backward()
     after = texts(draw(y))
     assert "grad \N{EN DASH}" not in after and "grad 1" in after and "grad 1.5729" in after
@@ -155,7 +145,8 @@ import nn
 from autograd import draw, explain
 model = nn.MLP(3, [4, 2], activation=nn.tanh, seed=0)
 loss = nn.cross_entropy(model([1.0, 2.0, 3.0]), 1)
-for picture in (draw(loss), draw(model), draw(explain(loss, model.layers[0].neurons[0].w[0])), draw(loss, max_nodes=10)):
+derivation = explain(loss, model.layers[0].neurons[0].w[0])
+for picture in (draw(loss), draw(model), draw(derivation), draw(loss, max_nodes=10)):
     print(picture.source, picture.svg())
 """
     runs = {
