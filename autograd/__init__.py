@@ -1,7 +1,8 @@
 """Scalar reverse-mode automatic differentiation that shows its work."""
 
+from .derivation import Derivation
 from .diagnose import origin_of_nonfinite, why_zero
-from .draw import draw
+from .draw import Picture, draw
 from .explain import explain
 from .formula import formula
 from .functional import grad, hessian, hvp, jacobian, jvp, value_and_grad
@@ -36,12 +37,16 @@ from .ops import TABLE, Op
 from .ops import TAN as tan
 from .ops import TANH as tanh
 from .ops import WHERE as where
+from .quiz import Quiz
 from .recording import enable_grad, no_grad, trace_lines
 from .value import Value, assign
 
 __all__ = [
     "TABLE",
+    "Derivation",
     "Op",
+    "Picture",
+    "Quiz",
     "Value",
     "abs",
     "add",

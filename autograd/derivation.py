@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from math import isfinite
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from . import pages
 from .formula import Formula, symbols
-from .notation import Symbol
+from .notation import Symbol, decimal
 from .ops import as_float
 from .quiz import Question, Quiz, Verdict
 
@@ -65,7 +66,7 @@ class Definition:
     number: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Derivation:
     """How the derivative of `output` with respect to `variable` comes about; what `autograd.explain` returns.
 
@@ -98,7 +99,10 @@ class Derivation:
         >>> print(str(explain(w**2, w).update(0.25)).splitlines()[-1].strip())
         w+ = w - 0.25 * dy/dw = 3 - 0.25 * 6 = 1.5
         """
-        return replace(self, rate=as_float(rate))
+        rate = as_float(rate)
+        if not isfinite(rate):
+            raise ValueError(f"a rate of {rate}; give a finite number, such as 0.5")
+        return replace(self, rate=rate)
 
     def quiz(self) -> Quiz:
         """The same steps with the numbers left out, as questions.
@@ -155,6 +159,9 @@ class Derivation:
 
     def __str__(self) -> str:
         return self.to_text()
+
+    def __repr__(self) -> str:
+        return f"Derivation of d{self.of.text}/d{self.by.text} = {decimal(self.number, self.digits)}"
 
     def _repr_latex_(self) -> str:  # in a notebook
         return pages.to_notebook(self)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from .formula import Formula, Formulas, symbols
+from .formula import FLAT, Formula, Formulas, symbols
 from .graph import adjoints, edges, routes, times, topological_order
 from .notation import Text
 from .value import Value
@@ -21,9 +21,9 @@ _CLOSED = {
     "sign": "{z} is a sign, flat everywhere",
     "detach": "{z} is detached, so no derivative passes",
     "where": "{z} took the other branch",
-    "maximum": "{z} took the other one",
-    "minimum": "{z} took the other one",
-    "mul": "{z} multiplies by {other} = 0",
+    "maximum": "{z} took {other}, not {x} = {xn}",
+    "minimum": "{z} took {other}, not {x} = {xn}",
+    "mul": "{z} multiplies by {other}, which is 0",
     "sigmoid": "{z} is saturated at {x} = {xn}: its derivative rounds to 0",
     "tanh": "{z} is saturated at {x} = {xn}: its derivative rounds to 0",
     "softplus": "{z} is saturated at {x} = {xn}: its derivative rounds to 0",
@@ -74,6 +74,8 @@ def why_zero(output: Value, variable: Value) -> list[str]:
     >>> why_zero(x - x, x), why_zero(x * 2, w)
     (['the routes to x cancel: 1 - 1 = 0'], ['the output does not depend on w'])
     """
+    for x in (output, variable):
+        _require(x, "why_zero(output, variable) takes two Values")
     if adjoints(output).get(variable, 0.0) != 0.0:
         return []
     formulas = Formulas(topological_order([output, variable]))
@@ -92,7 +94,8 @@ def sentences(zeros: Sequence[Zero], output: Value, variable: Value, formulas: F
     """The places in words; without one, why nothing connects `output` and `variable`."""
     if zeros:
         said = list(dict.fromkeys(zero.sentence(formulas) for zero in zeros[:MOST]))
-        return said + [f"and so in {len(zeros) - MOST} more places"] * (len(zeros) > MOST)
+        more = len(zeros) - MOST
+        return said + [f"and so in {more} more place{'s' * (more > 1)}"] * (more > 0)
     order = topological_order([output])
     x = formulas.symbol(variable).text
     if variable in order:
@@ -106,7 +109,7 @@ def sentences(zeros: Sequence[Zero], output: Value, variable: Value, formulas: F
 
 def places_of_zero(output: Value, variable: Value) -> list[Zero]:
     """The places that make d(output)/d(variable) 0, from the output down; none if no operation connects the two."""
-    nodes = routes(output, variable)
+    nodes = routes(output, variable, FLAT) or routes(output, variable)  # nothing ever comes through what is flat
     within, found = set(nodes), adjoints(output)
     terms: dict[Value, list[float]] = {output: [1.0]}  # what reaches a node from above, unless it is blocked
     places = []
@@ -199,6 +202,7 @@ def origin_of_nonfinite(value: Value) -> Origin | None:
     >>> origin_of_nonfinite(x + 1) is None
     True
     """
+    _require(value, "origin_of_nonfinite takes one")
     order = topological_order([value])
     if not isfinite(_number(value)):
         return _forward(order, value)
@@ -249,6 +253,11 @@ def _way(order: Sequence[Value], node: Value, through: Container[Value]) -> tupl
     while way[-1] is not order[-1]:
         way.append(consumer[way[-1]])
     return tuple(way)
+
+
+def _require(x: Any, hint: str) -> None:
+    if not isinstance(x, Value):
+        raise TypeError(f"{x!r:.60} ({type(x).__name__}) is not a Value; {hint}")
 
 
 def _number(node: Value) -> float:

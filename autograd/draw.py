@@ -11,6 +11,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,7 @@ def draw(thing: Any, *, derivatives: bool = True, max_nodes: int = 300) -> Pictu
         return _picture(_Graph(thing), derivatives, max_nodes)
     if isinstance(thing, Derivation):
         return _picture(_Graph(thing.output, thing), derivatives, max_nodes)
-    if hasattr(thing, "__picture__"):
+    if hasattr(type(thing), "__picture__"):
         picture: Picture = thing.__picture__()
         return picture
     raise TypeError(f"{thing!r:.60} ({type(thing).__name__}) cannot be drawn; give a Value, a derivation or a model")
@@ -139,6 +140,7 @@ class _Graph:
         self.backward = output.grad != 0.0  # its own derivative is 1: it has one after `backward`
         self.names = {node: node.label for node in self.order}
         self.route: frozenset[Value] = frozenset()
+        self.variable = derivation.variable if derivation else None
         if derivation:
             self.route = frozenset(routes(output, derivation.variable, FLAT))
             numbered = topological_order([output, derivation.variable])
@@ -151,6 +153,12 @@ class _Graph:
                 self.depth[x] + (node.op is not ADD or x.op is not ADD) for x in node.inputs if isinstance(x, Value)
             )
             self.depth[node] = max(below, default=0)
+
+    def is_on_route(self, node: Value, index: int) -> bool:
+        """Whether a route of the derivation goes through this input of `node`."""
+        if node not in self.route or node is self.variable or node.op in FLAT:
+            return False
+        return index in {i for i, _ in edges(node, self.route)}
 
     def _groups(self) -> dict[Value, tuple[str, ...]]:
         """The neuron and the layer of each node, by its label; what has none is where all that it serves is."""
@@ -167,13 +175,13 @@ class _Graph:
 def _housing(label: str) -> tuple[str, ...]:
     """The groups that a dotted label is in, from the outermost.
 
-    >>> _housing("layers.0.neurons.3.w.1"), _housing("w.1")
-    (('layers.0', 'layers.0.neurons.3'), ())
+    >>> _housing("layers.0.neurons.3.w.1"), _housing("encoder.w.1"), _housing("w.1")
+    (('layers.0', 'layers.0.neurons.3'), ('encoder',), ())
     """
     parts = label.split(".")
     while parts and parts[-1].isdigit():
         parts.pop()
-    ends = [i for i, part in enumerate(parts[:-1], start=1) if part.isdigit()]
+    ends = [i for i, (part, after) in enumerate(pairwise(parts), 1) if part.isdigit() or not after.isdigit()]
     return tuple(".".join(parts[:end]) for end in ends)
 
 
@@ -219,8 +227,8 @@ def _add_clustered(dot: graphviz.Digraph, graph: _Graph, nodes: Sequence[Value],
 
 def _title(group: str) -> str:
     """layers.0 is "layer 0"."""
-    word, number = group.split(".")[-2:]
-    return f"{word.removesuffix('s')} {number}"
+    *_, word, number = ["", *group.split(".")]
+    return f"{word.removesuffix('s')} {number}" if number.isdigit() else number
 
 
 def _add_node(dot: graphviz.Digraph, graph: _Graph, node: Value) -> None:
@@ -232,25 +240,26 @@ def _add_node(dot: graphviz.Digraph, graph: _Graph, node: Value) -> None:
     rows = [f"<b>{escape(name)}</b>"] if name else []
     rows += [f'<font color="#555555">{escape(_SIGNS.get(op.name, op.name))}</font>'] if op else []
     rows += [f"data {decimal(data, 4)}", f"grad {grad}"]
-    style = {} if op else {"fillcolor": _LEAF}
-    if node in graph.route:
-        style = {"fillcolor": _ROUTE_FILL, "color": _ROUTE, "penwidth": "1.6"}
+    style = _highlighted({} if op else {"fillcolor": _LEAF}, node in graph.route)
     dot.node(f"n{graph.place[node]}", table(rows), **style)
     for i, x in enumerate(node.inputs):
         if not isinstance(x, Value):
             dot.node(f"n{graph.place[node]}_{i}", decimal(x, 4), shape="plaintext", style="", width="0.2", height="0.2")
 
 
+def _highlighted(style: dict[str, str], highlighted: object) -> dict[str, str]:
+    return {"fillcolor": _ROUTE_FILL, "color": _ROUTE, "penwidth": "1.6"} if highlighted else style
+
+
 def _add_edges(dot: graphviz.Digraph, graph: _Graph, node: Value, derivatives: bool) -> None:
     head = f"n{graph.place[node]}"
-    on_route = {i for i, x in edges(node, graph.route)} if node in graph.route and node.op not in FLAT else ()
     for i, x in enumerate(node.inputs):
         if not isinstance(x, Value):
             dot.edge(f"{head}_{i}", head)
             continue
         partial = node.op.partials[i]  # type: ignore[union-attr]  # it has inputs
         label = decimal(partial(*node.numbers), 4) if derivatives and partial else ""
-        style = {"color": _ROUTE, "fontcolor": _ROUTE, "penwidth": "2"} if i in on_route else {}
+        style = {"color": _ROUTE, "fontcolor": _ROUTE, "penwidth": "2"} if graph.is_on_route(node, i) else {}
         dot.edge(f"n{graph.place[x]}", head, label=label, **style)
 
 
@@ -277,12 +286,23 @@ def _folded(graph: _Graph, max_nodes: int) -> Picture:
     note = f"folded into {len(folded)} boxes"
     dot = canvas(rankdir="LR", label=f"{len(graph.order)} nodes, {note}", labelloc="t")
     for i, (kind, members) in enumerate(folded.items()):
+        style = {"fillcolor": _LEAF} if kind[0] == "leaf" else {}
         dot.node(
-            f"b{i}", table(_described(kind, members, graph)), **({"fillcolor": _LEAF} if kind[0] == "leaf" else {})
+            f"b{i}", table(_described(kind, members, graph)), **_highlighted(style, graph.route.intersection(members))
         )
-    lines = Counter((box[x], box[node]) for node in graph.order for _, x in edges(node, box) if box[x] != box[node])
-    for (tail, head), count in lines.items():
-        dot.edge(tail, head, label=f"{count}" if count > 1 else "", penwidth=f"{1 + len(str(count)) / 2:.1f}")
+    counts: Counter[tuple[str, str]] = Counter()
+    on_route: set[tuple[str, str]] = set()
+    for node in graph.order:
+        for i, x in edges(node, box):
+            ends = box[x], box[node]
+            if ends[0] != ends[1]:
+                counts[ends] += 1
+                if graph.is_on_route(node, i):
+                    on_route.add(ends)
+    for (tail, head), count in counts.items():
+        style = {"color": _ROUTE, "fontcolor": _ROUTE} if (tail, head) in on_route else {}
+        label = counted(count, "edge") if count > 1 else ""
+        dot.edge(tail, head, label=label, penwidth=f"{1 + len(str(count)) / 2:.1f}", **style)
     return Picture(dot.source, f"{len(graph.order)} nodes", note)
 
 

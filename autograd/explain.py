@@ -111,14 +111,16 @@ class _Explanation:
                 shown += symbols(part)
         definitions, given = self._forward(shown)
         formulas.give_names([*shown, *(definition.symbol for definition in definitions), *given])
-        remarks = sentences(zeros, output, variable, formulas) if number == 0.0 else self._unusual(draft)
+        remarks = self._unusual(draft)
+        if number == 0.0:
+            remarks = sentences(zeros, output, variable, formulas) + remarks
         numbers = tuple(sorted(given.items(), key=_natural))
         return replace(draft, definitions=definitions, given=numbers, remarks=tuple(remarks))
 
     def _unusual(self, draft: Derivation) -> list[str]:
         if self.output is self.variable:
             return ["the output is the variable itself"]
-        if not isfinite(draft.number):
+        if not (isfinite(draft.number) and isfinite(self.formulas.seen[self.output])):
             return [str(origin_of_nonfinite(self.output))]
         factors = (factor for step in draft.steps for route in step.routes for factor in route.factors)
         return [] if all(isfinite(factor.number) for factor in factors) else ["where a zero meets infinity, it wins"]
@@ -180,13 +182,26 @@ class _Explanation:
         factors = [self._factor(of, by) for of, by in pairwise(path)]
         if start is not self.output:
             factors.insert(0, Factor(symbol(self.output), symbol(start), None, self.adjoint[start]))
-        while factors[1:] and factors[0].formula == 1.0:  # E = E_1 + E_2, so dE/dx is dE_1/dx
-            del factors[0]
+        begins = 0
+        while begins < len(factors) - 1 and factors[begins].formula == 1.0:  # E = E_1 + E_2, so dE/dx is dE_1/dx
+            begins += 1
+        factors = factors[begins:]
         if alone:
             factors[0] = replace(factors[0], of=symbol(self.output))
         number = self._product(node, [factor.number for factor in factors])
         via = None if parent is self.output else symbol(parent)
-        return Route(factors[0].of, symbol(node), via, tuple(factors), number)
+        of = factors[0].of if alone or self._is_only_way(path[begins:]) else symbol(self.output)
+        return Route(of, symbol(node), via, tuple(factors), number)
+
+    def _is_only_way(self, path: Sequence[Value]) -> bool:
+        """Whether no other way leads from the first stop of a path to the last."""
+        node, reaching, waiting = path[-1], {path[-1]}, [path[-1]]
+        while waiting:
+            more = [stop for stop in self.above[waiting.pop()] if stop not in reaching]
+            reaching.update(more)
+            waiting += more
+        below = Counter(above for stop in reaching for above in self.above[stop])
+        return all(below[stop] == 1 for stop in path if stop is not node)
 
     def _factor(self, of: Value, by: Value) -> Factor:
         activation = of.op in ACTIVATIONS and by in of.inputs

@@ -195,6 +195,9 @@ RULES: tuple[Rule, ...] = (
     Rule(DIV, "(x y) / x = y",        lambda x, y: x.inputs[1] if _is(x, MUL) and x.inputs[0] == y else None),
     Rule(DIV, "(x y) / y = x",        lambda x, y: x.inputs[0] if _is(x, MUL) and x.inputs[1] == y else None),
     Rule(DIV, "0.5 / sqrt(x) = 1 / (2 sqrt(x))", lambda x, y: DIV(1.0, 2.0 * y) if x == 0.5 and _is(y, SQRT) else None),
+    Rule(DIV, "(c x) / (d y) = (c / d) (x / y)",
+         lambda x, y: DIV(x.inputs[0], y.inputs[0]) * DIV(x.inputs[1], y.inputs[1])
+         if _scaled(x) and _scaled(y) and y.inputs[0] else None),
     Rule(DIV, "(x / y) / z = x / (y z)", lambda x, y: DIV(x.inputs[0], x.inputs[1] * y) if _is(x, DIV) else None),
     Rule(DIV, "x / (y / z) = (x z) / y", lambda x, y: DIV(x * y.inputs[1], y.inputs[0]) if _is(y, DIV) else None),
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -11,7 +12,7 @@ from math import isfinite
 from string import Formatter
 from typing import Any, TypeAlias
 
-from .ops import ADD, CALL, DIV, MUL, NEG, POW, POWER, PRODUCT, QUOTIENT, SIGNED, SUB, SUM, Op
+from .ops import ADD, CALL, DIV, MUL, NEG, POW, POWER, PRODUCT, QUOTIENT, SIGNED, SUB, SUM, TABLE, Op
 
 
 @dataclass(eq=False)
@@ -87,7 +88,7 @@ class Style:
         """Factors, each apart: a * (b + c) * (-d); a single one as it is."""
         if len(factors) == 1:
             return factors[0][0]
-        return self.times.join([self._fit(factors[0], SIGNED), *(self._fit(x, QUOTIENT) for x in factors[1:])])
+        return self.times.join([self._fit(factors[0], SIGNED), *(self._fit(x, PRODUCT) for x in factors[1:])])
 
     def _fit(self, written: Written, place: int) -> str:
         text, binds = written
@@ -256,6 +257,7 @@ def decimal(x: float, digits: int = 8) -> str:
 
 _GREEK = re.compile(
     "alpha|beta|gamma|delta|epsilon|zeta|eta|theta|iota|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau|phi|chi|psi|omega"
+    "|Gamma|Delta|Theta|Lambda|Xi|Pi|Sigma|Phi|Psi|Omega"
 )
 _ESCAPES = {
     "\\": r"\backslash ", "{": r"\{", "}": r"\}", "_": r"\_", "%": r"\%", "#": r"\#", "$": r"\$", "&": r"\&",
@@ -294,7 +296,7 @@ def symbol_of(label: str) -> Symbol:
 
 def _quoted(name: str) -> str:
     """`name`, in quotes if it could be mistaken for something else."""
-    if re.fullmatch(r"[^\W\d][\w.']*", name):
+    if re.fullmatch(r"[^\W\d][\w.']*", name) and name not in TABLE:
         return name
     escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in name.replace("\\", r"\\"))
     return '"' + "".join(escaped).replace('"', r"\"") + '"'
@@ -311,6 +313,11 @@ def _word(name: str) -> str:
 
 
 def _letters(base: str) -> str:
+    if len(base) == 1:
+        name = unicodedata.name(base, "")  # such as GREEK SMALL LETTER ALPHA
+        if name.startswith("GREEK"):
+            spelled = name.rpartition(" ")[2].replace("LAMDA", "LAMBDA").lower()
+            return _letters(spelled if "SMALL" in name else spelled.title())
     return "\\" + base if _GREEK.fullmatch(base) else base if len(base) == 1 else _upright(base)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from latex2mathml import converter
 
-from .notation import Latex, Style, Text
+from .notation import Latex, Style, Symbol, Text
 from .ops import CALL
 
 if TYPE_CHECKING:
@@ -57,8 +57,13 @@ def blocks(derivation: Derivation, style: Style) -> Iterator[Block]:
     yield from forward(d, style)
     if d.steps:
         yield Heading("Backward")
+    shown: set[Symbol] = set()
     for step in d.steps:
+        starts = (route.factors[0] for route in step.routes if route.factors[0].formula is None)
+        for by in dict.fromkeys(factor.by for factor in starts if factor.by not in shown):
+            yield Prose(f"{Text().derivative(d.of, by)} is the graph sweep's; how it comes about is not shown.")
         yield from _step(step, style)
+        shown.add(step.by)
     if d.rate is not None:
         yield Heading("Update")
         yield Equations((_update(d, d.rate, style),))
@@ -72,6 +77,7 @@ def forward(derivation: Derivation, style: Style) -> Iterator[Block]:
     given = [f"{style.name(symbol)} = {style.write(number)}" for symbol, number in derivation.given]
     if given:
         rows = [style.words(", ").join(given[i : i + 4]) for i in range(0, len(given), 4)]
+        rows[:-1] = [row + style.words(",") for row in rows[:-1]]
         yield Equations(tuple((style.words("     " if i else "with ") + row,) for i, row in enumerate(rows)))
 
 
@@ -132,11 +138,12 @@ def _equal_to(left: str, lines: list[str]) -> tuple[Row, ...]:
 
 
 def _update(d: Derivation, rate: float, style: Style) -> Row:
-    step = style.product([style.written(rate), (style.derivative(d.of, d.by), CALL)])
-    numbers = style.product([style.written(rate), style.written(d.number)])
+    size = style.written(abs(rate))
+    sign = "-" if rate >= 0.0 else "+"
+    step = style.product([size, (style.derivative(d.of, d.by), CALL)])
+    numbers = style.product([size, style.written(d.number)])
     new = style.write(d.at - rate * d.number)
-    right = f"= {style.name(d.by)} - {step} = {style.write(d.at)} - {numbers} = {new}"
-    return style.updated(d.by), right
+    return style.updated(d.by), f"= {style.name(d.by)} {sign} {step} = {style.write(d.at)} {sign} {numbers} = {new}"
 
 
 def to_text(derivation: Derivation) -> str:

@@ -56,16 +56,28 @@ class Question:
         >>> total.check(0.2926), str(total.check(-0.2926)), str(total.check(1.0))
         (Verdict(right=True, message='right'), 'right but for the sign', 'wrong')
         """
-        given = float(number) if isinstance(number, str) else as_float(number)
+        given, tolerance = _parsed(number), as_float(tolerance)
+        if not tolerance >= 0.0:
+            raise ValueError(f"a tolerance of {tolerance}; give one from 0, such as 5e-3")
         if self._close(given, self.answer, tolerance):
             return Verdict(True, "right")
+        near = "close, but carry more digits" if self._close(given, self.answer, 4 * tolerance) else "wrong"
         slips = (message for wrong, message in self.mistakes if self._close(given, wrong, tolerance))
-        return Verdict(False, next(slips, "wrong"))
+        return Verdict(False, next(slips, near))
 
     def _close(self, given: float, expected: float, tolerance: float) -> bool:
         if not isfinite(expected):
             return given == expected or (given != given and expected != expected)
         return abs(given - expected) <= tolerance * abs(expected)
+
+
+def _parsed(number: Any) -> float:
+    if not isinstance(number, str):
+        return as_float(number)
+    try:
+        return float(number)
+    except ValueError:
+        raise ValueError(f"{number!r:.60} is no number; give one in decimals, such as 0.667 or 4.4e-4") from None
 
 
 class Quiz(Sequence[Question]):
@@ -101,6 +113,9 @@ class Quiz(Sequence[Question]):
 
     def __len__(self) -> int:
         return len(self._questions)
+
+    def __repr__(self) -> str:
+        return f"Quiz of {len(self)} question{'s' * (len(self) != 1)} on {self._derivation!r}"
 
     def __str__(self) -> str:
         d = self._derivation
@@ -178,6 +193,6 @@ def _forgotten_routes(step: Step, names: Sequence[str]) -> Iterator[tuple[float,
     for name, route in zip(names, step.routes):
         yield step.number - route.number, f"a forgotten route: {name}"
     for name, route in zip(names, step.routes):
-        yield route.number, f"forgotten routes: all but {name}"
+        yield route.number, f"forgotten routes: only {name} counted"
     without = [prod(factor.number for factor in route.factors if not factor.activation) for route in step.routes]
     yield sum(without) + step.rest, "a forgotten derivative of the activation, in each route"

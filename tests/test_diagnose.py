@@ -183,6 +183,23 @@ def test_why_zero(build, reasons):
     assert sorted(why_zero(build(x, w), x)) == sorted(reasons)
 
 
+def test_the_shift_of_a_softmax_is_no_reason():
+    """What is detached for the sake of precision is not what makes a derivative zero."""
+    model = nn.MLP(1, [1, 2], seed=0)
+    model.layers[0].neurons[0].b.data = -100.0
+    cost = nn.cost(nn.cross_entropy, [model([0.5]), model([1.0])], [0, 1])
+    reasons = why_zero(cost, model.layers[0].neurons[0].w[0])
+    assert len(reasons) == 2 and all(reason.startswith("relu(z[0,0]#") for reason in reasons)
+
+
+def test_arguments_are_checked():
+    """Values."""
+    x = Value(1.0)
+    for call in (lambda: why_zero(x, "x"), lambda: why_zero(3, x), lambda: origin_of_nonfinite(3.0)):
+        with pytest.raises(TypeError, match="is not a Value"):
+            call()
+
+
 def test_many_reasons_are_counted():
     """Five are named."""
     x = Value(2.0, "x")

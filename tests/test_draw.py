@@ -88,6 +88,35 @@ def test_the_routes_of_a_derivation_are_highlighted():
     assert {"z1", "a1", "y"} <= set(texts(draw(explain(0.5 * sigmoid(w * 2 + 1) ** 2, w))))
 
 
+def test_the_routes_in_a_folded_graph_are_highlighted():
+    """The boxes that they pass, and the arrows between them; from a weight of the last layer, not the layer before."""
+    model = nn.MLP(2, [16, 16, 1], seed=0)
+    cost = nn.cost(nn.hinge, [model([0.1 * i, 1.0]) for i in range(5)], [1] * 5)
+    whole = draw(explain(cost, model.layers[0].neurons[0].w[0])).source
+    last = draw(explain(cost, model.layers[2].neurons[0].w[0])).source
+    assert (
+        whole.count('fillcolor="#ffe8d9"') == whole.count("penwidth=1.6") == 8
+        and 'fillcolor="#ffe8d9"' not in draw(cost).source
+    )
+    assert last.count('fillcolor="#ffe8d9"') == 6
+
+
+def test_modules_within_modules_are_boxes():
+    """An attribute that holds a module is a box, too."""
+
+    class Mine(nn.Module):
+        def __init__(self):
+            self.hidden, self.out = nn.Layer(2, 2, seed=0), nn.Layer(2, 1, seed=0)
+
+        def __call__(self, x):
+            return self.out(self.hidden(x))
+
+    shown = texts(draw(Mine()([1.0, 2.0])))
+    assert {"hidden", "out", "neuron 0", "neuron 1"} <= set(shown)
+    with pytest.raises(TypeError, match="give a Value, a derivation or a model"):
+        draw(nn.MLP)
+
+
 def test_large_graphs_are_folded():
     """Layers become boxes that say what is in them, the rest is counted; and the picture says so."""
     model = nn.MLP(2, [16, 16, 1], seed=0)

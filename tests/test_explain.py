@@ -49,7 +49,7 @@ Forward
   out_o1  = sigmoid(net_o1)            = 0.75136507
   E_o1    = 0.5 (target_o1 - out_o1)^2 = 0.27481108
   E_total = E_o1 + E_o2                = 0.29837111
-  with b2 = 0.6, E_o2 = 0.02356003, out_h1 = 0.59326999, out_h2 = 0.59688438
+  with b2 = 0.6, E_o2 = 0.02356003, out_h1 = 0.59326999, out_h2 = 0.59688438,
        target_o1 = 0.01, w5 = 0.4, w6 = 0.45
 
 Backward
@@ -246,6 +246,46 @@ def test_the_check_of_derivations_notices():
             agrees(broken, parse=True)
 
 
+def test_routes_are_named_after_what_is_theirs_alone():
+    """A term that several routes pass under does not lend its name to each of them."""
+    x = Value(1.0, "x")
+    a, b = x * 2, x * 3
+    c, r = a * b, Value(0.1, "k") * x
+    j = c + r
+    for node, label in ((a, "A"), (b, "B"), (c, "C"), (r, "R"), (j, "J")):
+        node.label = label
+    d = explain(j, x)
+    assert [route.of.text for route in d.steps[-1].routes] == ["J", "J", "R"]
+    assert [line.split(" = ")[0].strip() for line in backward(d).splitlines() if " = " in line and line[2] != " "] == [
+        "via A", "via B", "via R", "dJ/dx",
+    ]  # fmt: skip
+    assert len({str(question).split(". ")[1].split(" = ")[0] for question in d.quiz()}) == len(d.quiz())
+
+
+def test_what_is_not_worked_out_is_said_to_be():
+    """A long chain begins where it does because the rest is left to the sweep."""
+    x = y = Value(0.5, "x")
+    for _ in range(3000):
+        y = (y * 1.0001).sin() + 0.3
+    text = str(explain(y, x))
+    assert text.count("is the graph sweep's; how it comes about is not shown") == 1 and len(text) < 20_000
+
+
+def test_a_value_that_is_not_finite_is_remarked_on():
+    """Also where the derivative is."""
+    n = Value(2.0, "n")
+    assert "the first number that is not finite is log(-1.0) = nan" in str(explain((n - 3).log(), n))
+
+
+def test_updates():
+    """The sign of the rate is not doubled; a rate is a finite number."""
+    x = Value(3.0, "x")
+    assert str(explain(x**2, x).update(-0.5)).endswith("x+ = x + 0.5 * dy/dx = 3 + 0.5 * 6 = 6")
+    with pytest.raises(ValueError, match="a rate of nan"):
+        explain(x**2, x).update(math.nan)
+    assert repr(explain(x**2, x)) == "Derivation of dy/dx = 6"
+
+
 def test_a_graph_without_labels():
     """The stops that a person would choose: the sum before an activation, the activation, what is used twice."""
     w, b = Value(0.4, "w"), Value(0.5, "b")
@@ -392,12 +432,12 @@ def test_a_factor_is_never_long():
         (lambda x: x - x, "the routes to x cancel: 1 - 1 = 0"),
         (lambda x: where(x > 0, 3.0, x), "where(1, 3, x) took the other branch"),
         (lambda x: where(x, 3.0, 4.0), "the output depends on x only by way of the condition of a where, which has"),
-        (lambda x: x * 0.0 + 1, "x * 0 multiplies by 0 = 0"),
+        (lambda x: x * 0.0 + 1, "x * 0 multiplies by 0, which is 0"),
         (lambda x: (x * 1000).tanh(), "tanh(1000 x) is saturated at 1000 x = 2000: its derivative rounds to 0"),
         (lambda x: Value(3.0) * 2, "the output does not depend on x"),
         (lambda x: x * 1e-200 * 1e-200, "a product of small factors underflows at x"),
         (lambda x: (x - 2) ** 2, "the derivative of (x - 2)^2 with respect to x - 2 = 0 is 0"),
-        (lambda x: maximum(x, 5.0), "maximum(x, 5) took the other one"),
+        (lambda x: maximum(x, 5.0), "maximum(x, 5) took 5, not x = 2"),
         (lambda x: 3.0 / (-x * 1e200), "the derivative of 3 / (-1e+200 x) with respect to -1e+200 x = -2e+200 is 0"),
         (lambda x: x**0, "the derivative of x^0 with respect to x = 2 is 0"),
     ],

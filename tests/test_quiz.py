@@ -31,7 +31,8 @@ Backward
         (1, 0.741365, "right"),
         (1, "0.741", "right"),
         (1, -0.741365, "right but for the sign"),
-        (1, 0.75, "wrong"),
+        (1, 0.75, "close, but carry more digits"),
+        (1, 0.8, "wrong"),
         (4, 0.0554, "right"),
         (4, 0.741365 * 0.4, "right but for a forgotten derivative of the activation: dout_o1/dnet_o1"),
         (4, -0.741365 * 0.4, "right but for the sign and a forgotten derivative of the activation: dout_o1/dnet_o1"),
@@ -119,5 +120,8 @@ def test_unknown_questions():
             d.check(step, 2.0)
     with pytest.raises(TypeError):
         d.check(1, None)
-    with pytest.raises(ValueError, match="could not convert"):
+    with pytest.raises(ValueError, match="give one from 0"):
+        d.quiz().check(1, 2.0, tolerance=-1.0)
+    assert repr(d.quiz()) == "Quiz of 1 question on Derivation of dy/dx = 2"
+    with pytest.raises(ValueError, match="'two' is no number; give one in decimals"):
         d.check(1, "two")
