@@ -94,11 +94,8 @@ def test_the_routes_in_a_folded_graph_are_highlighted():
     cost = nn.cost(nn.hinge, [model([0.1 * i, 1.0]) for i in range(5)], [1] * 5)
     whole = draw(explain(cost, model.layers[0].neurons[0].w[0])).source
     last = draw(explain(cost, model.layers[2].neurons[0].w[0])).source
-    assert (
-        whole.count('fillcolor="#ffe8d9"') == whole.count("penwidth=1.6") == 8
-        and 'fillcolor="#ffe8d9"' not in draw(cost).source
-    )
-    assert last.count('fillcolor="#ffe8d9"') == 6
+    highlight = 'fillcolor="#ffe8d9"'
+    assert (whole.count(highlight), last.count(highlight), draw(cost).source.count(highlight)) == (8, 6, 0)
 
 
 def test_modules_within_modules_are_boxes():
@@ -163,7 +160,7 @@ def test_any_label_is_drawn(label):
     picture = draw(x * 2)
     joined = re.sub(r"\s", "", "".join(texts(picture)))
     seen = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in label.replace("\n", ""))
-    if not re.search(r"\.\d", label):  # else a part of it is on the box
+    if "." not in label:  # else a part of it is on a box
         assert re.sub(r"\s", "", seen) in joined
 
 
