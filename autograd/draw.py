@@ -25,6 +25,9 @@ from .notation import decimal
 from .ops import ADD
 from .value import Value
 
+CURVED = 100
+"""Graphs of up to so many nodes have curved edges; the edges of larger ones are straight."""
+
 FORMATS = ("svg", "png", "pdf", "dot")
 
 
@@ -179,9 +182,9 @@ def _housing(label: str) -> tuple[str, ...]:
     (('layers.0', 'layers.0.neurons.3'), ('encoder',), ())
     """
     parts = label.split(".")
-    while parts and parts[-1].isdigit():
+    while parts and parts[-1].isdecimal():
         parts.pop()
-    ends = [i for i, (part, after) in enumerate(pairwise(parts), 1) if part.isdigit() or not after.isdigit()]
+    ends = [i for i, (part, after) in enumerate(pairwise(parts), 1) if part.isdecimal() or not after.isdecimal()]
     return tuple(".".join(parts[:end]) for end in ends)
 
 
@@ -189,7 +192,11 @@ def _picture(graph: _Graph, derivatives: bool, max_nodes: int) -> Picture:
     count = len(graph.order)
     if count > max_nodes:
         return _folded(graph, max_nodes)
-    dot = canvas(rankdir="LR", nodesep="0.15", ranksep="0.45", ordering="in")
+    # Curved edges and the last bit of tidiness take dot minutes on some graphs of a few hundred nodes.
+    splines = "true" if count <= CURVED else "line"
+    dot = canvas(
+        rankdir="LR", nodesep="0.15", ranksep="0.45", ordering="in", nslimit="1", nslimit1="1", splines=splines
+    )
     _add_clustered(dot, graph, graph.order)
     for node in graph.order:
         _add_edges(dot, graph, node, derivatives)
@@ -228,7 +235,7 @@ def _add_clustered(dot: graphviz.Digraph, graph: _Graph, nodes: Sequence[Value],
 def _title(group: str) -> str:
     """layers.0 is "layer 0"."""
     *_, word, number = ["", *group.split(".")]
-    return f"{word.removesuffix('s')} {number}" if number.isdigit() else number
+    return f"{word.removesuffix('s')} {number}" if number.isdecimal() else number
 
 
 def _add_node(dot: graphviz.Digraph, graph: _Graph, node: Value) -> None:
@@ -270,18 +277,21 @@ def _folded(graph: _Graph, max_nodes: int) -> Picture:
     """Layers as one box each; the other nodes together with those of the same row and depth."""
     rows = graph.depth[graph.output] + 1
 
-    def boxes(bands: int) -> dict[Any, list[Value]]:
+    def boxes(bands: int, stems: bool) -> dict[Any, list[Value]]:
         members: dict[Any, list[Value]] = {}
         for node in graph.order:
-            kind = graph.groups[node][:1] or (node.op.name if node.op else "leaf", graph.depth[node] * bands // rows)
-            members.setdefault(kind, []).append(node)
+            group = graph.groups[node][:1]
+            kind = group or (node.op.name if node.op else "leaf", graph.depth[node] * bands // rows)
+            members.setdefault((group[0].partition(".")[0],) if group and stems else kind, []).append(node)
         return members
 
     bands = min(rows, max_nodes)
-    folded = boxes(bands)
+    folded = boxes(bands, stems=False)
     while len(folded) > max_nodes and bands > 1:
         bands //= 2
-        folded = boxes(bands)
+        folded = boxes(bands, stems=bands == 1)
+    if len(folded) > max_nodes:
+        folded = {("node", 0): graph.order}
     box = {node: f"b{i}" for i, members in enumerate(folded.values()) for node in members}
     note = f"folded into {len(folded)} boxes"
     dot = canvas(rankdir="LR", label=f"{len(graph.order)} nodes, {note}", labelloc="t")

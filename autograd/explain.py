@@ -83,7 +83,8 @@ class _Explanation:
         self.output, self.variable, self.max_routes = output, variable, max_routes
         self.route = routes(output, variable, FLAT)
         self.on_route = frozenset(self.route)
-        self.adjoint = adjoints(output)
+        self.engine = adjoints(output)
+        self.adjoint = dict(self.engine)  # or, once it is worked out, what the steps make of it
         order = topological_order([output, variable])
         stops = {output, variable, *(node for node in self.route if node.label)}
         if not any(node.label and node.op for node in self.route[1:-1]):
@@ -100,7 +101,7 @@ class _Explanation:
         """The whole of it."""
         formulas, output, variable = self.formulas, self.output, self.variable
         steps = self._steps(max_steps)
-        number = steps[-1].number if steps else self.adjoint.get(variable, 0.0)
+        number = self.engine.get(variable, 0.0)
         zeros = places_of_zero(output, variable) if number == 0.0 else []
         of, by = formulas.symbol(output), formulas.symbol(variable)
         at = formulas.seen[variable]
@@ -161,7 +162,7 @@ class _Explanation:
         largest = {path[-2] for path in paths}
         others = [parent for parent in self.above[node] if parent not in largest]
         rest = sum((self._term(parent, node) for parent in others), 0.0)
-        number, engine = reduce(add, [route.number for route in shown]) + rest, self.adjoint[node]
+        number, engine = reduce(add, [route.number for route in shown]) + rest, self.engine[node]
         if not (isfinite(number) and isfinite(engine)):
             number = engine  # what becomes of zero times infinity is for the engine to say
         symbol = self.formulas.symbol
@@ -173,7 +174,7 @@ class _Explanation:
     def _product(self, node: Value, numbers: Sequence[float]) -> float:
         """The product, in which a zero wins over infinity unless it does not do so in the derivative of `node`."""
         product = reduce(mul, numbers)
-        return 0.0 if product != product and 0.0 in numbers and self.adjoint[node] == self.adjoint[node] else product
+        return 0.0 if product != product and 0.0 in numbers and self.engine[node] == self.engine[node] else product
 
     def _route(self, path: Sequence[Value], alone: bool) -> Route:
         """The product along a path; if it is `alone`, all of it is said to be of the output."""
@@ -205,8 +206,8 @@ class _Explanation:
 
     def _factor(self, of: Value, by: Value) -> Factor:
         activation = of.op in ACTIVATIONS and by in of.inputs
-        symbol = self.formulas.symbol
-        return Factor(symbol(of), symbol(by), self._formula(of, by), self._number(of, by), activation)
+        symbol, formula, number = self.formulas.symbol, self._formula(of, by), self._number(of, by)
+        return Factor(symbol(of), symbol(by), formula if isinstance(formula, Formula) else number, number, activation)
 
     def _formula(self, of: Value, by: Value) -> Any:
         if of not in self._formulas:
@@ -252,7 +253,9 @@ class _Explanation:
 
 def _natural(given: tuple[Symbol, float]) -> list[tuple[int, str]]:
     """For sorting by name: w2 before w10."""
-    return [(int(part), "") if part.isdigit() else (0, part.casefold()) for part in re.split(r"(\d+)", given[0].text)]
+    return [
+        (int(part), "") if part.isdecimal() else (0, part.casefold()) for part in re.split(r"([0-9]+)", given[0].text)
+    ]
 
 
 class _Outside:

@@ -122,6 +122,11 @@ def _scaled(x: Any) -> bool:
     return _is(x, MUL) and _number(x.inputs[0])
 
 
+def _fits(c: float) -> bool:
+    """Whether a product of numbers has neither overflowed nor vanished."""
+    return isfinite(c) and c != 0.0
+
+
 def _coefficient(x: Formula) -> tuple[float, Any]:
     """(c, y), where x = c y."""
     if _is(x, NEG):
@@ -172,9 +177,10 @@ RULES: tuple[Rule, ...] = (
     Rule(MUL, "(-x) y = -(x y)",      lambda x, y: -(x.inputs[0] * y) if _is(x, NEG) else None),
     Rule(MUL, "x (-y) = -(x y)",      lambda x, y: -(x * y.inputs[0]) if _is(y, NEG) else None),
     Rule(MUL, "c (d x) = (c d) x",
-         lambda x, y: x * y.inputs[0] * y.inputs[1] if _number(x) and _scaled(y) else None),
+         lambda x, y: x * y.inputs[0] * y.inputs[1] if _number(x) and _scaled(y) and _fits(x * y.inputs[0]) else None),
     Rule(MUL, "(c x) y = c (x y)",    lambda x, y: x.inputs[0] * (x.inputs[1] * y) if _scaled(x) else None),
-    Rule(MUL, "x (c y) = c (x y)",    lambda x, y: y.inputs[0] * (x * y.inputs[1]) if _scaled(y) else None),
+    Rule(MUL, "x (c y) = c (x y)",
+         lambda x, y: y.inputs[0] * (x * y.inputs[1]) if _scaled(y) and not _number(x) else None),
     Rule(MUL, "x (y / z) = (x y) / z", lambda x, y: DIV(x * y.inputs[0], y.inputs[1]) if _is(y, DIV) else None),
     Rule(MUL, "(x / y) z = (x z) / y", lambda x, y: DIV(x.inputs[0] * y, x.inputs[1]) if _is(x, DIV) else None),
     Rule(MUL, "x^p x^q = x^(p + q)",

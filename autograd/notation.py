@@ -296,7 +296,7 @@ def symbol_of(label: str) -> Symbol:
 
 def _quoted(name: str) -> str:
     """`name`, in quotes if it could be mistaken for something else."""
-    if re.fullmatch(r"[^\W\d][\w.']*", name) and name not in TABLE:
+    if re.fullmatch(r"[^\W\d][\w.']*", name) and name not in (*TABLE, "inf", "nan"):
         return name
     escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in name.replace("\\", r"\\"))
     return '"' + "".join(escaped).replace('"', r"\"") + '"'
@@ -327,6 +327,8 @@ def _below(part: str) -> str:
 
 def _upright(name: str) -> str:
     """Text as LaTeX in upright letters, nothing in it a command; for what is in no alphabet, a question mark."""
+    if name.isspace():
+        return r"\sqcup"
     shown = "".join(" " if c.isspace() else c if c.isprintable() else "?" for c in name)
     pieces = (piece for piece in re.split(_SPECIAL, shown) if piece)
     return "".join(_ESCAPES.get(piece) or r"\mathrm{" + piece.replace(" ", r"\ ") + "}" for piece in pieces)

@@ -9,7 +9,7 @@ import html
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from itertools import zip_longest
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -261,6 +261,6 @@ def to_html(derivation: Derivation) -> str:
     return _PAGE.format(title=title, body="\n".join(parts))
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _mathml(latex: str) -> str:
     return converter.convert(rf"\displaystyle {latex}") if latex else ""

@@ -240,7 +240,11 @@ class Value:
         return _new_node(op, (op.forward(*numbers), *numbers), *inputs)
 
     def _copy_with(self, inputs: tuple[_Input, ...]) -> Value:
-        return _restore(None, type(self), self._data, self._grad, self.label, self.op, self.numbers, *inputs)
+        return _restore(None, self._kind(), self._data, self._grad, self.label, self.op, self.numbers, *inputs)
+
+    def _kind(self) -> type[Value]:
+        """The class of a copy, which does not stem from the line that the original does."""
+        return Value if isinstance(self, TracedValue) else type(self)
 
     def __copy__(self) -> Value:
         return self._copy_with(self.inputs)
@@ -249,7 +253,7 @@ class Value:
         return copying.deepcopy(self, memo, Value._copy_with)  # type: ignore[no-any-return]  # a Value
 
     def __reduce__(self) -> tuple[Any, ...]:
-        fields = (type(self), self._data, self._grad, self.label, self.op, self.numbers, *self.inputs)
+        fields = (self._kind(), self._data, self._grad, self.label, self.op, self.numbers, *self.inputs)
         return _restore, (copying.ancestors(self), *fields)
 
     if TYPE_CHECKING:  # exp(), relu() and the other unary rows of the table, attached below
@@ -263,6 +267,10 @@ class TracedValue(Value):
     __slots__ = ("line",)
     line: str
     """The file and the number of the line, outside of this package."""
+
+    def __new__(cls, *args: Any) -> Any:
+        """A plain Value: only the engine makes one that has a line."""
+        return Value(*args)
 
 
 def _new_traced() -> Value:

@@ -63,7 +63,12 @@ class Neuron(Module):
 
     def _labelled(self, value: Any, name: str) -> Any:
         """`value`, labelled beside the bias: layers.0.neurons.3.z, unless it has a label or the bias has its own."""
-        if isinstance(value, Value) and not value.label and (self.b.label == "b" or self.b.label.endswith(".b")):
+        if (
+            isinstance(value, Value)
+            and value.op
+            and not value.label
+            and (self.b.label == "b" or self.b.label.endswith(".b"))
+        ):
             value.label = self.b.label[:-1] + name
         return value
 

@@ -105,7 +105,7 @@ def cost(loss: Callable[[Any, Any], Any], outputs: Sequence[Any], targets: Seque
 def _labelled(name: str, terms: list[Any]) -> list[Any]:
     """`terms`, those without a label labelled ``name.0``, ``name.1`` ... or, if there is one only, ``name``."""
     for i, term in enumerate(terms):
-        if isinstance(term, Value) and not term.label:
+        if isinstance(term, Value) and term.op and not term.label:
             term.label = f"{name}.{i}" if len(terms) > 1 else name
     return terms
 

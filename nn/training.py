@@ -88,7 +88,7 @@ def fit(
     A ValueError for x and y that do not fit each other, the model or the loss, or a TypeError for an argument of
     another kind, before anything is changed.  A NonFiniteError for a loss or a gradient that is infinite or NaN: the
     model and the optimiser are then back at the last parameters with a finite loss, and the error says where the
-    number came from (`autograd.origin_of_nonfinite`).
+    number came from (`autograd.origin_of_nonfinite`), for which the loss of the mini-batch is computed once more.
 
     >>> from nn import MLP, half_squared_error
     >>> model = MLP(1, [1], seed=0)
@@ -128,9 +128,13 @@ def fit(
                     mean.backward()
                     optimiser.step()
                 except NonFiniteError as error:
-                    with trace_lines():  # once more, to see where it came from
-                        origin = origin_of_nonfinite(mean_loss(batch))
-                    _rewind(optimiser, good)
+                    try:
+                        with trace_lines():  # once more, to see where it came from
+                            origin = origin_of_nonfinite(mean_loss(batch))
+                    except Exception:  # a model or a loss that cannot be run twice
+                        origin = None
+                    finally:
+                        _rewind(optimiser, good)
                     raise _with_origin(error, origin) from None
                 total += mean.data * len(batch)
             optimiser.epochs += 1

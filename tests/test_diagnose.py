@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 import sys
 import threading
 
@@ -153,6 +155,36 @@ def test_fit_says_where():
 
     with pytest.raises(nn.NonFiniteError, match=r"backward, the first product that is not finite is .*1.0 \* inf"):
         nn.fit(model, [[3.0]], [1.0], loss=lambda y, t: sqrt(y * 0.0) + t, progress=False)
+
+
+@pytest.mark.parametrize("mishap", [KeyError("again"), nn.NonFiniteError("again"), None, 3.0])
+def test_a_loss_that_cannot_be_run_twice(mishap):
+    """The error is the first one, and the parameters are the last good ones."""
+    model, calls = nn.MLP(1, [1], seed=0), []
+
+    def loss(output, target):
+        calls.append(output)
+        if len(calls) < 6:
+            return output * target
+        if len(calls) == 6:
+            return log(output * 0.0 - 1.0)
+        if isinstance(mishap, Exception):
+            raise mishap
+        return mishap
+
+    optimiser, before = nn.Adam(model.parameters()), [p.data for p in model.parameters()]
+    with pytest.raises(nn.NonFiniteError, match="the loss is nan in epoch 2") as caught:
+        nn.fit(model, [[3.0], [2.0]], [1.0, 1.0], loss=loss, optimiser=optimiser, progress=False, batch_size=None)
+    assert caught.value.origin is None and optimiser.steps == 0
+    assert [p.data for p in model.parameters()] == before
+
+
+def test_copies_are_plain_values():
+    """They do not stem from the line; nor do the results of verbs on traced nodes."""
+    with trace_lines():
+        y = Value(3.0, "x") * 2.0
+    for copied in (copy.copy(y), copy.deepcopy(y), pickle.loads(pickle.dumps(y)), gradients(y, [Value(1.0)], True)[0]):
+        assert type(copied) is Value
 
 
 def test_a_long_way_is_cut():

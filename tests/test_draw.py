@@ -88,6 +88,16 @@ def test_the_routes_of_a_derivation_are_highlighted():
     assert {"z1", "a1", "y"} <= set(texts(draw(explain(0.5 * sigmoid(w * 2 + 1) ** 2, w))))
 
 
+def test_there_are_never_more_boxes_than_asked_for():
+    """Not with thousands of groups, nor with a limit of one."""
+    many = sum(Value(1.0, f"layers.{i}.w") for i in range(500))
+    x = Value(0.5, "x")
+    for y in (many, (x * 2).sin() * x):
+        for limit in (1, 2, 3):
+            boxes = re.findall(r"^\tb\d+ \[", draw(y, max_nodes=limit).source, re.MULTILINE)
+            assert 1 <= len(boxes) <= limit
+
+
 def test_the_routes_in_a_folded_graph_are_highlighted():
     """The boxes that they pass, and the arrows between them; from a weight of the last layer, not the layer before."""
     model = nn.MLP(2, [16, 16, 1], seed=0)
@@ -153,6 +163,8 @@ def test_any_large_graph_is_folded(shape):
 @example("\\N \\G \\l a\nb")
 @example("<b>bold</b> & é λ 中 \x00\x1b\ud800")
 @example("layers.0.<i>.3.w")
+@example("2.5 kg")
+@example("².z")
 @example(" ")
 def test_any_label_is_drawn(label):
     """Nothing in it is markup, or a command of Graphviz."""

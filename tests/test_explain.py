@@ -140,6 +140,7 @@ def agrees(d: Derivation, parse: bool = False) -> None:
     order = topological_order([d.output, d.variable])
     scale = sum(abs(route.number) for step in d.steps for route in step.routes) + 1.0
     assert d.number == pytest.approx(found.get(d.variable, 0.0), rel=1e-9, abs=1e-12 * scale)
+    assert not d.steps or d.number == pytest.approx(d.steps[-1].number, rel=1e-9, abs=1e-12 * scale)
     named = dict(d.given) | {definition.symbol: definition.number for definition in d.definitions}
     numbers = {symbol.text: number for symbol, number in named.items()}
     assert len(numbers) == len(named), "two symbols of one name"
@@ -275,6 +276,27 @@ def test_a_value_that_is_not_finite_is_remarked_on():
     """Also where the derivative is."""
     n = Value(2.0, "n")
     assert "the first number that is not finite is log(-1.0) = nan" in str(explain((n - 3).log(), n))
+
+
+def test_the_number_is_the_engines():
+    """Also where rounding makes the sum of the routes exactly 0; nothing is said to be zero that is not."""
+    x = Value(3.842495632985409, "x")
+    e = x * 1.3498382261231665
+    p, q = e.sqrt() ** 2, e * 1.0
+    y = p / q
+    for node, label in ((e, "e"), (p, "p"), (q, "q"), (y, "y")):
+        node.label = label
+    d = explain(y, x)
+    assert d.number == gradients(y, [x])[0] != 0.0 and d.remarks == ()
+
+
+@pytest.mark.parametrize("label", ["²", "①", "2.5 kg", "0.b", "inf", "nan", "e", "dy/dx", " ", "a\tb", "x" * 500])
+def test_odd_labels(label):
+    """Whatever it is, the derivation can be written."""
+    x = Value(2.0, label)
+    d = explain(x * 3 + x**2, x)
+    agrees(d, parse=True)
+    assert len(d.to_text()) < 1000 and d.to_html() and d.to_markdown()
 
 
 def test_updates():

@@ -184,6 +184,15 @@ def test_what_is_long_gets_names():
     assert str(formula(Value(1.0, "layers.0.w.1") - Value(2.0, "neurons.0.w.1"))) == "w[0,1]#1 - w[0,1]#2"
 
 
+def test_constants_that_do_not_fold():
+    """Where a product of constants overflows or vanishes it stays as it is; no rule undoes another for ever."""
+    x = Value(2.0, "x")
+    assert str(formula(5e-324 * (0.5 * x))) == "4.9406565e-324 * 0.5 x"
+    for value in (1e-200 * (1e-200 * Value(1e300, "b")), (1e200 * x) * (1e200 * x), 1e308 * (1e308 * Value(0.0, "z"))):
+        assert len(str(formula(value))) < 40
+    assert str(formula(2 * (3 * x) * (5 * x))) == "30 x^2"
+
+
 def test_a_detached_value_is_a_symbol():
     """It is a constant to everything that differentiates."""
     x = Value(2.0, "x")

@@ -141,3 +141,17 @@ def test_repr():
     assert repr(Layer(2, 3, nonlin=False)) == "Layer(2 -> 3, identity)"
     assert repr(MLP(2, [3, 1], activation=sigmoid)) == "MLP(2 -> 3 sigmoid -> 1 identity, 13 parameters)"
     assert repr(Layer(2, 3, activation=softmax)) == "Layer(2 -> 3, softmax)"
+
+
+def test_what_is_computed_has_names():
+    """z before and a after the activation, beside the bias; what was labelled by hand or is not ours stays as it is."""
+    model = MLP(2, [2, 2], activation=tanh, output_activation=softmax, seed=0)
+    out = model([1.0, 2.0])
+    assert [a.label for a in out] == ["layers.1.neurons.0.a", "layers.1.neurons.1.a"]
+    assert model.layers[0].neurons[1].preactivation([1.0, 2.0]).label == "layers.0.neurons.1.z"
+    assert Neuron(1, activation=identity, seed=0)([1.0]).label == "z"
+    named = Neuron(1, activation=tanh, seed=0)
+    named.b.label = "b1"
+    assert named([1.0]).label == ""
+    mine = Value(3.0)
+    assert Neuron(1, activation=lambda z: mine, seed=0)([1.0]) is mine and mine.label == ""
