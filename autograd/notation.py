@@ -278,6 +278,8 @@ def symbol_of(label: str) -> Symbol:
     >>> [symbol_of(label).latex for label in ("out_o1", "layers.0.neurons.3.w.1", "E_total")]
     ['\\mathrm{out}_{o1}', '{w^{(0)}_{3,1}}', 'E_{\\mathrm{total}}']
     """
+    if label.isspace():
+        return Symbol(_quoted(label), r"\sqcup ")
     if len(label) > _LONGEST:
         label = label[:_LONGEST] + "\N{HORIZONTAL ELLIPSIS}"
     parts = label.split(".")
@@ -327,8 +329,6 @@ def _below(part: str) -> str:
 
 def _upright(name: str) -> str:
     """Text as LaTeX in upright letters, nothing in it a command; for what is in no alphabet, a question mark."""
-    if name.isspace():
-        return r"\sqcup"
     shown = "".join(" " if c.isspace() else c if c.isprintable() else "?" for c in name)
     pieces = (piece for piece in re.split(_SPECIAL, shown) if piece)
     return "".join(_ESCAPES.get(piece) or r"\mathrm{" + piece.replace(" ", r"\ ") + "}" for piece in pieces)
