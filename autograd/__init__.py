@@ -1,5 +1,6 @@
 """Scalar reverse-mode automatic differentiation that shows its work."""
 
+from .compile import Program, compile
 from .derivation import Derivation
 from .diagnose import origin_of_nonfinite, why_zero
 from .draw import Picture, draw
@@ -46,12 +47,14 @@ __all__ = [
     "Derivation",
     "Op",
     "Picture",
+    "Program",
     "Quiz",
     "Value",
     "abs",
     "add",
     "arctan",
     "assign",
+    "compile",
     "cos",
     "cosh",
     "detach",

@@ -1,0 +1,107 @@
+"""Pass 3: chains of additions become one sum, sums of products a dot product."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ..ops import ADD, MUL, Op
+from .trace import Trace
+
+
+@dataclass(frozen=True)
+class Apply:
+    """A row of the table, applied."""
+
+    op: Op
+    operands: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Sum:
+    """The sum of three terms or more."""
+
+    operands: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Dot:
+    """left[0] * right[0] + left[1] * right[1] + ..."""
+
+    left: tuple[int, ...]
+    right: tuple[int, ...]
+
+    @property
+    def operands(self) -> tuple[int, ...]:
+        """Both vectors."""
+        return self.left + self.right
+
+
+Node: TypeAlias = Apply | Sum | Dot
+
+
+def contract(trace: Trace) -> dict[int, Node]:
+    """The operations of a trace by their numbers, inputs first; new ones have numbers beyond those of the trace.
+
+    An addition whose only use is another addition is part of that one; a product whose only use is a sum, of a dot
+    product.  What is left of such a sum is added to the dot product.
+
+    >>> from autograd import Value
+    >>> from autograd.compile.trace import trace
+    >>> w, x, b = [Value(1.0), Value(2.0)], [Value(3.0), Value(4.0)], Value(5.0)
+    >>> for number, node in contract(trace([w[0] * x[0] + w[1] * x[1] + b], [*w, b], x)).items():
+    ...     print(number, node)
+    9 Dot(left=(0, 1), right=(3, 4))
+    8 Apply(op=<primitive add>, operands=(9, 2))
+    """
+    count = len(trace.ops)
+    uses, user = [0] * count, [-1] * count
+    for i, operands in enumerate(trace.operands):
+        for j in operands:
+            uses[j] += 1
+            user[j] = i
+    for i in trace.outputs:
+        uses[i] += 2  # kept whatever happens
+    absorbed = [op is ADD and uses[i] == 1 and trace.ops[user[i]] is ADD for i, op in enumerate(trace.ops)]
+    varies = [not trace.is_constant(i) for i in range(count)]
+    nodes: dict[int, Node] = {}
+    fresh = count
+    for i, op in enumerate(trace.ops):
+        if op is None or absorbed[i]:
+            continue
+        if op is not ADD:
+            nodes[i] = Apply(op, trace.operands[i])
+            continue
+        terms, waiting = [], list(reversed(trace.operands[i]))
+        while waiting:
+            j = waiting.pop()
+            if absorbed[j]:
+                waiting += reversed(trace.operands[j])
+            else:
+                terms.append(j)
+        products = [j for j in terms if trace.ops[j] is MUL and uses[j] == 1]
+        dot = _dot([trace.operands[j] for j in products], varies, trace.parameters)
+        if dot is None:
+            nodes[i] = Sum(tuple(terms)) if len(terms) > 2 else Apply(ADD, tuple(terms))
+            continue
+        for j in products:
+            del nodes[j]
+        rest = [j for j in terms if j not in set(products)] if len(products) < len(terms) else []
+        if not rest:
+            nodes[i] = dot
+            continue
+        nodes[fresh] = dot
+        nodes[i] = Sum((fresh, *rest)) if len(rest) > 1 else Apply(ADD, (fresh, rest[0]))
+        fresh += 1
+    return nodes
+
+
+def _dot(products: list[tuple[int, ...]], varies: list[bool], parameters: int) -> Dot | None:
+    """The dot product of at least two products, parameters on the left; None if they are not of one kind."""
+    if len(products) < 2:
+        return None
+    pairs = [(y, x) if y < parameters <= x else (x, y) for x, y in products]
+    kinds = {(varies[x], varies[y]) for x, y in pairs}
+    if len(kinds) > 1:
+        return None
+    return Dot(tuple([x for x, _ in pairs]), tuple([y for _, y in pairs]))

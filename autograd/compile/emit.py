@@ -1,0 +1,507 @@
+"""Pass 6: statements become NumPy source that stands by itself.
+
+The expressions come from running the rows of the table, and their partials, on `Code`: no derivative is written here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from ..formula import ACTIVATIONS
+from ..ops import ADD, CALL, DETACH, DIV, MUL, NEG, POW, POWER, PRODUCT, SIGNED, STEP, SUB, SUM, WHERE, Op, as_float
+from .lower import Block, Gather, Lowered, Operand, Statement, View
+
+_INFIX = {
+    ADD: ("{} + {}", SUM, (SUM, SIGNED + 1)),
+    SUB: ("{} - {}", SUM, (SUM, SIGNED + 1)),
+    MUL: ("{} * {}", PRODUCT, (PRODUCT, PRODUCT + 1)),
+    DIV: ("{} / {}", PRODUCT, (PRODUCT, PRODUCT + 1)),
+    NEG: ("-{}", SIGNED, (PRODUCT,)),
+    POW: ("{}**{}", POWER, (CALL, CALL)),
+}
+"""Operators of Python: how they are written, how tightly they bind, and how tightly their operands must."""
+
+_NUMPY = {
+    name: f"np.{name}"
+    for name in ("abs", "sign", "exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tan", "arctan", "sinh", "cosh",
+                 "tanh", "where")
+}  # fmt: skip
+
+HELPERS = {
+    "sigmoid": "e = np.exp(-np.abs(x))\nreturn np.where(x < 0.0, e, 1.0) / (1.0 + e)",
+    "softplus": "return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))",
+    "step": "return np.where(x > 0.0, 1.0, 0.0)",
+    "relu": "return np.maximum(x, 0.0) + 0.0  # never -0.0",
+    "maximum": "return np.where((x >= y) | np.isnan(x), x, y)",
+    "minimum": "return np.where((x <= y) | np.isnan(x), x, y)",
+    "times": "return np.where(x == 0.0, 0.0, x * y)  # a zero adjoint wins, also over infinity",
+    "gated": "return np.where((x == 0.0) | (y == 0.0), 0.0, x * y)",
+    "product": "return times(x[..., None], y).sum(axis=-2)  # x @ y, in which zeros of x win",
+}
+"""What NumPy has no function for, or one that differs at special values."""
+
+
+class Code:
+    """A NumPy expression; calling a row of the table on it gives another."""
+
+    def __init__(self, text: str, binds: int = CALL, op: Op | None = None, operands: Sequence[Any] = ()) -> None:
+        self.text, self.binds, self.op, self.operands = text, binds, op, operands
+
+    @staticmethod
+    def __record__(op: Op, operands: Sequence[Any]) -> Any:
+        """``op(*operands)`` in a partial; factors of 1 and decided conditions, which only partials have, go."""
+        if op is WHERE and not isinstance(operands[0], Code):
+            return operands[1] if operands[0] else operands[2]
+        if op is POW and not isinstance(operands[1], Code) and operands[1] == 1.0:
+            return operands[0]
+        if op is MUL:
+            for x, y in (operands, operands[::-1]):
+                if not isinstance(x, Code) and abs(x) == 1.0:
+                    return y if x > 0.0 else NEG(y)
+        return write(op, operands)
+
+    def __add__(self, other: Any) -> Any:
+        return ADD(self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return ADD(other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return SUB(self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return SUB(other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return MUL(self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return MUL(other, self)
+
+    def __neg__(self) -> Any:
+        return NEG(self)
+
+
+def write(op: Op, operands: Sequence[Any]) -> Code:
+    """``op(*operands)`` as NumPy.
+
+    >>> write(MUL, [write(ADD, [Code("x"), 1.0]), Code("y")]).text
+    '(x + 1.0) * y'
+    """
+    codes = [x if isinstance(x, Code) else number(as_float(x)) for x in operands]
+    if op is DETACH:
+        return codes[0]
+    if op not in _INFIX:
+        return Code(f"{_NUMPY.get(op.name, op.name)}({', '.join(code.text for code in codes)})", CALL, op, codes)
+    template, binds, places = _INFIX[op]
+    texts = [code.text if code.binds >= place else f"({code.text})" for code, place in zip(codes, places)]
+    return Code(template.format(*texts), binds, op, codes)
+
+
+def number(x: float) -> Code:
+    """A constant."""
+    text = repr(x).replace("inf", "np.inf").replace("nan", "np.nan")
+    return Code(text, SIGNED if text.startswith("-") else CALL)
+
+
+def emit(program: Lowered, careful: bool = False) -> str:
+    """The source of ``value(theta, x)`` and ``value_and_grad(theta, x)``, of the first output, and of ``outputs``.
+
+    With `careful`, zeros win over infinity in the products of the backward pass, as they do in the engine.
+    """
+    return _Emission(program, careful).source()
+
+
+def listing(program: Lowered) -> str:
+    """The forward statements, each with its shape and the number of scalar nodes that it stands for."""
+    emission = _Emission(program, careful=False)
+    lines = emission.forward()
+    inlined = {s.result: s.nodes for s in program.statements if s.result in emission.inline}
+    rows = []
+    for line, statement in zip(lines, emission.shown):
+        nodes = statement.nodes + sum(inlined.get(x, 0) for operand in statement.operands for x in _blocks(operand))
+        gathered = any(isinstance(x, Gather) for x in statement.operands)
+        rows.append((line, f"{statement.result.shape}", _counted(nodes, "node") + ", gathered" * gathered))
+    widths = [min(60, max(map(len, column))) for column in zip(*rows)]
+    text = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+    total = sum(statement.nodes for statement in program.statements)
+    return "\n".join([*text, f"{_counted(len(rows), 'statement')} for {_counted(total, 'node')}"])
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
+class _Emission:
+    def __init__(self, program: Lowered, careful: bool) -> None:
+        self.program, self.careful = program, careful
+        self.constants: dict[bytes, tuple[str, Any]] = {}
+        self.parameters: dict[str, tuple[str, View]] = {}  # the named views of theta
+        self.names: dict[Block, str] = {program.parameters: "theta", program.inputs: "x"}
+        self.counters: Counter[str] = Counter()
+        self.inline: dict[Block, Code] = {}
+        self.shown: list[Statement] = []
+        self.uses = Counter(
+            operand.block
+            for statement in program.statements
+            for operand in statement.operands
+            if isinstance(operand, View)
+        )
+        self.uses.update(
+            part for statement in program.statements for operand in statement.operands if isinstance(operand, Gather)
+            for part in operand.parts if isinstance(part, Block)
+        )  # fmt: skip
+        for operand in program.outputs:
+            self.uses.update(part for part in _blocks(operand))
+
+    # ---- Reading ----
+
+    def constant(self, values: Any) -> str:
+        """The name of an array of constants."""
+        key = repr((values.shape, values.dtype.kind)).encode() + values.tobytes()
+        if key not in self.constants:
+            self.constants[key] = f"{'i' if values.dtype.kind == 'i' else 'c'}{self._next('constant')}", values
+        return self.constants[key][0]
+
+    def _next(self, kind: str) -> int:
+        self.counters[kind] += 1
+        return self.counters[kind]
+
+    def read(self, operand: Operand) -> Code | float:
+        """The expression for an operand."""
+        if isinstance(operand, float):
+            return operand
+        if isinstance(operand, View):
+            if operand.is_whole and operand.block in self.inline:
+                return self.inline[operand.block]
+            if operand.block is self.program.parameters and any(
+                n > 1 and step for n, step in zip(operand.shape, operand.strides)
+            ):
+                return Code(self._parameter(operand))
+            return Code(element(self.names[operand.block], operand))
+        if isinstance(operand, Gather):
+            flat = [
+                f"np.ravel({self.names[part]})" if isinstance(part, Block) else self.constant(part)
+                for part in operand.parts
+            ]
+            joined = flat[0] if len(flat) == 1 else f"np.concatenate([{', '.join(flat)}])"
+            return Code(f"{joined}[{self.constant(operand.index)}]")
+        return Code(self.constant(operand))
+
+    def full(self, operand: Operand) -> Code:
+        """The expression for an operand in all its length, also where it repeats an element."""
+        code = self.read(operand)
+        if isinstance(code, float):
+            return Code(f"np.full({_shape(operand)}, {number(code).text})") if _shape(operand) else number(code)
+        if isinstance(operand, View) and operand.repeated:
+            return Code(f"np.broadcast_to({code.text}, {operand.shape})")
+        return code
+
+    def _parameter(self, view: View) -> str:
+        """The name of a view of the parameters; W for matrices, b for vectors."""
+        kept = [i for i in range(len(view.shape)) if i not in view.repeated]
+        core = View(view.block, view.offset, tuple(view.strides[i] for i in kept), tuple(view.shape[i] for i in kept))
+        text = element("theta", core)
+        if text == "theta":
+            name = text
+        else:
+            if text not in self.parameters:
+                letter = "W" if len(core.shape) > 1 else "b"
+                self.parameters[text] = f"{letter}{self._next(letter)}", core
+            name, _ = self.parameters[text]
+        return name + "[:, None]" if view.repeated and view.repeated[-1] == len(view.shape) - 1 else name
+
+    # ---- Forward ----
+
+    def forward(self) -> list[str]:
+        """A line for each statement; matrix products to which something is added are written in one."""
+        lines = []
+        added = {
+            x.block
+            for statement in self.program.statements
+            for x in statement.operands
+            if statement.kind is ADD and isinstance(x, View) and x.is_whole and x.shape == statement.result.shape
+        }
+        for statement in self.program.statements:
+            code, block = self.expression(statement), statement.result
+            if statement.kind == "matmul" and self.uses[block] == 1 and block in added:
+                self.inline[block], self.names[block] = code, "?"
+                continue
+            self.names[block] = self._name(statement)
+            lines.append(f"{self.names[block]} = {code.text}")
+            self.shown.append(statement)
+        return lines
+
+    def _name(self, statement: Statement) -> str:
+        inlined = any(isinstance(x, View) and x.block in self.inline for x in statement.operands)
+        letter = "z" if inlined or statement.kind == "matmul" else "a" if statement.kind in ACTIVATIONS else "v"
+        return f"{letter}{self._next(letter)}"
+
+    def expression(self, statement: Statement) -> Code:
+        """The right side of a statement."""
+        if isinstance(statement.kind, Op):
+            return write(statement.kind, [self.read(x) for x in statement.operands])
+        texts = [self.full(x).text for x in statement.operands]
+        if statement.kind == "matmul":
+            rows, columns = (len(_shape(x)) for x in statement.operands)
+            if rows == 2 and columns == 2:
+                return Code(f"{texts[0]} @ {texts[1]}.T", PRODUCT)
+            return Code(f"{texts[1]} @ {texts[0]}" if columns == 2 else f"{texts[0]} @ {texts[1]}", PRODUCT)
+        if statement.kind == "dots":
+            return Code(f"np.einsum('ij,ij->i', {texts[0]}, {texts[1]})")
+        summed = [
+            f"{text}.sum(axis=-1)" if len(_shape(x)) > len(statement.result.shape) else text
+            for x, text in zip(statement.operands, texts)
+        ]
+        return Code(" + ".join(summed), SUM)
+
+    # ---- Backward ----
+
+    def backward(self) -> list[str]:
+        """The chain rule, statement after statement from the last."""
+        self.lines: list[str] = []
+        self.started: set[Block] = set()
+        self.gradient: dict[Block, str] = {}
+        self.partial = self._partly_written()
+        output = self.program.outputs[0]
+        self.contribute(output, Code("1.0"), ())
+        for statement in reversed(self.program.statements):
+            if statement.result in self.started:
+                self._statement(statement)
+        return self.lines
+
+    def _partly_written(self) -> set[Block]:
+        """The blocks to parts of whose gradients something is added: these must lie in memory row by row."""
+        operands = [x for statement in self.program.statements for x in statement.operands]
+        return {x.block for x in (*operands, *self.program.outputs) if isinstance(x, View) and not x.is_whole}
+
+    def d(self, block: Block) -> str:
+        """The name of the gradient of a block."""
+        return self.gradient.get(block) or f"d{self.names[block]}"
+
+    def _statement(self, statement: Statement) -> None:
+        d, shape = Code(self.d(statement.result)), statement.result.shape
+        if isinstance(statement.kind, Op):
+            codes = [self.read(x) for x in statement.operands]
+            z = Code(self.names[statement.result])
+            aliased = False
+            for operand, partial in zip(statement.operands, statement.kind.partials):
+                if partial is None or not _varies(operand):
+                    continue
+                slope = partial(z, *codes)
+                if not isinstance(slope, Code) and slope == 0.0:
+                    continue
+                code = self.times(d, slope, statement.kind.gate)
+                alias = code is d and not aliased
+                self.contribute(operand, code, shape, alias)
+                aliased |= alias
+            return
+        if statement.kind == "sum":
+            for operand in statement.operands:
+                longer = len(_shape(operand)) > len(shape)
+                self.contribute(
+                    operand, Code(f"{d.text}[..., None]") if longer and shape else d, None if longer else shape
+                )
+            return
+        rows, columns = statement.operands
+        r, c = self.full(rows), self.full(columns)
+        if statement.kind == "dots":
+            self.contribute(rows, self.times(Code(f"{d.text}[:, None]"), c, False), _shape(rows))
+            self.contribute(columns, self.times(Code(f"{d.text}[:, None]"), r, False), _shape(rows))
+            return
+        nr, nc = len(_shape(rows)) == 2, len(_shape(columns)) == 2
+        turned = Code(f"{d.text}.T")
+        for operand, by, ours, other in ((rows, c, nr, nc), (columns, r, nc, nr)):
+            if not _varies(operand):
+                continue
+            if other:  # summed over the other vectors
+                self.contribute(operand, self.matmul(turned if ours and operand is columns else d, by), _shape(operand))
+            elif ours:
+                self.contribute(operand, self.times(Code(f"{d.text}[:, None]"), by, False), _shape(operand))
+            else:
+                self.contribute(operand, self.times(d, by, False), _shape(operand))
+
+    def times(self, d: Code, partial: Any, gate: bool) -> Any:
+        """d * partial; a comparison counts as the 0 or 1 that it is."""
+        if self.careful and (isinstance(partial, Code) or not isfinite(partial)):
+            slope = partial if isinstance(partial, Code) else number(partial)
+            return Code(f"{'gated' if gate else 'times'}({d.text}, {slope.text})")
+        if not isinstance(partial, Code) and partial == 1.0:
+            return d
+        if isinstance(partial, Code) and partial.op is STEP:
+            partial = Code(f"({partial.operands[0].text} > 0.0)")
+        return MUL(d, partial)
+
+    def matmul(self, d: Code, by: Code) -> Code:
+        """d @ by."""
+        return Code(f"product({d.text}, {by.text})") if self.careful else Code(f"{d.text} @ {by.text}", PRODUCT)
+
+    def contribute(self, operand: Operand, code: Any, shape: tuple[int, ...] | None, alias: bool = False) -> None:
+        """Adds an expression of this shape (None: one to be broadcast) to the gradient of an operand."""
+        if not isinstance(code, Code):
+            code = number(code)
+        if isinstance(operand, View):
+            if operand.block is not self.program.inputs:
+                self._contribute_to_view(operand, code, shape, alias)
+        elif isinstance(operand, Gather):
+            self._contribute_to_gather(operand, code)
+
+    def _contribute_to_view(self, view: View, code: Code, shape: tuple[int, ...] | None, alias: bool) -> None:
+        block = view.block
+        if view.is_whole and block not in self.started and block is not self.program.parameters:
+            if alias:
+                self.gradient[block] = code.text
+            elif shape is None or shape != view.shape:
+                self.lines.append(f"d{self.names[block]} = np.full({view.shape}, {code.text})")
+            elif block in self.partial:
+                self.lines.append(f"d{self.names[block]} = np.ascontiguousarray({code.text})")
+            else:
+                copied = f"{code.text}.copy()" if block.shape and code.text.isidentifier() else code.text
+                self.lines.append(f"d{self.names[block]} = {copied}")
+            self.started.add(block)
+            return
+        text = code.text
+        kept = [i for i in range(len(view.shape)) if i not in view.repeated]
+        if view.repeated:
+            if shape != view.shape:
+                text = f"np.broadcast_to({text}, {view.shape})"
+            axes = view.repeated[0] if len(view.repeated) == 1 else None
+            text = text if code.binds == CALL or shape != view.shape else f"({text})"
+            text += ".sum()" if axes is None else f".sum(axis={axes})"
+        core = View(block, view.offset, tuple(view.strides[i] for i in kept), tuple(view.shape[i] for i in kept))
+        self._start(block)
+        if block is self.program.parameters:
+            named = self.parameters.get(element("theta", core))
+            target = f"d{named[0]}" if named else element("dtheta", core)
+        else:
+            target = element(self.d(block), core)
+        self.lines.append(f"{target}{'' if target.isidentifier() or target.endswith(']') else '[...]'} += {text}")
+
+    def _contribute_to_gather(self, gather: Gather, code: Code) -> None:
+        if not any(isinstance(part, Block) for part in gather.parts):
+            return
+        sizes = [part.size for part in gather.parts]
+        index, shape = self.constant(gather.index), gather.index.shape
+        self.lines.append(
+            f"g = np.bincount({index}.ravel(), np.broadcast_to({code.text}, {shape}).ravel(), {sum(sizes)})"
+        )
+        start = 0
+        for part, size in zip(gather.parts, sizes):
+            if isinstance(part, Block) and part is not self.program.inputs:
+                piece = (
+                    f"g[{start}:{start + size}].reshape({part.shape})"
+                    if part.shape != (size,)
+                    else f"g[{start}:{start + size}]"
+                )
+                if part not in self.started and part is not self.program.parameters:
+                    self.lines.append(f"d{self.names[part]} = {piece}")
+                    self.started.add(part)
+                else:
+                    self._start(part)
+                    self.lines.append(f"{self.d(part)} += {piece}")
+            start += size
+
+    def _start(self, block: Block) -> None:
+        if block not in self.started:
+            self.started.add(block)
+            if block is not self.program.parameters:
+                self.lines.append(f"d{self.names[block]} = np.zeros({block.shape})")
+
+    # ---- The whole ----
+
+    def source(self) -> str:
+        """The module."""
+        forward = self.forward()
+        first = self.read(self.program.outputs[0])
+        value = first.text if isinstance(first, Code) else number(first).text
+        outputs = ", ".join(
+            x.text if isinstance(x, Code) else number(x).text for x in map(self.read, self.program.outputs)
+        )
+        backward = self.backward() if len(self.program.outputs) == 1 else []
+        views = [f"{name} = {text}" for text, (name, _) in self.parameters.items()]
+        slopes = [f"d{name} = {element('dtheta', core)}" for name, core in self.parameters.values()]
+        parts = [_function("value", [*views, *forward, f"return float({value})"])]
+        parts.append(_function("outputs", [*views, *forward, f"return np.array([{outputs}])"]))
+        if len(self.program.outputs) == 1:
+            body = [*views, *forward, "", "dtheta = np.zeros_like(theta)", *slopes, *backward]
+            parts.append(_function("value_and_grad", [*body, f"return float({value}), dtheta"]))
+        text = "\n\n\n".join(parts)
+        helpers = [_helper(name) for name in HELPERS if f"{name}(" in text or (name == "times" and "product(" in text)]
+        constants = [f"{name} = np.array({values.tolist()!r})".replace("inf", "np.inf").replace("nan", "np.nan")
+                     for name, values in self.constants.values()]  # fmt: skip
+        return (
+            "\n\n\n".join(["import numpy as np", *(["\n".join(constants)] if constants else []), *helpers, text]) + "\n"
+        )
+
+
+def element(name: str, view: View) -> str:
+    """The NumPy expression for a view of the block that is called `name`.
+
+    >>> theta = Block("theta", (12,))
+    >>> element("theta", View(theta, 0, (4, 1), (3, 3))), element("theta", View(theta, 3, (4,), (3,)))
+    ('theta.reshape(3, 4)[:, 0:3]', 'theta[3:12:4]')
+    """
+    block = view.block
+    if view.is_whole or not block.shape:
+        return name
+    flat = name if len(block.shape) == 1 else f"{name}.reshape(-1)"
+    kept = [i for i in range(len(view.shape)) if i not in view.repeated and view.shape[i] > 1]
+    if not kept:
+        place = np.unravel_index(view.offset, block.shape)
+        return f"{name}[{', '.join(str(int(i)) for i in place)}]"
+    if len(kept) == 1:
+        axis = kept[0]
+        count, step = view.shape[axis], view.strides[axis]
+        stop = view.offset + step * (count - 1) + 1
+        text = (
+            f"{flat}[{view.offset}:{stop}{f':{step}' if step > 1 else ''}]"
+            if step > 0
+            else f"{flat}[np.arange({count}) * {step} + {view.offset}]"
+        )
+        text = flat if text == f"{flat}[0:{block.size}]" else text
+        return text + "[:, None]" if len(view.shape) == 2 and axis == 0 else text
+    (rows, columns), (down, right) = view.shape, view.strides
+    if 0 < down < right and rows <= right:
+        return element(name, View(block, view.offset, (right, down), (columns, rows))) + ".T"
+    aligned = block.shape[1:] == (down,)
+    within = view.offset % down if aligned else max(0, view.offset + rows * down - block.size)
+    first = view.offset - within
+    if right == 1 and 0 < columns <= down - within and first >= 0:
+        if aligned:
+            return f"{name}[{first // down}:{first // down + rows}, {within}:{within + columns}]"
+        text = f"{flat}[{first}:{first + rows * down}]" if rows * down < block.size else flat
+        text = f"{text}.reshape({rows}, {down})" if block.shape != (rows, down) else name
+        return text if columns == down else f"{text}[:, {within}:{within + columns}]"
+    return (
+        f"np.lib.stride_tricks.as_strided({flat}[{view.offset}:], {view.shape}, tuple(8 * i for i in {view.strides}))"
+    )
+
+
+def _function(name: str, lines: list[str]) -> str:
+    return "\n".join([f"def {name}(theta, x=()):", *(f"    {line}" if line else "" for line in lines)])
+
+
+def _helper(name: str) -> str:
+    arguments = "x, y" if name in ("maximum", "minimum", "times", "gated", "product") else "x"
+    return "\n".join([f"def {name}({arguments}):", *(f"    {line}" for line in HELPERS[name].split("\n"))])
+
+
+def _shape(operand: Operand) -> tuple[int, ...]:
+    if isinstance(operand, Gather):
+        return tuple(operand.index.shape)
+    return () if isinstance(operand, float) else operand.shape
+
+
+def _varies(operand: Operand) -> bool:
+    return bool(_blocks(operand))
+
+
+def _blocks(operand: Operand) -> list[Block]:
+    if isinstance(operand, View):
+        return [operand.block]
+    return [part for part in operand.parts if isinstance(part, Block)] if isinstance(operand, Gather) else []

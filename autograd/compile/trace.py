@@ -1,0 +1,80 @@
+"""Pass 1: a graph of Values as a flat list of instructions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import copysign
+
+from ..graph import topological_order
+from ..ops import Op
+from ..value import Value
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Instructions in topological order; number i is ``ops[i](*operands[i])``.
+
+    The first `parameters` of them, and then `inputs`, are leaves that vary; the other leaves are constants.
+    `numbers` are those that the forward pass saw.
+
+    >>> x, y = Value(2.0), Value(3.0)
+    >>> print(trace([x * y + 1.0], [x], [y]))
+    0 parameter
+    1 input
+    2 mul 0 1
+    3 1.0
+    4 add 2 3
+    outputs: 4
+    """
+
+    ops: list[Op | None]
+    operands: list[tuple[int, ...]]
+    numbers: list[float]
+    parameters: int
+    inputs: int
+    outputs: list[int]
+
+    def is_constant(self, i: int) -> bool:
+        """Whether instruction `i` is a leaf that does not vary."""
+        return self.parameters + self.inputs <= i < len(self.ops) and self.ops[i] is None
+
+    def __str__(self) -> str:
+        lines = []
+        for i, (op, operands) in enumerate(zip(self.ops, self.operands)):
+            kind = "parameter" if i < self.parameters else "input" if i < self.parameters + self.inputs else None
+            lines.append(f"{i} {kind or (op.name if op else self.numbers[i])} {' '.join(map(str, operands))}".rstrip())
+        return "\n".join([*lines, f"outputs: {' '.join(map(str, self.outputs))}"])
+
+
+def trace(outputs: Sequence[Value], parameters: Sequence[Value], inputs: Sequence[Value] = ()) -> Trace:
+    """The graph below `outputs` as instructions; constants that are equal, bit for bit, are one."""
+    ops: list[Op | None] = []
+    operands: list[tuple[int, ...]] = []
+    numbers: list[float] = []
+    number: dict[Value, int] = {}
+    constants: dict[tuple[float, float] | str, int] = {}
+
+    def add(op: Op | None, inputs: tuple[int, ...], data: float) -> int:
+        ops.append(op)
+        operands.append(inputs)
+        numbers.append(data)
+        return len(ops) - 1
+
+    def constant(data: float) -> int:
+        key = (data, copysign(1.0, data)) if data == data else "nan"  # 0.0 and -0.0 are two
+        if key not in constants:
+            constants[key] = add(None, (), data)
+        return constants[key]
+
+    for leaf in (*parameters, *inputs):
+        number[leaf] = add(None, (), leaf.data)
+    for node in topological_order(outputs):
+        if node in number:
+            continue
+        if node.op is None:
+            number[node] = constant(node.data)
+        else:
+            operands_ = tuple([number[x] if isinstance(x, Value) else constant(x) for x in node.inputs])
+            number[node] = add(node.op, operands_, node.numbers[0])
+    return Trace(ops, operands, numbers, len(parameters), len(inputs), [number[x] for x in outputs])

@@ -1,0 +1,284 @@
+"""Compiled equals eager; and the programs are what they promise to be."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+import nn
+from autograd import TABLE, Program, Value, compile, dot, gradients, topological_order  # noqa: A004 -- its name
+from autograd.strategies import DOMAINS, SMOOTH, expressions
+
+from .laws import SPECIAL
+
+ULPS = 2
+"""Elementary functions may differ by so many units in the last place; sums besides by their order."""
+
+
+def close(got: float, expected: float, size: float = 1.0) -> bool:
+    """To rounding, for terms up to `size`; infinities and NaN as they are."""
+    if math.isnan(expected) or math.isinf(expected):
+        return got == expected or (math.isnan(got) and math.isnan(expected))
+    return abs(got - expected) <= 1e-11 * max(abs(expected), size)
+
+
+def agrees(program: Program, output: Value, wrt: list[Value], inputs: list[Value] = []) -> None:  # noqa: B006
+    """Value and gradient are those of the engine, twice in a row."""
+    theta, x = [w.data for w in wrt], [i.data for i in inputs]
+    found = gradients(output, wrt)
+    size = max([1.0, *(abs(n.data) for n in topological_order([output]) if math.isfinite(n.data))])
+    slopes = max([1.0, *(abs(g) for g in found if math.isfinite(g))])
+    for _ in range(2):
+        value, gradient = program.value_and_grad(theta, x)
+        assert type(value) is float and gradient.shape == (len(wrt),)
+        assert close(value, output.data, size), (program.source, value, output.data)
+        for got, expected in zip(gradient.tolist(), found):
+            assert close(got, expected, slopes * size), (program.source, gradient, found)
+        assert close(program.value(theta, x), output.data, size)
+        assert close(float(program.outputs(theta, x)[0]), output.data, size)
+
+
+@pytest.mark.parametrize("op", TABLE.values(), ids=lambda op: op.name)
+def test_every_row_at_special_values(op):
+    """Values within two units in the last place, gradients too, where zeros and infinities meet included."""
+    for numbers in (
+        itertools.product(SPECIAL, repeat=len(op.partials))
+        if len(op.partials) < 3
+        else [(c, 2.0, -3.0) for c in SPECIAL]
+    ):
+        leaves = [Value(x) for x in numbers]
+        output = op(*leaves)
+        value, gradient = compile(output, leaves).value_and_grad(numbers)
+        for got, expected in zip([value, *gradient.tolist()], [output.data, *gradients(output, leaves)]):
+            same = got == expected or (math.isnan(got) and math.isnan(expected))
+            assert same or abs(got - expected) <= ULPS * math.ulp(abs(expected)), (op.name, numbers, got, expected)
+
+
+@pytest.mark.parametrize("op", TABLE.values(), ids=lambda op: op.name)
+@given(data=st.data())
+def test_every_row_in_waves(op, data):
+    """Many rows at once, in a sum, on operands from its domain; with constants among them."""
+    rows = data.draw(st.lists(DOMAINS[op.name], min_size=2, max_size=6))
+    leaves = [[Value(x) for x in row] for row in rows]
+    flat = list(itertools.chain.from_iterable(leaves))
+    fixed = data.draw(st.sampled_from([None, 0])) if len(op.partials) > 1 else None
+    results = [op(*(x.data if k == fixed else x for k, x in enumerate(row))) for row in leaves]
+    output = sum(y * (i + 1.0) for i, y in enumerate(results))
+    agrees(compile(output, flat), output, flat)
+
+
+OPS = (
+    *SMOOTH,
+    "exp",
+    "abs",
+    "relu",
+    "maximum",
+    "minimum",
+    "where",
+    "div",
+    "sqrt",
+    "log",
+    "step",
+    "sign",
+    "detach",
+    "pow",
+)
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@given(expressions(ops=OPS, max_instructions=20, max_leaves=6), st.data())
+def test_random_graphs(expression, data):
+    """Shared nodes, repeated inputs, constants, dead branches, unused leaves; infinities too."""
+    leaves = [Value(x) for x in expression.leaves]
+    output = expression(*leaves)
+    assume(isinstance(output, Value))
+    assume(all(abs(x.data) < 1e6 or not math.isfinite(x.data) for x in topological_order([output])))
+    assume(all(abs(g) < 1e6 or not math.isfinite(g) for g in gradients(output, leaves)))
+    split = data.draw(st.integers(0, len(leaves)))
+    agrees(compile(output, leaves[:split], inputs=leaves[split:]), output, leaves[:split], leaves[split:])
+
+
+@pytest.mark.parametrize("loss", [nn.half_squared_error, nn.mean_squared_error, nn.cross_entropy])
+@pytest.mark.parametrize("activation", list(nn.ACTIVATIONS.values()), ids=list(nn.ACTIVATIONS))
+def test_every_model_and_loss(activation, loss):
+    """Unrolled over one example, two and five; and again after the parameters have changed."""
+    rng = np.random.default_rng(0)
+    for widths, count in itertools.product([[3], [4, 3], [5, 4, 3]], [1, 2, 5]):
+        model = nn.MLP(4, widths, activation=activation, seed=1)
+        x, y = rng.normal(size=(count, 4)), np.eye(3)[rng.integers(3, size=count)]
+
+        def cost(model=model, x=x, y=y):
+            return nn.cost(loss, [model(row) for row in x], y.tolist())
+
+        parameters = model.parameters()
+        program = compile(cost(), parameters)
+        agrees(program, cost(), parameters)
+        for parameter in parameters:
+            parameter.data *= 1.25
+        agrees(program, cost(), parameters)
+
+
+@pytest.mark.parametrize("loss", [nn.binary_cross_entropy, nn.hinge])
+def test_losses_of_one_output(loss):
+    """Targets differ from example to example."""
+    rng = np.random.default_rng(0)
+    model = nn.MLP(2, [5, 1], activation=nn.tanh, seed=1)
+    targets = [1, 0, 1, 1, 0] if loss is nn.binary_cross_entropy else [1, -1, 1, 1, -1]
+    cost = nn.cost(loss, [model(row) for row in rng.normal(size=(5, 2))], targets)
+    agrees(compile(cost, model.parameters()), cost, model.parameters())
+
+
+def demo(count: int = 100) -> tuple[Value, list[Value]]:
+    """The loss of micrograd's demo, unrolled, and its parameters."""
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(count, 2)).tolist()
+    y = [1 if a * b > 0 else -1 for a, b in x]
+    model = nn.MLP(2, [16, 16, 1], seed=0)
+    for i, parameter in enumerate(model.parameters()):
+        parameter.data += 0.01 * (i % 7)  # no bias is 0
+    losses = [(1 + -yi * model(xi)).relu() for xi, yi in zip(x, y)]
+    return sum(losses) * (1.0 / count) + 1e-4 * sum(p * p for p in model.parameters()), model.parameters()
+
+
+def test_the_unrolled_demo_becomes_matrix_products():
+    """65,000 nodes, sixteen statements; rows over examples and neurons are three matrix products."""
+    loss, parameters = demo()
+    program = compile(loss, parameters)
+    agrees(program, loss, parameters)
+    assert len(topological_order([loss])) > 60_000
+    assert repr(program).startswith("Program of 337 parameters and 0 inputs, 1")
+    assert "np.bincount" not in program.source and "concatenate" not in program.source
+    body = program.source.split("def value_and_grad")[1]
+    for line in (
+        "z2 = c1 @ W1.T + b1",
+        "a1 = relu(z2)",
+        "z3 = a1 @ W2.T + b2",
+        "dW2 += dz3.T @ a1",
+        "da1 = dz3 @ W2",
+        "dW1 += dz2.T @ c1",
+    ):
+        assert f"    {line}\n" in body, program.source
+
+
+def test_the_source_reads_like_the_matrix_notes():
+    """For one example: z = W a + b, the activation, delta, dW, db, in at most 60 lines."""
+    model = nn.MLP(2, [16, 16, 1], activation=nn.tanh, seed=0)
+    x = [Value(0.5), Value(-1.0)]
+    loss = nn.half_squared_error(model(x), 1.0)
+    program = compile(loss, model.parameters(), inputs=x)
+    agrees(program, loss, model.parameters(), x)
+    body = program.source.split("def value_and_grad")[1]
+    assert len(body.splitlines()) <= 60
+    for line in (
+        "z1 = W1 @ x + b1", "a1 = np.tanh(z1)", "z2 = W2 @ a1 + b2", "a2 = np.tanh(z2)",
+        "da1 = dz2 @ W2", "dz1 = da1 * (1.0 - a1 * a1)", "db1 += dz1", "dW1 += dz1[:, None] * x",
+    ):  # fmt: skip
+        assert f"    {line}\n" in body, program.source
+
+
+def test_the_source_stands_by_itself():
+    """It runs without this library."""
+    loss, parameters = demo(3)
+    program = compile(loss, parameters)
+    theta = [p.data for p in parameters]
+    check = "\n".join([
+        program.source, "import sys", "assert 'autograd' not in sys.modules", f"print(repr(value(np.array({theta}))))",
+    ])  # fmt: skip
+    done = subprocess.run([sys.executable, "-I", "-c", check], capture_output=True, text=True, check=True)
+    assert float(done.stdout) == program.value([p.data for p in parameters])
+
+
+def test_programs_pickle_and_are_pure():
+    """The arrays that they are given are left as they are."""
+    loss, parameters = demo(4)
+    program = compile(loss, parameters)
+    theta = np.array([p.data for p in parameters])
+    before = theta.copy()
+    other = pickle.loads(pickle.dumps(program))
+    (value, gradient), (again, slopes) = program.value_and_grad(theta), other.value_and_grad(theta)
+    gradient += 1.0
+    assert value == again and np.array_equal(gradient, slopes + 1.0) and np.array_equal(theta, before)
+    assert str(other) == str(program)
+
+
+def test_several_outputs():
+    """Their values; a gradient is of one."""
+    x = [Value(2.0), Value(3.0)]
+    program = compile([x[0] * x[1], x[0], x[1].sin()], x)
+    assert program.outputs([2.0, 3.0]).tolist() == [6.0, 2.0, math.sin(3.0)]
+    with pytest.raises(ValueError, match="a gradient of several outputs"):
+        program.value_and_grad([2.0, 3.0])
+
+
+def test_interior_nodes_may_be_parameters():
+    """The program begins at them."""
+    x = Value(2.0)
+    h = x * 3
+    output = h * h + x
+    value, gradient = compile(output, [h]).value_and_grad([5.0])
+    assert (value, gradient.tolist()) == (27.0, [10.0])
+
+
+def test_an_output_that_is_a_leaf_or_a_constant():
+    """Nothing to compute."""
+    x = Value(2.0)
+    assert compile(x, [x]).value_and_grad([7.0])[1].tolist() == [1.0]
+    value, gradient = compile(Value(3.0) * 2.0, [x]).value_and_grad([7.0])
+    assert (value, gradient.tolist()) == (6.0, [0.0])
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("a1 @ W2.T", "a1 @ W2"),
+        (" + b1\n", "\n"),
+        ("db1 += dz2.sum(axis=0)", "db1[...] = dz2[0]"),
+        ("dW2 += dz3.T @ a1", "dW2 += a1.T @ dz3"),
+        ("dtheta += dz1 * theta\n    dtheta += dz1 * theta", "dtheta += dz1 * theta"),
+        ("(z2 > 0.0)", "(z2 > 0.1)"),
+    ],
+)
+def test_a_wrong_program_is_noticed(right, wrong):
+    """The negative controls: operand order, a dropped bias, a missing accumulation, a sign in the rule."""
+    loss, parameters = demo(20)
+    program = compile(loss, parameters)
+    agrees(program, loss, parameters)
+    assert right in program.source, program.source
+    source = program.source.replace(right, wrong)
+    with pytest.raises((AssertionError, ValueError)):
+        agrees(Program(source, source, len(parameters), 0, ""), loss, parameters)
+
+
+def test_arguments_are_checked():
+    """What was given, what is allowed."""
+    x, y = Value(1.0), Value(2.0)
+    with pytest.raises(TypeError, match=r"3\.0 \(float\) is not a Value"):
+        compile(3.0 and [3.0], [x])
+    with pytest.raises(ValueError, match="a Value is given twice"):
+        compile(x * y, [x], inputs=[x])
+    program = compile(x * y, [x, y])
+    for theta in ([1.0], [[1.0, 2.0]], 3.0):
+        with pytest.raises(ValueError, match=r"theta has shape .* give \(2,\)"):
+            program.value(theta)
+    with pytest.raises(ValueError, match=r"x has shape \(1,\); give \(0,\)"):
+        program.value([1.0, 2.0], [1.0])
+
+
+def test_dots_that_fill_no_grid():
+    """Rows with vectors of their own are worked out row by row; gradients of shared vectors add up."""
+    w = [[Value(0.1 * (3 * i + j)) for j in range(3)] for i in range(4)]
+    x = [[Value(0.2 * (i - j)) for j in range(3)] for i in range(4)]
+    pairs = [(0, 0), (1, 1), (2, 2), (3, 3), (0, 1), (1, 0)]
+    output = sum(dot(w[i], x[j]).tanh() for i, j in pairs)
+    leaves = list(itertools.chain.from_iterable(w + x))
+    program = compile(output, leaves)
+    assert "einsum" in program.source
+    agrees(program, output, leaves)
