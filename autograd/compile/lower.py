@@ -157,7 +157,24 @@ class _Lowering:
         rights = {dot.right: None for dot in dots.values()}
         if len(lefts) * len(rights) == len(wave):
             rows = sorted(rights, key=lambda right: (self.where[right[0]], self.place[right[0]]))
-            alike = np.all(kinds == kinds[:1])  # then each part of the terms is read from one block
+            columns = sorted(lefts, key=lambda left: (self.where[left[0]], self.place[left[0]]))
+            at = {(dot.left, dot.right): i for i, dot in dots.items()}
+            grid = np.array([[at[left, right] for left in columns] for right in rows])
+            arrays = (np.array(vectors) for vectors in (rows, columns))
+            operands = [self._operand(x[0] if len(x) == 1 else x, whole=True) for x in arrays]
+            self._add("matmul", grid, operands, 2 * len(rows[0]) - 1)
+            return
+        wave = self._sorted(wave, [dots[i].right[0] for i in wave])
+        operands = [self._operand(np.array([vector(dots[i]) for i in wave]), whole=True) for vector in (_left, _right)]
+        self._add("dots", np.array(wave), operands, 2 * len(dots[wave[0]].left) - 1)
+
+    def _sums(self, wave: Wave) -> None:
+        wave = self._sorted(wave, [self.nodes[i].operands[0] for i in wave])
+        terms = np.array([self.nodes[i].operands for i in wave])
+        order = np.lexsort((self.place[terms], self.where[terms]), axis=1)
+        terms = np.take_along_axis(terms, order, axis=1)
+        kinds = self.where[terms]
+        alike = np.all(kinds == kinds[:1])  # then each part of the terms is read from one block
         columns = np.flatnonzero(kinds[0, 1:] != kinds[0, :-1]) + 1 if alike else np.array([], dtype=np.int64)
         parts = [
             self._operand(np.squeeze(part, axis=tuple(i for i in (0, 1) if part.shape[i] == 1)), whole=True)
