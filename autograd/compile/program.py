@@ -27,6 +27,7 @@ class Program:
         self._careful = careful
         self._parameters, self._inputs, self._listing = parameters, inputs, listing
         self._fast, self._safe = _loaded(source), _loaded(careful)
+        self._wrt: list[Value] = []
 
     def value(self, theta: Any, x: Any = ()) -> float:
         """The first output, for parameters `theta` and inputs `x`, flat arrays in the order given to `compile`."""
@@ -53,6 +54,30 @@ class Program:
             if not np.isfinite(gradient).all():
                 value, gradient = self._safe["value_and_grad"](theta, x)
         return value, gradient
+
+    def backward(self) -> float:
+        """What ``value.backward()`` does for the parameters, at the numbers that they have now; returns the value.
+
+        It reads the ``data`` of the Values that the program was compiled for and adds to their ``grad``.  A
+        RuntimeError for a program with inputs, or one that was unpickled and knows no Values.
+
+        >>> from nn import SGD, Neuron
+        >>> neuron = Neuron(1, seed=0)
+        >>> program = compile((neuron([2.0]) - 3.0) ** 2, neuron.parameters())
+        >>> optimiser = SGD(neuron.parameters(), 0.1)
+        >>> for _ in range(20):
+        ...     neuron.zero_grad()
+        ...     loss = program.backward()
+        ...     optimiser.step()
+        >>> round(neuron([2.0]).data, 6)
+        3.0
+        """
+        if self._inputs or len(self._wrt) != self._parameters:
+            raise RuntimeError("backward() of a program with inputs or without Values; call value_and_grad(theta, x)")
+        value, gradient = self.value_and_grad([w.data for w in self._wrt])
+        for w, slope in zip(self._wrt, gradient.tolist()):
+            w.grad += slope
+        return value
 
     def _checked(self, theta: Any, x: Any) -> tuple[Any, Any]:
         theta, x = np.asarray(theta, dtype=np.float64), np.asarray(x, dtype=np.float64)
@@ -104,7 +129,9 @@ def compile(values: Value | Sequence[Value], wrt: Sequence[Value], *, inputs: Se
     nodes = contract(graph)
     lowered = lower(graph, nodes, schedule(nodes, graph.is_constant))
     fast = emit(lowered)
-    return Program(fast, emit(lowered, careful=True), len(wrt), len(inputs), listing(lowered))
+    program = Program(fast, emit(lowered, careful=True), len(wrt), len(inputs), listing(lowered))
+    program._wrt = list(wrt)
+    return program
 
 
 def _loaded(source: str) -> dict[str, Any]:

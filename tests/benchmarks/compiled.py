@@ -100,9 +100,8 @@ def main() -> None:
     base = times["compiled"]
     for name, found in times.items():
         ratios = sorted(x / y for x, y in zip(found, base))
-        print(
-            f"  {name:<14} {1e6 * statistics.median(found):>12.1f} us   {statistics.median(ratios):>10.2f} times compiled"
-        )
+        median, ratio = 1e6 * statistics.median(found), statistics.median(ratios)
+        print(f"  {name:<14} {median:>12.1f} us   {ratio:>10.2f} times compiled")
     for name in ("torch", "casadi", "jax"):
         state = "installed, not compared yet" if importlib.util.find_spec(name) else "skipped, not installed"
         print(f"  {name:<14} {state}")
