@@ -1,6 +1,6 @@
 """Scalar reverse-mode automatic differentiation that shows its work."""
 
-from .compile import Program, compile
+from .compile import CompiledFunction, Program, compile
 from .derivation import Derivation
 from .diagnose import origin_of_nonfinite, why_zero
 from .draw import Picture, draw
@@ -44,6 +44,7 @@ from .value import Value, assign
 
 __all__ = [
     "TABLE",
+    "CompiledFunction",
     "Derivation",
     "Op",
     "Picture",

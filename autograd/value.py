@@ -6,7 +6,8 @@ import operator
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
@@ -75,6 +76,8 @@ def _prefix(op: Op) -> Callable[[Value], Value]:
 
 def _comparison(compare: Callable[[float, float], bool]) -> Callable[[Value, Any], bool]:
     def method(self: Value, other: Any) -> bool:
+        if _watch is not None:
+            _watch(self, other)
         number = other._data if isinstance(other, Value) else _number(other)
         return NotImplemented if number is None else compare(self._data, number)
 
@@ -86,6 +89,26 @@ def _refusal(what: str, hint: str) -> Callable[..., NoReturn]:
         raise TypeError(f"{what} of a Value would cut the graph silently; {hint}")
 
     return method
+
+
+_watch: Callable[..., None] | None = None
+
+
+@contextmanager
+def watching(watch: Callable[..., None]) -> Iterator[None]:
+    """A block in which `watch` is called with every Value whose number is read or compared; for `compile`.
+
+    >>> with watching(print):
+    ...     Value(3.0) * 2 > 5.0
+    Value(data=6.0, grad=0.0) 5.0
+    True
+    """
+    global _watch
+    before, _watch = _watch, watch
+    try:
+        yield
+    finally:
+        _watch = before
 
 
 def _number(other: Any) -> float | None:
@@ -134,6 +157,8 @@ class Value:
     @property
     def data(self) -> float:
         """The number; whatever real number is assigned becomes a float."""
+        if _watch is not None:
+            _watch(self)
         return self._data
 
     @data.setter
@@ -192,6 +217,8 @@ class Value:
     __ge__ = _comparison(operator.ge)
 
     def __bool__(self) -> bool:
+        if _watch is not None:
+            _watch(self)
         return self._data != 0.0
 
     __float__ = _refusal(

@@ -1,5 +1,7 @@
 """Scalar graphs as NumPy programs: trace, simplify, contract, schedule, lower, emit; one module for each pass."""
 
-from .program import Program, compile
+from .entry import compile
+from .function import CompiledFunction
+from .program import Program
 
-__all__ = ["Program", "compile"]
+__all__ = ["CompiledFunction", "Program", "compile"]

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..formula import ACTIVATIONS
 from ..ops import ADD, CALL, DETACH, DIV, MUL, NEG, POW, POWER, PRODUCT, SIGNED, STEP, SUB, SUM, WHERE, Op, as_float
-from .lower import Block, Gather, Lowered, Operand, Statement, View
+from .lower import Block, Gather, Lowered, Operand, Statement, View, blocks_of
 
 _INFIX = {
     ADD: ("{} + {}", SUM, (SUM, SIGNED + 1)),
@@ -124,7 +124,7 @@ def listing(program: Lowered) -> str:
     inlined = {s.result: s.nodes for s in program.statements if s.result in emission.inline}
     rows = []
     for line, statement in zip(lines, emission.shown):
-        nodes = statement.nodes + sum(inlined.get(x, 0) for operand in statement.operands for x in _blocks(operand))
+        nodes = statement.nodes + sum(inlined.get(x, 0) for operand in statement.operands for x in blocks_of(operand))
         gathered = any(isinstance(x, Gather) for x in statement.operands)
         rows.append((line, f"{statement.result.shape}", _counted(nodes, "node") + ", gathered" * gathered))
     widths = [min(60, max(map(len, column))) for column in zip(*rows)]
@@ -140,6 +140,7 @@ def _counted(count: int, noun: str) -> str:
 class _Emission:
     def __init__(self, program: Lowered, careful: bool) -> None:
         self.program, self.careful = program, careful
+        self.batch = program.inputs.batched
         self.constants: dict[bytes, tuple[str, Any]] = {}
         self.parameters: dict[str, tuple[str, View]] = {}  # the named views of theta
         self.names: dict[Block, str] = {program.parameters: "theta", program.inputs: "x"}
@@ -157,7 +158,7 @@ class _Emission:
             for part in operand.parts if isinstance(part, Block)
         )  # fmt: skip
         for operand in program.outputs:
-            self.uses.update(part for part in _blocks(operand))
+            self.uses.update(part for part in blocks_of(operand))
 
     # ---- Reading ----
 
@@ -183,15 +184,37 @@ class _Emission:
                 n > 1 and step for n, step in zip(operand.shape, operand.strides)
             ):
                 return Code(self._parameter(operand))
-            return Code(element(self.names[operand.block], operand))
+            return Code(self.element(self.names[operand.block], operand))
         if isinstance(operand, Gather):
+            batched = any(block.batched for block in blocks_of(operand))
             flat = [
-                f"np.ravel({self.names[part]})" if isinstance(part, Block) else self.constant(part)
+                self._flat(part, batched)
+                if isinstance(part, Block)
+                else self._repeated(self.constant(part), part.size, batched)
                 for part in operand.parts
             ]
-            joined = flat[0] if len(flat) == 1 else f"np.concatenate([{', '.join(flat)}])"
-            return Code(f"{joined}[{self.constant(operand.index)}]")
+            axis = ", axis=1" if batched else ""
+            joined = flat[0] if len(flat) == 1 else f"np.concatenate([{', '.join(flat)}]{axis})"
+            return Code(f"{joined}[{':, ' if batched else ''}{self.constant(operand.index)}]")
         return Code(self.constant(operand))
+
+    def _flat(self, block: Block, batched: bool) -> str:
+        """A block as a vector, or as one for each row."""
+        name = self.names[block]
+        if block.batched:
+            return name if len(block.shape) == 1 else f"{name}.reshape(n, -1)"
+        return self._repeated(f"np.ravel({name})", block.size, batched)
+
+    def _repeated(self, text: str, size: int, batched: bool) -> str:
+        return f"np.broadcast_to({text}, (n, {size}))" if batched else text
+
+    def element(self, name: str, view: View) -> str:
+        """The expression for a view of a block, with or without a batch axis."""
+        return batched_element(name, view) if view.block.batched else element(name, view)
+
+    def shape(self, shape: tuple[int, ...], batched: bool) -> str:
+        """A shape, written."""
+        return f"({', '.join(['n', *map(str, shape)])}{',' if not shape else ''})" if batched else f"{shape}"
 
     def full(self, operand: Operand) -> Code:
         """The expression for an operand in all its length, also where it repeats an element."""
@@ -199,7 +222,7 @@ class _Emission:
         if isinstance(code, float):
             return Code(f"np.full({_shape(operand)}, {number(code).text})") if _shape(operand) else number(code)
         if isinstance(operand, View) and operand.repeated:
-            return Code(f"np.broadcast_to({code.text}, {operand.shape})")
+            return Code(f"np.broadcast_to({code.text}, {self.shape(operand.shape, operand.block.batched)})")
         return code
 
     def _parameter(self, view: View) -> str:
@@ -247,6 +270,12 @@ class _Emission:
         if isinstance(statement.kind, Op):
             return write(statement.kind, [self.read(x) for x in statement.operands])
         texts = [self.full(x).text for x in statement.operands]
+        if statement.kind in ("matmul", "dots") and _is_batched(statement.operands[1]):
+            return Code(_einsum(texts, _letters(statement)))
+        if statement.kind == "dots" and statement.result.batched:
+            return Code(_einsum(texts, _letters(statement)))
+        if statement.kind == "matmul" and statement.result.batched and len(_shape(statement.operands[0])) == 1:
+            return Code(f"{texts[0]} @ {texts[1]}{'.T' * (len(_shape(statement.operands[1])) - 1)}", PRODUCT)
         if statement.kind == "matmul":
             rows, columns = (len(_shape(x)) for x in statement.operands)
             if rows == 2 and columns == 2:
@@ -269,7 +298,8 @@ class _Emission:
         self.gradient: dict[Block, str] = {}
         self.partial = self._partly_written()
         output = self.program.outputs[0]
-        self.contribute(output, Code("1.0"), ())
+        batched = _is_batched(output)
+        self.contribute(output, Code("np.full(n, 1.0 / n)" if batched else "1.0"), (), batched=batched)
         for statement in reversed(self.program.statements):
             if statement.result in self.started:
                 self._statement(statement)
@@ -285,7 +315,7 @@ class _Emission:
         return self.gradient.get(block) or f"d{self.names[block]}"
 
     def _statement(self, statement: Statement) -> None:
-        d, shape = Code(self.d(statement.result)), statement.result.shape
+        d, shape, batched = Code(self.d(statement.result)), statement.result.shape, statement.result.batched
         if isinstance(statement.kind, Op):
             codes = [self.read(x) for x in statement.operands]
             z = Code(self.names[statement.result])
@@ -298,18 +328,20 @@ class _Emission:
                     continue
                 code = self.times(d, slope, statement.kind.gate)
                 alias = code is d and not aliased
-                self.contribute(operand, code, shape, alias)
+                self.contribute(operand, code, shape, alias, batched)
                 aliased |= alias
             return
         if statement.kind == "sum":
             for operand in statement.operands:
                 longer = len(_shape(operand)) > len(shape)
-                self.contribute(
-                    operand, Code(f"{d.text}[..., None]") if longer and shape else d, None if longer else shape
-                )
+                code = Code(f"{d.text}[..., None]") if longer and (shape or batched) else d
+                self.contribute(operand, code, None if longer else shape, batched=batched)
             return
         rows, columns = statement.operands
         r, c = self.full(rows), self.full(columns)
+        if batched:
+            self._batched_product(statement, d, r, c)
+            return
         if statement.kind == "dots":
             self.contribute(rows, self.times(Code(f"{d.text}[:, None]"), c, False), _shape(rows))
             self.contribute(columns, self.times(Code(f"{d.text}[:, None]"), r, False), _shape(rows))
@@ -326,6 +358,22 @@ class _Emission:
             else:
                 self.contribute(operand, self.times(d, by, False), _shape(operand))
 
+    def _batched_product(self, statement: Statement, d: Code, r: Code, c: Code) -> None:
+        """The two products of a product's derivative; what is no parameter of a batch is summed over it on the way."""
+        rows, columns = statement.operands
+        left, right, out = _letters(statement)
+        plain = statement.kind == "matmul" and len(left) == 2 and right in ("k", "lk") and left[0] == "b"
+        for operand, letters, other, by in ((rows, left, right, c), (columns, right, left, r)):
+            if not _varies(operand):
+                continue
+            if plain and operand is rows:
+                text = f"{d.text} @ {by.text}" if right == "lk" else f"{d.text}[:, None] * {by.text}"
+            elif plain:
+                text = f"{d.text}.T @ {by.text}" if right == "lk" else f"{d.text} @ {by.text}"
+            else:
+                text = _einsum([d.text, by.text], (out, other, letters))
+            self.contribute(operand, Code(text, PRODUCT), _shape(operand), batched=letters[0] == "b")
+
     def times(self, d: Code, partial: Any, gate: bool) -> Any:
         """d * partial; a comparison counts as the 0 or 1 that it is."""
         if self.careful and (isinstance(partial, Code) or not isfinite(partial)):
@@ -341,63 +389,78 @@ class _Emission:
         """d @ by."""
         return Code(f"product({d.text}, {by.text})") if self.careful else Code(f"{d.text} @ {by.text}", PRODUCT)
 
-    def contribute(self, operand: Operand, code: Any, shape: tuple[int, ...] | None, alias: bool = False) -> None:
+    def contribute(
+        self, operand: Operand, code: Any, shape: tuple[int, ...] | None, alias: bool = False, batched: bool = False
+    ) -> None:
         """Adds an expression of this shape (None: one to be broadcast) to the gradient of an operand."""
         if not isinstance(code, Code):
             code = number(code)
         if isinstance(operand, View):
             if operand.block is not self.program.inputs:
-                self._contribute_to_view(operand, code, shape, alias)
+                self._contribute_to_view(operand, code, shape, alias, batched)
         elif isinstance(operand, Gather):
             self._contribute_to_gather(operand, code)
 
-    def _contribute_to_view(self, view: View, code: Code, shape: tuple[int, ...] | None, alias: bool) -> None:
+    def _contribute_to_view(
+        self, view: View, code: Code, shape: tuple[int, ...] | None, alias: bool, batched: bool
+    ) -> None:
         block = view.block
-        if view.is_whole and block not in self.started and block is not self.program.parameters:
+        first = view.is_whole and block not in self.started and block is not self.program.parameters
+        if first and batched == block.batched:
+            whole = self.shape(view.shape, batched)
+            name = f"d{self.names[block]}"
             if alias:
                 self.gradient[block] = code.text
             elif shape is None or shape != view.shape:
-                self.lines.append(f"d{self.names[block]} = np.full({view.shape}, {code.text})")
+                full = f"np.full({whole}, {code.text})"
+                self.lines.append(f"{name} = {f'np.broadcast_to({code.text}, {whole}).copy()' if batched else full}")
             elif block in self.partial:
-                self.lines.append(f"d{self.names[block]} = np.ascontiguousarray({code.text})")
+                self.lines.append(f"{name} = np.ascontiguousarray({code.text})")
             else:
-                copied = f"{code.text}.copy()" if block.shape and code.text.isidentifier() else code.text
-                self.lines.append(f"d{self.names[block]} = {copied}")
+                copy = (block.shape or batched) and code.text.isidentifier()
+                self.lines.append(f"{name} = {code.text}{'.copy()' if copy else ''}")
             self.started.add(block)
             return
+        axes = [axis + batched for axis in view.repeated]
         text = code.text
-        kept = [i for i in range(len(view.shape)) if i not in view.repeated]
-        if view.repeated:
+        if batched and not block.batched:
+            axes.insert(0, 0)
+        if axes:
             if shape != view.shape:
-                text = f"np.broadcast_to({text}, {view.shape})"
-            axes = view.repeated[0] if len(view.repeated) == 1 else None
-            text = text if code.binds == CALL or shape != view.shape else f"({text})"
-            text += ".sum()" if axes is None else f".sum(axis={axes})"
+                text = f"np.broadcast_to({text}, {self.shape(view.shape, batched)})"
+            elif code.binds < CALL:
+                text = f"({text})"
+            text += f".sum(axis={axes[0] if len(axes) == 1 else tuple(axes)})"
+        kept = [i for i in range(len(view.shape)) if i not in view.repeated]
         core = View(block, view.offset, tuple(view.strides[i] for i in kept), tuple(view.shape[i] for i in kept))
         self._start(block)
         if block is self.program.parameters:
             named = self.parameters.get(element("theta", core))
             target = f"d{named[0]}" if named else element("dtheta", core)
         else:
-            target = element(self.d(block), core)
+            target = self.element(self.d(block), core)
         self.lines.append(f"{target}{'' if target.isidentifier() or target.endswith(']') else '[...]'} += {text}")
 
     def _contribute_to_gather(self, gather: Gather, code: Code) -> None:
-        if not any(isinstance(part, Block) for part in gather.parts):
+        parts = [part for part in gather.parts if isinstance(part, Block)]
+        if not parts:
             return
+        batched = any(part.batched for part in parts)
         sizes = [part.size for part in gather.parts]
         index, shape = self.constant(gather.index), gather.index.shape
-        self.lines.append(
-            f"g = np.bincount({index}.ravel(), np.broadcast_to({code.text}, {shape}).ravel(), {sum(sizes)})"
-        )
+        if batched:
+            self.lines += [f"g = np.zeros((n, {sum(sizes)}))", f"np.add.at(g, (slice(None), {index}), {code.text})"]
+        else:
+            spread = f"np.broadcast_to({code.text}, {shape}).ravel()"
+            self.lines.append(f"g = np.bincount({index}.ravel(), {spread}, {sum(sizes)})")
         start = 0
         for part, size in zip(gather.parts, sizes):
             if isinstance(part, Block) and part is not self.program.inputs:
-                piece = (
-                    f"g[{start}:{start + size}].reshape({part.shape})"
-                    if part.shape != (size,)
-                    else f"g[{start}:{start + size}]"
-                )
+                piece = f"g[{':, ' if batched else ''}{start}:{start + size}]"
+                if batched and not part.batched:
+                    piece += ".sum(axis=0)"
+                if part.shape != (size,):
+                    piece += f".reshape({self.shape(part.shape, part.batched)})"
                 if part not in self.started and part is not self.program.parameters:
                     self.lines.append(f"d{self.names[part]} = {piece}")
                     self.started.add(part)
@@ -410,7 +473,7 @@ class _Emission:
         if block not in self.started:
             self.started.add(block)
             if block is not self.program.parameters:
-                self.lines.append(f"d{self.names[block]} = np.zeros({block.shape})")
+                self.lines.append(f"d{self.names[block]} = np.zeros({self.shape(block.shape, block.batched)})")
 
     # ---- The whole ----
 
@@ -423,13 +486,14 @@ class _Emission:
             x.text if isinstance(x, Code) else number(x).text for x in map(self.read, self.program.outputs)
         )
         backward = self.backward() if len(self.program.outputs) == 1 else []
-        views = [f"{name} = {text}" for text, (name, _) in self.parameters.items()]
+        views = ["n = len(x)"] * self.batch + [f"{name} = {text}" for text, (name, _) in self.parameters.items()]
         slopes = [f"d{name} = {element('dtheta', core)}" for name, core in self.parameters.values()]
-        parts = [_function("value", [*views, *forward, f"return float({value})"])]
+        result = value if self.batch else f"float({value})"
+        parts = [_function("value", [*views, *forward, f"return {result}"])]
         parts.append(_function("outputs", [*views, *forward, f"return np.array([{outputs}])"]))
         if len(self.program.outputs) == 1:
             body = [*views, *forward, "", "dtheta = np.zeros_like(theta)", *slopes, *backward]
-            parts.append(_function("value_and_grad", [*body, f"return float({value}), dtheta"]))
+            parts.append(_function("value_and_grad", [*body, f"return {result}, dtheta"]))
         text = "\n\n\n".join(parts)
         helpers = [_helper(name) for name in HELPERS if f"{name}(" in text or (name == "times" and "product(" in text)]
         constants = [f"{name} = np.array({values.tolist()!r})".replace("inf", "np.inf").replace("nan", "np.nan")
@@ -482,6 +546,66 @@ def element(name: str, view: View) -> str:
     )
 
 
+def batched_element(name: str, view: View) -> str:
+    """The same for a block with a batch axis; all axes are there, those along which it repeats with length 1.
+
+    >>> x = Block("x", (12,), batched=True)
+    >>> batched_element("x", View(x, 0, (4, 1), (3, 3))), batched_element("x", View(x, 3, (0,), (5,)))
+    ('x.reshape(n, 3, 4)[:, :, 0:3]', 'x[:, 3][:, None]')
+    """
+    block = view.block
+    if view.is_whole:
+        return name
+    kept = [i for i in range(len(view.shape)) if i not in view.repeated and view.shape[i] > 1]
+    flat = name if len(block.shape) == 1 else f"{name}.reshape(n, -1)"
+    if not kept:
+        place = [str(int(i)) for i in np.unravel_index(view.offset, block.shape)] if block.shape else []
+        text = f"{name}[{', '.join([':', *place])}]" if place else name
+    elif len(kept) == 1:
+        count, step = view.shape[kept[0]], view.strides[kept[0]]
+        stop = view.offset + step * (count - 1) + 1
+        picked = (
+            f"{view.offset}:{stop}{f':{step}' if step > 1 else ''}"
+            if step > 0
+            else f"np.arange({count}) * {step} + {view.offset}"
+        )
+        text = flat if picked == f"0:{block.size}" else f"{flat}[:, {picked}]"
+    else:
+        (rows, columns), (down, right) = view.shape, view.strides
+        if 0 < down < right and rows <= right:
+            turned = View(block, view.offset, (right, down), (columns, rows))
+            return f"{batched_element(name, turned)}.swapaxes(1, 2)"
+        within = max(0, view.offset + rows * down - block.size)
+        first = view.offset - within
+        if right == 1 and 0 < columns <= down - within and first >= 0:
+            text = flat if rows * down == block.size else f"{flat}[:, {first}:{first + rows * down}]"
+            text = name if block.shape == (rows, down) else f"{text}.reshape(n, {rows}, {down})"
+            return text if columns == down else f"{text}[:, :, {within}:{within + columns}]"
+        index = view.offset + down * np.arange(rows)[:, None] + right * np.arange(columns)
+        return f"{flat}[:, np.array({index.tolist()})]"
+    if len(kept) < len(view.shape):
+        text += f"[{', '.join([':', *(':' if i in kept else 'None' for i in range(len(view.shape)))])}]"
+    return text
+
+
+def _is_batched(operand: Operand) -> bool:
+    return any(block.batched for block in blocks_of(operand))
+
+
+def _letters(statement: Statement) -> tuple[str, str, str]:
+    """The axes of both operands of a product and of its result, as einsum has them."""
+    rows, columns = statement.operands
+    b = ["b" if _is_batched(x) else "" for x in statement.operands]
+    if statement.kind == "dots":
+        return f"{b[0]}ik", f"{b[1]}ik", "bi"
+    r, c = ("r" if len(_shape(rows)) == 2 else ""), ("l" if len(_shape(columns)) == 2 else "")
+    return f"{b[0]}{r}k", f"{b[1]}{c}k", f"b{r}{c}"
+
+
+def _einsum(texts: Sequence[str], letters: tuple[str, str, str]) -> str:
+    return f"np.einsum('{letters[0]},{letters[1]}->{letters[2]}', {texts[0]}, {texts[1]}, optimize=True)"
+
+
 def _function(name: str, lines: list[str]) -> str:
     return "\n".join([f"def {name}(theta, x=()):", *(f"    {line}" if line else "" for line in lines)])
 
@@ -498,10 +622,4 @@ def _shape(operand: Operand) -> tuple[int, ...]:
 
 
 def _varies(operand: Operand) -> bool:
-    return bool(_blocks(operand))
-
-
-def _blocks(operand: Operand) -> list[Block]:
-    if isinstance(operand, View):
-        return [operand.block]
-    return [part for part in operand.parts if isinstance(part, Block)] if isinstance(operand, Gather) else []
+    return bool(blocks_of(operand))

@@ -31,6 +31,8 @@ class Block:
 
     name: str
     shape: tuple[int, ...]
+    batched: bool = False
+    """Whether each row of a batch has one of its own; the batch axis comes first, and is not in `shape`."""
 
     @property
     def size(self) -> int:
@@ -97,13 +99,20 @@ def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(prod(shape[i + 1 :]) for i in range(len(shape)))
 
 
-def lower(trace: Trace, nodes: dict[int, Node], waves: Sequence[Wave]) -> Lowered:
-    """The statements for `waves`."""
-    return _Lowering(trace, nodes).run(waves)
+def blocks_of(operand: Operand) -> list[Block]:
+    """The blocks that an operand is read from."""
+    if isinstance(operand, View):
+        return [operand.block]
+    return [part for part in operand.parts if isinstance(part, Block)] if isinstance(operand, Gather) else []
+
+
+def lower(trace: Trace, nodes: dict[int, Node], waves: Sequence[Wave], batch: bool = False) -> Lowered:
+    """The statements for `waves`; of a `batch`, all that depends on an input has a batch axis."""
+    return _Lowering(trace, nodes, batch).run(waves)
 
 
 class _Lowering:
-    def __init__(self, trace: Trace, nodes: dict[int, Node]) -> None:
+    def __init__(self, trace: Trace, nodes: dict[int, Node], batch: bool) -> None:
         self.trace, self.nodes = trace, nodes
         count = 1 + max([len(trace.ops) - 1, *nodes])
         self.where = np.full(count, -1)  # the block of each number; -1 for constants
@@ -111,7 +120,7 @@ class _Lowering:
         self.constants = np.array(trace.numbers + [0.0] * (count - len(trace.numbers)))
         self.blocks: list[Block] = []
         parameters = self._new_block("theta", np.arange(trace.parameters))
-        inputs = self._new_block("x", np.arange(trace.parameters, trace.parameters + trace.inputs))
+        inputs = self._new_block("x", np.arange(trace.parameters, trace.parameters + trace.inputs), batch)
         self.result = Lowered(parameters, inputs)
 
     def run(self, waves: Sequence[Wave]) -> Lowered:
@@ -129,20 +138,26 @@ class _Lowering:
     def _by_origin(self, wave: Wave) -> list[Wave]:
         """The rows of a wave apart, if they read from a few different blocks, so that each reads from one."""
         groups: dict[tuple[int, ...], Wave] = {}
+        batched: dict[bool, Wave] = {}
         for i in wave:
             node = self.nodes[i]
             read = (node.left[0], node.right[0]) if isinstance(node, Dot) else node.operands[:3]
-            groups.setdefault(tuple([int(self.where[j]) for j in read]), []).append(i)
-        return list(groups.values()) if len(groups) <= APART else [wave]
+            varies = self.result.inputs.batched and any(
+                self.where[j] >= 0 and self.blocks[self.where[j]].batched for j in node.operands
+            )
+            groups.setdefault((varies, *[int(self.where[j]) for j in read]), []).append(i)
+            batched.setdefault(varies, []).append(i)
+        return list((groups if len(groups) <= APART else batched).values())
 
-    def _new_block(self, name: str, numbers: Array) -> Block:
-        block = Block(name, numbers.shape)
+    def _new_block(self, name: str, numbers: Array, batched: bool = False) -> Block:
+        block = Block(name, numbers.shape, batched)
         self.where[numbers], self.place[numbers] = len(self.blocks), np.arange(numbers.size).reshape(numbers.shape)
         self.blocks.append(block)
         return block
 
     def _add(self, kind: Op | str, numbers: Array, operands: Sequence[Operand], per_row: int) -> None:
-        block = self._new_block(f"v{len(self.result.statements) + 1}", np.squeeze(numbers))
+        batched = any(block.batched for operand in operands for block in blocks_of(operand))
+        block = self._new_block(f"v{len(self.result.statements) + 1}", np.squeeze(numbers), batched)
         self.result.statements.append(Statement(kind, block, tuple(operands), per_row * numbers.size))
 
     def _sorted(self, wave: Wave, first: Sequence[int]) -> Wave:

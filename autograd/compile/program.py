@@ -1,4 +1,4 @@
-"""`compile`, and the `Program` that it returns."""
+"""`Program`: a compiled graph."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 
 from ..value import Value
-from .contract import contract
+from .contract import Node
 from .emit import emit, listing
 from .lower import lower
-from .schedule import schedule
-from .simplify import simplify
-from .trace import trace
+from .schedule import Wave
+from .trace import Trace
 
 
 class Program:
@@ -26,8 +25,14 @@ class Program:
         self.source = source
         self._careful = careful
         self._parameters, self._inputs, self._listing = parameters, inputs, listing
-        self._fast, self._safe = _loaded(source), _loaded(careful)
+        self._fast, self._safe = loaded(source), loaded(careful)
         self._wrt: list[Value] = []
+
+    @classmethod
+    def of(cls, graph: Trace, nodes: dict[int, Node], waves: Sequence[Wave]) -> Program:
+        """The last passes."""
+        lowered = lower(graph, nodes, waves)
+        return cls(emit(lowered), emit(lowered, careful=True), graph.parameters, graph.inputs, listing(lowered))
 
     def value(self, theta: Any, x: Any = ()) -> float:
         """The first output, for parameters `theta` and inputs `x`, flat arrays in the order given to `compile`."""
@@ -61,6 +66,7 @@ class Program:
         It reads the ``data`` of the Values that the program was compiled for and adds to their ``grad``.  A
         RuntimeError for a program with inputs, or one that was unpickled and knows no Values.
 
+        >>> from autograd import compile
         >>> from nn import SGD, Neuron
         >>> neuron = Neuron(1, seed=0)
         >>> program = compile((neuron([2.0]) - 3.0) ** 2, neuron.parameters())
@@ -98,43 +104,8 @@ class Program:
         return type(self), (self.source, self._careful, self._parameters, self._inputs, self._listing)
 
 
-def compile(values: Value | Sequence[Value], wrt: Sequence[Value], *, inputs: Sequence[Value] = ()) -> Program:  # noqa: A001 -- its name in the field
-    """The graph that computes `values` as a program of arrays, to be differentiated with respect to `wrt`.
-
-    The graph is contracted, scheduled into waves of like nodes, and re-rolled: sums of products become matrix products,
-    the scalar chain rule their transposes.  `inputs` are leaves that vary from call to call; all other leaves keep the
-    numbers that they have now.
-
-    Sums are re-associated; otherwise values and gradients are those of the engine.  A TypeError for what is not a
-    Value, a ValueError for a Value that is given twice.
-
-    >>> w, x = [Value(0.5), Value(-1.0)], [Value(2.0), Value(3.0)]
-    >>> program = compile((w[0] * x[0] + w[1] * x[1]).tanh(), w, inputs=x)
-    >>> print(program)
-    z1 = x @ theta    ()  3 nodes
-    a1 = np.tanh(z1)  ()  1 node
-    2 statements for 4 nodes
-    >>> value, gradient = program.value_and_grad([0.5, -1.0], [2.0, 3.0])
-    >>> round(value, 6), gradient.round(6)
-    (-0.964028, array([0.141302, 0.211952]))
-    """
-    outputs = [values] if isinstance(values, Value) else list(values)
-    leaves = [*wrt, *inputs]
-    for x in (*outputs, *leaves):
-        if not isinstance(x, Value):
-            raise TypeError(f"{x!r:.60} ({type(x).__name__}) is not a Value; compile(loss, parameters) takes Values")
-    if len(set(leaves)) < len(leaves):
-        raise ValueError("a Value is given twice among wrt and inputs; give each once")
-    graph = simplify(trace(outputs, list(wrt), list(inputs)))
-    nodes = contract(graph)
-    lowered = lower(graph, nodes, schedule(nodes, graph.is_constant))
-    fast = emit(lowered)
-    program = Program(fast, emit(lowered, careful=True), len(wrt), len(inputs), listing(lowered))
-    program._wrt = list(wrt)
-    return program
-
-
-def _loaded(source: str) -> dict[str, Any]:
+def loaded(source: str) -> dict[str, Any]:
+    """The names that a program's source defines."""
     namespace: dict[str, Any] = {}
     exec(source, namespace)
     return namespace

@@ -39,6 +39,10 @@ class Trace:
         """Whether instruction `i` is a leaf that does not vary."""
         return self.parameters + self.inputs <= i < len(self.ops) and self.ops[i] is None
 
+    def constants(self) -> list[str]:
+        """The constants, each told apart from every other, bit for bit."""
+        return [repr(self.numbers[i]) for i in range(len(self.ops)) if self.is_constant(i)]
+
     def __str__(self) -> str:
         lines = []
         for i, (op, operands) in enumerate(zip(self.ops, self.operands)):
