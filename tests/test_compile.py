@@ -14,7 +14,17 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import nn
-from autograd import TABLE, Program, Value, compile, dot, gradients, log_softmax, topological_order  # noqa: A004
+from autograd import (
+    TABLE,
+    Program,
+    Value,
+    compile,
+    dot,
+    gradients,
+    log_softmax,
+    softmax,
+    topological_order,
+)
 from autograd.strategies import DOMAINS, SMOOTH, expressions
 
 from .laws import SPECIAL
@@ -419,3 +429,155 @@ def test_functions_check_their_arguments():
         compile(lambda x: [x], w).value([1.0], [1.0])
     with pytest.raises(TypeError, match="is not a Value"):
         compile(lambda x: x, [3.0])
+
+
+def many(count: int) -> list[Value]:
+    """Parameters at numbers of their own."""
+    return [Value(0.1 * (i + 1), f"p{i}") for i in range(count)]
+
+
+LAYOUTS = {
+    "reversed": lambda p: p[0] * p[3] + p[1] * p[2],
+    "reversed dot": lambda p: dot(p[:3], p[3:6][::-1]),
+    "windows": lambda p: (p[0] + p[1] + p[2]) * (p[1] + p[2] + p[3]),
+    "convolution": lambda p: sum(dot(p[:3], p[3 + i : 6 + i]).tanh() * (i + 1.0) for i in range(3)),
+    "toeplitz": lambda p: sum(dot(p[:3], p[5 + i : 2 + i : -1]).tanh() for i in range(3)),
+    "shared scalars": lambda p: _shared_scalars(p),
+    "shared sum": lambda p: _shared_sum(p),
+    "tied": lambda p: p[0].exp() / (p[0].exp() + p[0].exp() + p[0].exp() * p[1]),
+    "repeated dots": lambda p: dot(p[:2], p[4:6]) * dot(p[4:6], p[:2]) * dot(p[2:4], p[6:8]) * dot(p[:2], p[6:8]),
+    "signed zeros": lambda p: (p[0] / 0.0).tanh() * 2 + (p[1] / -0.0).tanh() * 3,
+    "square, turned": lambda p: sum(dot([p[i], p[2 + i]], p[4:6]).tanh() * (i + 1.0) for i in range(2)),
+    "columns": lambda p: _columns(p),
+    "a sum of many": lambda p: sum(_chain(p, 100)),
+    "attention": lambda p: _attention(p),
+}
+
+
+def _shared_scalars(p):
+    a, b = p[0].sin(), p[1].exp()
+    s = a + b
+    return (s * p[2]).tanh() + (s * p[3]).tanh() + a.cos()
+
+
+def _shared_sum(p):
+    a, b, c = p[0].sin(), p[1].exp(), p[2].cos()
+    s = a + b + c
+    return s * a + s * b * c + s
+
+
+def _columns(p):
+    h = [[(p[2 * i + j] * 1.5).tanh() for j in range(2)] for i in range(2)]
+    return sum(
+        dot([h[0][j], h[1][j]], p[4 + 2 * i : 6 + 2 * i]).sin() * (i + 2.0 * j + 1) for i in range(2) for j in range(2)
+    )
+
+
+def _chain(p, length):
+    h, hs = p[1], []
+    for _ in range(length):
+        h = (p[0] * h).tanh()
+        hs.append(h)
+    return hs
+
+
+def _attention(p):
+    q, k = [p[2 * i : 2 * i + 2] for i in range(2)], [p[4 + 2 * i : 6 + 2 * i] for i in range(2)]
+    out = 0.0
+    for i in range(2):
+        scores = softmax([dot(q[i], k[j]) for j in range(i + 1)])
+        out = out + sum(dot([s], [p[j]]) * (j + 1.0) for j, s in enumerate(scores))
+    return out
+
+
+@pytest.mark.parametrize("layout", list(LAYOUTS))
+def test_layouts(layout):
+    """What is read backwards, overlaps, is shared or tied; at other numbers, too."""
+    p = many(8)
+    program = compile(LAYOUTS[layout](p), p)
+    assert "as_strided" not in program.source
+    for factor in (1.0, -0.75, 2.5):
+        for i, w in enumerate(p):
+            w.data = factor * 0.1 * (i + 1)
+        agrees(program, LAYOUTS[layout](p), p)
+
+
+def test_long_sums_of_many_blocks():
+    """Thousands of blocks of their own are no expression of thousands of terms."""
+    p = many(2)
+    output = sum(_chain(p, 3000))
+    agrees(compile(output, p), output, p)
+
+
+def test_a_zero_slope_does_not_silence_infinity():
+    """Only gates and zero adjoints do."""
+    p = many(1)
+    output = (p[0] * 0.0).log()
+    assert math.isnan(compile(output, p).value_and_grad([1.0])[1][0]) and math.isnan(gradients(output, p)[0])
+
+
+def test_theta_of_any_layout():
+    """A slice of a larger array is read as what it is."""
+    p = many(6)
+    program = compile(sum((p[i] + p[i + 1] + p[i + 2]).tanh() * (i + 1.0) for i in range(4)), p)
+    theta = (np.arange(12.0) * 0.1)[::2]
+    assert program.value(theta) == program.value(theta.copy())
+
+
+def test_what_is_no_list_of_values():
+    """Named, with what to give."""
+    p = many(2)
+    for call in (
+        lambda: compile(p[0], p[0]),
+        lambda: compile(p[0], None),
+        lambda: compile(3.0, p),
+        lambda: compile(p[0], p, inputs=p[1]),
+    ):
+        with pytest.raises(TypeError, match="give a list of Values"):
+            call()
+    with pytest.raises(ValueError, match="compile of no Values"):
+        compile([], p)
+    assert compile(p[0] * 2, iter(p)).value([3.0, 0.0]) == 6.0
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@given(st.data(), st.booleans())
+def test_random_layouts(data, batch):
+    """Waves over rows picked at regular and irregular distances, forwards and backwards, from earlier waves."""
+    numbers = st.floats(-2.0, 2.0).map(lambda x: round(x, 2))
+    theta, x = ([data.draw(numbers) for _ in range(n)] for n in (7, 5))
+    plan = []
+    count = 12
+    for _ in range(data.draw(st.integers(1, 4))):
+        kind = data.draw(st.sampled_from(["mul", "sub", "sigmoid", "tanh", "dot", "sum", "maximum"]))
+        rows, length = data.draw(st.integers(1, 4)), data.draw(st.integers(2, 3)) if kind in ("dot", "sum") else 1
+        picks = []
+        for _ in range(2):
+            start, down, right = (data.draw(st.integers(-count, count)) for _ in range(3))
+            down, right = data.draw(
+                st.sampled_from([(down, right), (1, 1), (length, 1), (1, rows), (0, 1), (1, 0), (-1, 1)])
+            )
+            picks.append([[(start + i * down + j * right) % count for j in range(length)] for i in range(rows)])
+        plan.append((kind, picks))
+        count += rows
+
+    def build(theta, x):
+        values = [*theta, *x]
+        for kind, (first, second) in plan:
+            a, b = ([[values[i] for i in row] for row in pick] for pick in (first, second))
+            if kind == "dot":
+                values += [dot(u, v) for u, v in zip(a, b)]
+            elif kind == "sum":
+                values += [u[0] + u[1] + v[0] + v[-1] for u, v in zip(a, b)]
+            elif len(TABLE[kind].partials) == 2:
+                values += [TABLE[kind](u[0], v[0]) for u, v in zip(a, b)]
+            else:
+                values += [TABLE[kind](u[0]) for u in a]
+        return sum(v * (0.1 * i + 0.5) for i, v in enumerate(values[12:])).tanh() + values[-1] * 0.5
+
+    leaves, inputs = [Value(t) for t in theta], [Value(t) for t in x]
+    if batch:
+        table = [x, [-t for t in x], [0.5 * t + 0.1 for t in x]]
+        rows_agree(lambda row: build(leaves, row), leaves, theta, np.array(table), atol=1e-9)
+    else:
+        agrees(compile(build(leaves, inputs), leaves, inputs=inputs), build(leaves, inputs), leaves, inputs)

@@ -253,7 +253,7 @@ class _Emission:
         for statement in self.program.statements:
             code, block = self.expression(statement), statement.result
             if statement.kind == "matmul" and self.uses[block] == 1 and block in added:
-                self.inline[block], self.names[block] = code, "?"
+                self.inline[block], self.names[block] = code, f"p{self._next('p')}"
                 continue
             self.names[block] = self._name(statement)
             lines.append(f"{self.names[block]} = {code.text}")
@@ -324,7 +324,7 @@ class _Emission:
                 if partial is None or not _varies(operand):
                     continue
                 slope = partial(z, *codes)
-                if not isinstance(slope, Code) and slope == 0.0:
+                if statement.kind.gate and not isinstance(slope, Code) and slope == 0.0:
                     continue
                 code = self.times(d, slope, statement.kind.gate)
                 alias = code is d and not aliased
@@ -399,7 +399,7 @@ class _Emission:
             if operand.block is not self.program.inputs:
                 self._contribute_to_view(operand, code, shape, alias, batched)
         elif isinstance(operand, Gather):
-            self._contribute_to_gather(operand, code)
+            self._contribute_to_gather(operand, code, batched)
 
     def _contribute_to_view(
         self, view: View, code: Code, shape: tuple[int, ...] | None, alias: bool, batched: bool
@@ -414,7 +414,7 @@ class _Emission:
             elif shape is None or shape != view.shape:
                 full = f"np.full({whole}, {code.text})"
                 self.lines.append(f"{name} = {f'np.broadcast_to({code.text}, {whole}).copy()' if batched else full}")
-            elif block in self.partial:
+            elif block in self.partial and (block.shape or batched):
                 self.lines.append(f"{name} = np.ascontiguousarray({code.text})")
             else:
                 copy = (block.shape or batched) and code.text.isidentifier()
@@ -433,6 +433,12 @@ class _Emission:
             text += f".sum(axis={axes[0] if len(axes) == 1 else tuple(axes)})"
         kept = [i for i in range(len(view.shape)) if i not in view.repeated]
         core = View(block, view.offset, tuple(view.strides[i] for i in kept), tuple(view.shape[i] for i in kept))
+        if not block.shape and not block.batched:  # numbers are not changed in place: two names may stand for one
+            own = f"d{self.names[block]}"
+            self.lines.append(f"{own} = {f'{self.d(block)} + ' if block in self.started else ''}{text}")
+            self.gradient.pop(block, None)
+            self.started.add(block)
+            return
         self._start(block)
         if block is self.program.parameters:
             named = self.parameters.get(element("theta", core))
@@ -441,7 +447,7 @@ class _Emission:
             target = self.element(self.d(block), core)
         self.lines.append(f"{target}{'' if target.isidentifier() or target.endswith(']') else '[...]'} += {text}")
 
-    def _contribute_to_gather(self, gather: Gather, code: Code) -> None:
+    def _contribute_to_gather(self, gather: Gather, code: Code, summed: bool) -> None:
         parts = [part for part in gather.parts if isinstance(part, Block)]
         if not parts:
             return
@@ -451,7 +457,8 @@ class _Emission:
         if batched:
             self.lines += [f"g = np.zeros((n, {sum(sizes)}))", f"np.add.at(g, (slice(None), {index}), {code.text})"]
         else:
-            spread = f"np.broadcast_to({code.text}, {shape}).ravel()"
+            text = f"({code.text}).sum(axis=0)" if summed else code.text
+            spread = f"np.broadcast_to({text}, {shape}).ravel()"
             self.lines.append(f"g = np.bincount({index}.ravel(), {spread}, {sum(sizes)})")
         start = 0
         for part, size in zip(gather.parts, sizes):
@@ -461,7 +468,11 @@ class _Emission:
                     piece += ".sum(axis=0)"
                 if part.shape != (size,):
                     piece += f".reshape({self.shape(part.shape, part.batched)})"
-                if part not in self.started and part is not self.program.parameters:
+                if not part.shape and not part.batched:
+                    self._contribute_to_view(
+                        View(part, 0, (), ()), Code(f"g[{start}]" if not batched else piece), (), False, False
+                    )
+                elif part not in self.started and part is not self.program.parameters:
                     self.lines.append(f"d{self.names[part]} = {piece}")
                     self.started.add(part)
                 else:
@@ -520,30 +531,32 @@ def element(name: str, view: View) -> str:
         return f"{name}[{', '.join(str(int(i)) for i in place)}]"
     if len(kept) == 1:
         axis = kept[0]
-        count, step = view.shape[axis], view.strides[axis]
-        stop = view.offset + step * (count - 1) + 1
-        text = (
-            f"{flat}[{view.offset}:{stop}{f':{step}' if step > 1 else ''}]"
-            if step > 0
-            else f"{flat}[np.arange({count}) * {step} + {view.offset}]"
-        )
-        text = flat if text == f"{flat}[0:{block.size}]" else text
+        picked = _slice(view.offset, view.strides[axis], view.shape[axis])
+        text = flat if picked == f"0:{block.size}" else f"{flat}[{picked}]"
         return text + "[:, None]" if len(view.shape) == 2 and axis == 0 else text
     (rows, columns), (down, right) = view.shape, view.strides
-    if 0 < down < right and rows <= right:
+    if down < right:
         return element(name, View(block, view.offset, (right, down), (columns, rows))) + ".T"
-    aligned = block.shape[1:] == (down,)
-    within = view.offset % down if aligned else max(0, view.offset + rows * down - block.size)
+    within = view.pitch(rows, columns, down)
+    assert within is not None, "a view that is no slice"
     first = view.offset - within
-    if right == 1 and 0 < columns <= down - within and first >= 0:
-        if aligned:
-            return f"{name}[{first // down}:{first // down + rows}, {within}:{within + columns}]"
-        text = f"{flat}[{first}:{first + rows * down}]" if rows * down < block.size else flat
-        text = f"{text}.reshape({rows}, {down})" if block.shape != (rows, down) else name
-        return text if columns == down else f"{text}[:, {within}:{within + columns}]"
-    return (
-        f"np.lib.stride_tricks.as_strided({flat}[{view.offset}:], {view.shape}, tuple(8 * i for i in {view.strides}))"
-    )
+    if block.shape[1:] == (down,):
+        return f"{name}[{first // down}:{first // down + rows}, {within}:{within + columns}]"
+    text = f"{flat}[{first}:{first + rows * down}]" if rows * down < block.size else flat
+    text = f"{text}.reshape({rows}, {down})"
+    return text if columns == down else f"{text}[:, {within}:{within + columns}]"
+
+
+def _slice(offset: int, step: int, count: int) -> str:
+    """The slice for `count` elements from `offset`, `step` apart.
+
+    >>> _slice(2, 1, 3), _slice(0, 4, 3), _slice(5, -1, 3), _slice(2, -1, 3)
+    ('2:5', '0:9:4', '5:2:-1', '2::-1')
+    """
+    last = offset + step * (count - 1)
+    if step > 0:
+        return f"{offset}:{last + 1}{f':{step}' if step > 1 else ''}"
+    return f"{offset}:{last - 1 if last else ''}:{step}"
 
 
 def batched_element(name: str, view: View) -> str:
@@ -562,27 +575,21 @@ def batched_element(name: str, view: View) -> str:
         place = [str(int(i)) for i in np.unravel_index(view.offset, block.shape)] if block.shape else []
         text = f"{name}[{', '.join([':', *place])}]" if place else name
     elif len(kept) == 1:
-        count, step = view.shape[kept[0]], view.strides[kept[0]]
-        stop = view.offset + step * (count - 1) + 1
-        picked = (
-            f"{view.offset}:{stop}{f':{step}' if step > 1 else ''}"
-            if step > 0
-            else f"np.arange({count}) * {step} + {view.offset}"
-        )
+        picked = _slice(view.offset, view.strides[kept[0]], view.shape[kept[0]])
         text = flat if picked == f"0:{block.size}" else f"{flat}[:, {picked}]"
     else:
         (rows, columns), (down, right) = view.shape, view.strides
-        if 0 < down < right and rows <= right:
+        if down < right:
             turned = View(block, view.offset, (right, down), (columns, rows))
             return f"{batched_element(name, turned)}.swapaxes(1, 2)"
-        within = max(0, view.offset + rows * down - block.size)
+        within = view.pitch(rows, columns, down)
+        assert within is not None, "a view that is no slice"
         first = view.offset - within
-        if right == 1 and 0 < columns <= down - within and first >= 0:
-            text = flat if rows * down == block.size else f"{flat}[:, {first}:{first + rows * down}]"
-            text = name if block.shape == (rows, down) else f"{text}.reshape(n, {rows}, {down})"
-            return text if columns == down else f"{text}[:, :, {within}:{within + columns}]"
-        index = view.offset + down * np.arange(rows)[:, None] + right * np.arange(columns)
-        return f"{flat}[:, np.array({index.tolist()})]"
+        if block.shape[1:] == (down,):
+            return f"{name}[:, {first // down}:{first // down + rows}, {within}:{within + columns}]"
+        text = flat if rows * down == block.size else f"{flat}[:, {first}:{first + rows * down}]"
+        text = f"{text}.reshape(n, {rows}, {down})"
+        return text if columns == down else f"{text}[:, :, {within}:{within + columns}]"
     if len(kept) < len(view.shape):
         text += f"[{', '.join([':', *(':' if i in kept else 'None' for i in range(len(view.shape)))])}]"
     return text

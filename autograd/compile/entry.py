@@ -45,11 +45,14 @@ def compile(
     >>> round(value, 6), gradient.round(6)
     (-0.964028, array([0.141302, 0.211952]))
     """
+    wrt, inputs = _listed("wrt", wrt), _listed("inputs", inputs)
     for x in wrt:
         _require(x)
     if callable(values):
         return CompiledFunction(values, wrt, reduction)
-    outputs = [values] if isinstance(values, Value) else list(values)
+    outputs = [values] if isinstance(values, Value) else _listed("values", values)
+    if not outputs:
+        raise ValueError("compile of no Values; give one, or a list of them")
     leaves = [*wrt, *inputs]
     for x in (*outputs, *leaves):
         _require(x)
@@ -60,6 +63,12 @@ def compile(
     program = Program.of(graph, nodes, schedule(nodes, graph.is_constant))
     program._wrt = list(wrt)
     return program
+
+
+def _listed(name: str, values: Any) -> list[Any]:
+    if isinstance(values, Value) or not hasattr(values, "__iter__"):
+        raise TypeError(f"{name} is {values!r:.60} ({type(values).__name__}); give a list of Values")
+    return list(values)
 
 
 def _require(x: Any) -> None:

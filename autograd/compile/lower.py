@@ -22,6 +22,9 @@ from .trace import Trace
 APART = 4
 """Rows of one kind that read from more combinations of blocks than these stay together, and gather."""
 
+PARTS = 20
+"""A sum over more blocks than these gathers them."""
+
 Array: TypeAlias = "np.ndarray[Any, Any]"
 
 
@@ -53,6 +56,21 @@ class View:
     def repeated(self) -> tuple[int, ...]:
         """The axes along which every element is the same."""
         return tuple(i for i, (n, step) in enumerate(zip(self.shape, self.strides)) if n > 1 and not step)
+
+    @property
+    def is_slice(self) -> bool:
+        """Whether slices and reshapes reach it, so that it can be written to: its rows neither overlap nor run back."""
+        kept = [(n, step) for n, step in zip(self.shape, self.strides) if n > 1 and step]
+        if len(kept) < 2:
+            return True
+        (columns, right), (rows, down) = sorted(kept, key=lambda axis: axis[1])
+        return right == 1 and self.pitch(rows, columns, down) is not None
+
+    def pitch(self, rows: int, columns: int, down: int) -> int | None:
+        """Where in rows of length `down` its columns begin; None if the block has no such rows."""
+        aligned = self.block.shape[1:] == (down,)
+        within = self.offset % down if aligned else max(0, self.offset + rows * down - self.block.size)
+        return within if columns <= down - within and within <= self.offset else None
 
     @property
     def is_whole(self) -> bool:
@@ -170,7 +188,7 @@ class _Lowering:
         dots = {i: node for i in wave if isinstance(node := self.nodes[i], Dot)}
         lefts = {dot.left: None for dot in dots.values()}
         rights = {dot.right: None for dot in dots.values()}
-        if len(lefts) * len(rights) == len(wave):
+        if len({(dot.left, dot.right) for dot in dots.values()}) == len(lefts) * len(rights) == len(wave):
             rows = sorted(rights, key=lambda right: (self.where[right[0]], self.place[right[0]]))
             columns = sorted(lefts, key=lambda left: (self.where[left[0]], self.place[left[0]]))
             at = {(dot.left, dot.right): i for i, dot in dots.items()}
@@ -191,6 +209,8 @@ class _Lowering:
         kinds = self.where[terms]
         alike = np.all(kinds == kinds[:1])  # then each part of the terms is read from one block
         columns = np.flatnonzero(kinds[0, 1:] != kinds[0, :-1]) + 1 if alike else np.array([], dtype=np.int64)
+        if len(columns) >= PARTS:
+            columns = columns[:0]
         parts = [
             self._operand(np.squeeze(part, axis=tuple(i for i in (0, 1) if part.shape[i] == 1)), whole=True)
             for part in np.split(terms, columns, axis=1)
@@ -233,9 +253,9 @@ class _Lowering:
             )
             axes = np.indices(place.shape)
             regular = offset + sum(step * axis for step, axis in zip(strides, axes))
-            if np.array_equal(regular, place):
-                block = self.blocks[int(where.flat[0])]
-                return View(block, offset, strides, place.shape)
+            view = View(self.blocks[int(where.flat[0])], offset, strides, place.shape)
+            if np.array_equal(regular, place) and view.is_slice:
+                return view
         index, parts, start = np.zeros(numbers.shape, dtype=np.int64), [], 0
         for which in dict.fromkeys(where.ravel().tolist()):
             here = where == which
@@ -260,9 +280,10 @@ def _right(dot: Any) -> tuple[int, ...]:
 
 
 def _narrow(values: Array) -> Array:
-    """Constants with the axes along which they repeat made one long, for broadcasting."""
+    """Constants with the axes along which they repeat made one long, for broadcasting; bit for bit: -0.0 is not 0.0."""
+    bits = values.view(np.int64)
     for axis in range(values.ndim):
-        first = values.take([0], axis=axis)
-        if np.array_equal(np.broadcast_to(first, values.shape), values, equal_nan=True):
-            values = first
-    return values
+        first = bits.take([0], axis=axis)
+        if np.array_equal(np.broadcast_to(first, bits.shape), bits):
+            bits = first
+    return bits.view(np.float64)

@@ -86,7 +86,7 @@ class Program:
         return value
 
     def _checked(self, theta: Any, x: Any) -> tuple[Any, Any]:
-        theta, x = np.asarray(theta, dtype=np.float64), np.asarray(x, dtype=np.float64)
+        theta, x = np.array(theta, dtype=np.float64), np.array(x, dtype=np.float64)
         for name, array, count in (("theta", theta, self._parameters), ("x", x, self._inputs)):
             if array.shape != (count,):
                 raise ValueError(
