@@ -72,7 +72,7 @@ class CompiledFunction:
         return values.copy() if self.reduction == "none" else float(getattr(np, self.reduction)(values))
 
     def _prepared(self, theta: Any, arrays: Sequence[Any]) -> tuple[Any, Any, tuple[str, dict[str, Any], Program]]:
-        theta, arrays = np.array(theta, dtype=np.float64), [np.asarray(a, dtype=np.float64) for a in arrays]
+        theta, arrays = np.ascontiguousarray(theta, dtype=np.float64), [np.asarray(a, dtype=np.float64) for a in arrays]
         if theta.shape != (len(self._wrt),):
             raise ValueError(f"theta has shape {theta.shape}; give ({len(self._wrt)},), a number for each parameter")
         if not arrays or any(not a.ndim for a in arrays) or len({len(a) for a in arrays}) > 1 or not len(arrays[0]):
