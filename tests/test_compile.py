@@ -22,6 +22,7 @@ from autograd import (
     dot,
     gradients,
     log_softmax,
+    maximum,
     softmax,
     topological_order,
 )
@@ -581,3 +582,19 @@ def test_random_layouts(data, batch):
         rows_agree(lambda row: build(leaves, row), leaves, theta, np.array(table), atol=1e-9)
     else:
         agrees(compile(build(leaves, inputs), leaves, inputs=inputs), build(leaves, inputs), leaves, inputs)
+
+
+def test_the_shift_of_a_softmax_is_one_maximum():
+    """Its chain of maxima is detached, and contracted; one that is differentiated is not."""
+    p = many(5)
+    shifted = log_softmax(p)[1]
+    program = compile(shifted, p)
+    agrees(program, shifted, p)
+    assert ".max(axis=-1)" in program.source and "maximum(" not in program.source
+    plain = maximum(maximum(p[0], p[1]), p[2]) * p[3]
+    assert ".max(" not in compile(plain, p).source
+    agrees(compile(plain, p), plain, p)
+    for numbers in ([math.nan, 1.0, 2.0, 3.0, 4.0], [-0.0, 0.0, -0.0, 0.0, -1.0], [math.inf, 1.0, 2.0, 3.0, -math.inf]):
+        for w, number in zip(p, numbers):
+            w.data = number
+        agrees(program, log_softmax(p)[1], p)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ..ops import ADD, MUL, Op
+from ..ops import ADD, DETACH, MAXIMUM, MUL, Op
 from .trace import Trace
 
 
@@ -25,6 +25,13 @@ class Sum:
 
 
 @dataclass(frozen=True)
+class Max:
+    """The largest of three operands or more, where it is only ever detached: the shift of a softmax."""
+
+    operands: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Dot:
     """left[0] * right[0] + left[1] * right[1] + ..."""
 
@@ -37,7 +44,7 @@ class Dot:
         return self.left + self.right
 
 
-Node: TypeAlias = Apply | Sum | Dot
+Node: TypeAlias = Apply | Sum | Max | Dot
 
 
 def contract(trace: Trace) -> dict[int, Node]:
@@ -69,6 +76,8 @@ def contract(trace: Trace) -> dict[int, Node]:
     for i, op in enumerate(trace.ops):
         if op is None or absorbed[i]:
             continue
+        if op is DETACH:
+            _contract_maximum(nodes, trace.operands[i][0], uses)
         if op is not ADD:
             nodes[i] = Apply(op, trace.operands[i])
             continue
@@ -94,6 +103,21 @@ def contract(trace: Trace) -> dict[int, Node]:
         nodes[i] = Sum((fresh, *rest)) if len(rest) > 1 else Apply(ADD, (fresh, rest[0]))
         fresh += 1
     return nodes
+
+
+def _contract_maximum(nodes: dict[int, Node], last: int, uses: list[int]) -> None:
+    """Makes one node of a chain of maxima in which each is used by the next alone, and the last is detached."""
+    chain: list[int] = []
+    terms: list[int] = []
+    i = last
+    while isinstance(node := nodes.get(i), Apply) and node.op is MAXIMUM and uses[i] == 1:
+        chain.append(i)
+        i, term = node.operands
+        terms.append(term)
+    if len(chain) > 1:
+        for j in chain[1:]:
+            del nodes[j]
+        nodes[last] = Max((i, *reversed(terms)))
 
 
 def _dot(products: list[tuple[int, ...]], varies: list[bool], parameters: int) -> Dot | None:

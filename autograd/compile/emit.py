@@ -283,6 +283,8 @@ class _Emission:
             return Code(f"{texts[1]} @ {texts[0]}" if columns == 2 else f"{texts[0]} @ {texts[1]}", PRODUCT)
         if statement.kind == "dots":
             return Code(f"np.einsum('ij,ij->i', {texts[0]}, {texts[1]})")
+        if statement.kind == "max":
+            return Code(f"{texts[0]}.max(axis=-1)")
         summed = [
             f"{text}.sum(axis=-1)" if len(_shape(x)) > len(statement.result.shape) else text
             for x, text in zip(statement.operands, texts)
@@ -331,6 +333,8 @@ class _Emission:
                 self.contribute(operand, code, shape, alias, batched)
                 aliased |= alias
             return
+        if statement.kind == "max":
+            return  # it is only ever detached
         if statement.kind == "sum":
             for operand in statement.operands:
                 longer = len(_shape(operand)) > len(shape)
@@ -610,6 +614,10 @@ def _letters(statement: Statement) -> tuple[str, str, str]:
 
 
 def _einsum(texts: Sequence[str], letters: tuple[str, str, str]) -> str:
+    if letters == ("bk", "bk", "b"):
+        return f"({texts[0]} * {texts[1]}).sum(axis=-1)"
+    if letters == ("b", "bk", "bk"):
+        return f"{texts[0]}[:, None] * {texts[1]}"
     return f"np.einsum('{letters[0]},{letters[1]}->{letters[2]}', {texts[0]}, {texts[1]}, optimize=True)"
 
 

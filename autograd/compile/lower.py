@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..ops import Op
-from .contract import Dot, Node, Sum
+from .contract import Dot, Max, Node, Sum
 from .schedule import Wave
 from .trace import Trace
 
@@ -91,7 +91,7 @@ Operand: TypeAlias = "View | Gather | Array | float"
 
 @dataclass(frozen=True, eq=False)
 class Statement:
-    """One array operation; `kind` is a row of the table, "matmul", "dots" (row by row) or "sum" (over the last axis).
+    """One array operation; `kind` is a row of the table, "matmul", "dots" (row by row), "sum" or "max" (last axis).
 
     It stands for so many `nodes` of the scalar graph.
     """
@@ -148,6 +148,8 @@ class _Lowering:
                 self._dots(wave)
             elif isinstance(kind, Sum):
                 self._sums(wave)
+            elif isinstance(kind, Max):
+                self._maxima(wave)
             else:
                 self._apply(kind.op, wave)
         self.result.outputs = [self._operand(np.array(i)) for i in self.trace.outputs]
@@ -216,6 +218,12 @@ class _Lowering:
             for part in np.split(terms, columns, axis=1)
         ]
         self._add("sum", np.array(wave), parts, terms.shape[1] - 1)
+
+    def _maxima(self, wave: Wave) -> None:
+        wave = self._sorted(wave, [self.nodes[i].operands[0] for i in wave])
+        terms = np.array([self.nodes[i].operands for i in wave])
+        operand = self._operand(terms[0] if len(wave) == 1 else terms, whole=True)
+        self._add("max", np.array(wave), [operand], terms.shape[1] - 1)
 
     def _apply(self, op: Op, wave: Wave) -> None:
         def varying(i: int) -> int:
