@@ -7,6 +7,7 @@ import math
 import pickle
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -598,3 +599,17 @@ def test_the_shift_of_a_softmax_is_one_maximum():
         for w, number in zip(p, numbers):
             w.data = number
         agrees(program, log_softmax(p)[1], p)
+
+
+def test_other_threads_go_on_while_a_function_is_traced():
+    """What they compare and read is theirs."""
+    w, seen = [Value(1.0)], []
+
+    def function(x):
+        thread = threading.Thread(target=lambda: seen.append((w[0] > 0.5, w[0].data)))
+        thread.start()
+        thread.join()
+        return w[0] * x
+
+    assert compile(function, w).value([2.0], [3.0]) == 6.0
+    assert set(seen) == {(True, 1.0)}

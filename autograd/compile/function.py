@@ -106,8 +106,9 @@ class CompiledFunction:
         varying, thread = {*inputs, *self._wrt}, threading.get_ident()
 
         def watch(*values: Any) -> None:
-            nodes = topological_order([x for x in values if isinstance(x, Value)])
-            if threading.get_ident() == thread and not varying.isdisjoint(nodes):
+            if threading.get_ident() != thread:
+                return
+            if not varying.isdisjoint(topological_order([x for x in values if isinstance(x, Value)])):
                 raise TypeError(
                     "a number that depends on an input or a parameter was compared or read while compiling, which "
                     "would make it a constant; choose with where, or compute it outside of the function"
