@@ -9,9 +9,9 @@ from math import isfinite
 from typing import Any
 
 from .formula import FLAT, Formula, Formulas, symbols
-from .graph import adjoints, edges, routes, times, topological_order
-from .notation import Text
-from .value import Value
+from .graph import adjoints, edges, number_of_node, routes, times, topological_order
+from .notation import Text, counted
+from .value import Value, require_value
 
 # ---- Why a derivative is zero ---------------------------------------------------------------------------------------
 
@@ -75,7 +75,7 @@ def why_zero(output: Value, variable: Value) -> list[str]:
     (['the routes to x cancel: 1 - 1 = 0'], ['the output does not depend on w'])
     """
     for x in (output, variable):
-        _require(x, "why_zero(output, variable) takes two Values")
+        require_value(x, "why_zero(output, variable) takes two Values")
     if adjoints(output).get(variable, 0.0) != 0.0:
         return []
     formulas = Formulas(topological_order([output, variable]))
@@ -95,7 +95,7 @@ def sentences(zeros: Sequence[Zero], output: Value, variable: Value, formulas: F
     if zeros:
         said = list(dict.fromkeys(zero.sentence(formulas) for zero in zeros[:MOST]))
         more = len(zeros) - MOST
-        return said + [f"and so in {more} more place{'s' * (more > 1)}"] * (more > 0)
+        return said + [f"and so in {counted(more, 'more place')}"] * (more > 0)
     order = topological_order([output])
     x = formulas.symbol(variable).text
     if variable in order:
@@ -173,7 +173,7 @@ class Origin:
             name = node.label or (op.name if op else "a leaf")
             return f"backward, the sum of finite products that is d(output)/d({name}) overflows"
         if op is None:
-            return f"the leaf {node.label or '(no label)'} is {_number(node)}"
+            return f"the leaf {node.label or '(no label)'} is {number_of_node(node)}"
         label = f"{node.label} = " if node.label else ""
         what = f"{label}{op.name}({', '.join(map(repr, node.numbers[1:]))}) = {node.numbers[0]!r}"
         if self.index is None:
@@ -202,9 +202,9 @@ def origin_of_nonfinite(value: Value) -> Origin | None:
     >>> origin_of_nonfinite(x + 1) is None
     True
     """
-    _require(value, "origin_of_nonfinite takes one")
+    require_value(value, "origin_of_nonfinite takes one")
     order = topological_order([value])
-    if not isfinite(_number(value)):
+    if not isfinite(number_of_node(value)):
         return _forward(order, value)
     return _backward(order, adjoints(value))
 
@@ -226,7 +226,7 @@ def _backward(order: Sequence[Value], found: dict[Value, float]) -> Origin | Non
     if first:
         node, index, slope = first
         for y in (*node.inputs, node):
-            if isinstance(y, Value) and not isfinite(_number(y)):  # an infinity that vanished on its way up
+            if isinstance(y, Value) and not isfinite(number_of_node(y)):  # an infinity that vanished on its way up
                 return _forward(order, y)
         return Origin(node, _way(order, node, order), False, index, found[node], slope)
     overflows = [node for node in order if node in bad and node not in explained]
@@ -238,7 +238,7 @@ def _forward(order: Sequence[Value], value: Value) -> Origin:
     bad = {value}
     for node in reversed(order):
         if node in bad:
-            bad.update(x for x in node.inputs if isinstance(x, Value) and not isfinite(_number(x)))
+            bad.update(x for x in node.inputs if isinstance(x, Value) and not isfinite(number_of_node(x)))
     first = next(node for node in order if node in bad)
     return Origin(first, _way(order, first, bad | set(order[order.index(value) :])))
 
@@ -253,12 +253,3 @@ def _way(order: Sequence[Value], node: Value, through: Container[Value]) -> tupl
     while way[-1] is not order[-1]:
         way.append(consumer[way[-1]])
     return tuple(way)
-
-
-def _require(x: Any, hint: str) -> None:
-    if not isinstance(x, Value):
-        raise TypeError(f"{x!r:.60} ({type(x).__name__}) is not a Value; {hint}")
-
-
-def _number(node: Value) -> float:
-    return node.numbers[0] if node.numbers else node.data

@@ -20,8 +20,8 @@ import graphviz
 
 from .derivation import Derivation
 from .formula import FLAT
-from .graph import edges, routes, topological_order
-from .notation import decimal
+from .graph import edges, number_of_node, routes, topological_order
+from .notation import counted, decimal
 from .ops import ADD
 from .value import Value
 
@@ -242,7 +242,7 @@ def _add_node(dot: graphviz.Digraph, graph: _Graph, node: Value) -> None:
     name, op = graph.names[node], node.op
     if node.label and graph.groups[node]:
         name = name.removeprefix(graph.groups[node][-1] + ".")  # which is on the box around it
-    data = node.numbers[0] if node.numbers else node.data
+    data = number_of_node(node)
     grad = decimal(node.grad, 4) if graph.backward or node.grad else "\N{EN DASH}"
     rows = [f"<b>{escape(name)}</b>"] if name else []
     rows += [f'<font color="#555555">{escape(_SIGNS.get(op.name, op.name))}</font>'] if op else []
@@ -328,12 +328,3 @@ def _described(kind: tuple[Any, ...], members: Sequence[Value], graph: _Graph) -
     rows = [f"<b>{escape(_title(kind[0]))}</b>"]
     rows += [counted(neurons, "neuron")] * (neurons > 0)
     return [*rows, counted(parameters, "parameter"), counted(len(members), "node")]
-
-
-def counted(count: int, noun: str) -> str:
-    """A number of things.
-
-    >>> counted(1, "neuron"), counted(16, "neuron")
-    ('1 neuron', '16 neurons')
-    """
-    return f"{count} {noun}{'s' * (count != 1)}"

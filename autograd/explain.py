@@ -23,7 +23,7 @@ from .formula import ACTIVATIONS, FLAT, LONGEST, Formula, Formulas, symbols
 from .graph import adjoints, chain_rule, edges, routes, topological_order
 from .notation import Style, Symbol
 from .ops import ADD, MUL, SUB, Op
-from .value import Value
+from .value import Value, require_value
 
 MAX_FACTORS = 8
 """A longer product is broken into steps."""
@@ -69,10 +69,7 @@ def explain(output: Value, variable: Value, *, digits: int = 8, max_routes: int 
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:
             raise ValueError(f"{name} is {count!r:.60}; give an int of at least 1")
     for x in (output, variable):
-        if not isinstance(x, Value):
-            raise TypeError(
-                f"{x!r:.60} ({type(x).__name__}) is not a Value; explain(output, variable) takes two Values"
-            )
+        require_value(x, "explain(output, variable) takes two Values")
     return _Explanation(output, variable, max_routes).derivation(digits, max_steps)
 
 

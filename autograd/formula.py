@@ -15,9 +15,9 @@ from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
 
 from . import ops
-from .graph import topological_order
+from .graph import number_of_node, topological_order
 from .notation import Latex, Symbol, Text, symbol_of
-from .ops import ABS, ADD, DIV, MUL, NEG, POW, SQRT, SUB, WHERE, Op, as_float
+from .ops import ABS, ADD, DIV, MUL, NEG, POW, SQRT, SUB, WHERE, Op, Operators, as_float
 
 _Part: TypeAlias = "Formula | float"
 
@@ -26,7 +26,7 @@ LONGEST = 24
 
 
 @dataclass(frozen=True)
-class Formula:
+class Formula(Operators):
     """A symbol or, applied to formulas and numbers, a row of the table; with the number that it has here.
 
     ``str(formula)`` is its text, ``formula.latex()`` its LaTeX.
@@ -51,27 +51,6 @@ class Formula:
         if op is WHERE:
             return operands[1] if number_of(operands[0]) else operands[2]
         return simplified(op, [x if isinstance(x, Formula) else as_float(x) for x in operands])
-
-    def __add__(self, other: Any) -> Any:
-        return ADD(self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return ADD(other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return SUB(self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return SUB(other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return MUL(self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return MUL(other, self)
-
-    def __neg__(self) -> Any:
-        return NEG(self)
 
     def __repr__(self) -> str:
         return Text().write(self)
@@ -278,7 +257,7 @@ class Formulas:
             self.seen.update(
                 (x, number) for x, number in zip(node.inputs, node.numbers[1:]) if x.__class__ is not float
             )
-            self.seen[node] = node.numbers[0] if node.numbers else node.data
+            self.seen[node] = number_of_node(node)
             if node.label:
                 symbol = names[node.label]
                 met.update(_keys(symbol))

@@ -56,6 +56,16 @@ def topological_order(outputs: Iterable[N], known: Container[Any] = frozenset())
     return order
 
 
+def number_of_node(node: Any) -> float:
+    """The number of a node as its forward pass computed it; of a leaf, the one that it has now.
+
+    >>> from autograd import Value
+    >>> number_of_node(Value(2.0) * 3.0)
+    6.0
+    """
+    return node.numbers[0] if node.numbers else node.data  # type: ignore[no-any-return]  # floats
+
+
 def leaves(outputs: Iterable[N]) -> list[N]:
     """The nodes that `outputs` depend on and that nothing computed.
 

@@ -248,11 +248,20 @@ def decimal(x: float, digits: int = 8) -> str:
     if not isfinite(x) or digits >= 17:
         return repr(x).removesuffix(".0")
     if x.is_integer() and abs(x) < 1e15:
-        return f"{x:.0f}".replace("-0", "0") if x == 0.0 else f"{x:.0f}"
+        return "0" if x == 0.0 else f"{x:.0f}"
     if 10.0 ** (-digits // 2 - 1) <= abs(x) < 10.0**digits:
         return f"{x:.{digits}f}".rstrip("0").rstrip(".")
     mantissa, exponent = f"{x:.{digits - 1}e}".split("e")
     return f"{mantissa.rstrip('0').rstrip('.')}e{exponent}"
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "neuron"), counted(16, "neuron")
+    ('1 neuron', '16 neurons')
+    """
+    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 _GREEK = re.compile(

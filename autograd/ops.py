@@ -81,6 +81,39 @@ class Op:
         return self.name.upper()
 
 
+class Operators:
+    """Python's operators by way of the table, for what is to go through partials: they are written with + - *.
+
+    >>> class Name(Operators, str):
+    ...     @staticmethod
+    ...     def __record__(op, operands):
+    ...         return Name(f"{op.name}({', '.join(map(str, operands))})")
+    >>> TABLE["tanh"].partials[0](Name("z"), Name("x"))
+    'sub(1.0, mul(z, z))'
+    """
+
+    def __add__(self, other: Any) -> Any:
+        return ADD(self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return ADD(other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return SUB(self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return SUB(other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return MUL(self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return MUL(other, self)
+
+    def __neg__(self) -> Any:
+        return NEG(self)
+
+
 def as_float(number: Any) -> float:
     """The float that a real number stands for; ``TypeError`` for anything else.
 

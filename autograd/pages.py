@@ -230,7 +230,6 @@ _PAGE = """<!DOCTYPE html>
 <title>{title}</title>
 <style>
 body {{ font: 17px/1.5 Georgia, serif; max-width: 62em; margin: 2em auto; padding: 0 1em; color: #1a1a1a; }}
-h1 {{ font-size: 1.3em; font-weight: normal; }}
 h2 {{ font-size: 1.1em; border-bottom: 1px solid #ccc; margin-top: 2em; }}
 div {{ overflow-x: auto; }}
 table {{ border-collapse: collapse; margin: 0.6em 0 0.6em 1.5em; }}

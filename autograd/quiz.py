@@ -8,7 +8,7 @@ from math import isfinite, prod
 from typing import TYPE_CHECKING, Any
 
 from .formula import Formula
-from .notation import Symbol, Text
+from .notation import Symbol, Text, counted
 from .ops import CALL, as_float
 from .pages import Equations, Heading, Prose, forward, route_names, text_of
 
@@ -115,7 +115,7 @@ class Quiz(Sequence[Question]):
         return len(self._questions)
 
     def __repr__(self) -> str:
-        return f"Quiz of {len(self)} question{'s' * (len(self) != 1)} on {self._derivation!r}"
+        return f"Quiz of {counted(len(self), 'question')} on {self._derivation!r}"
 
     def __str__(self) -> str:
         d = self._derivation

@@ -326,6 +326,17 @@ for _op in TABLE.values():
         setattr(Value, _op.name, _prefix(_op))
 
 
+def require_value(x: Any, hint: str) -> None:
+    """A TypeError that ends in `hint` unless `x` is a Value.
+
+    >>> require_value(3.0, "wrap it")
+    Traceback (most recent call last):
+    TypeError: 3.0 (float) is not a Value; wrap it
+    """
+    if not isinstance(x, Value):
+        raise TypeError(f"{x!r:.60} ({type(x).__name__}) is not a Value; {hint}")
+
+
 def assign(values: Iterable[Value], data: Iterable[Any]) -> None:
     """Sets the data of each of `values`: of all of them or, if anything is wrong, of none.
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from graphviz import Digraph
 
-from autograd.draw import Picture, canvas, counted, escape
-from autograd.notation import decimal
+from autograd.draw import Picture, canvas, escape
+from autograd.notation import counted, decimal
 
 from .activations import name_of
 

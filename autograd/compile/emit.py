@@ -13,7 +13,26 @@ from typing import Any
 import numpy as np
 
 from ..formula import ACTIVATIONS
-from ..ops import ADD, CALL, DETACH, DIV, MUL, NEG, POW, POWER, PRODUCT, SIGNED, STEP, SUB, SUM, WHERE, Op, as_float
+from ..notation import counted
+from ..ops import (
+    ADD,
+    CALL,
+    DETACH,
+    DIV,
+    MUL,
+    NEG,
+    POW,
+    POWER,
+    PRODUCT,
+    SIGNED,
+    STEP,
+    SUB,
+    SUM,
+    WHERE,
+    Op,
+    Operators,
+    as_float,
+)
 from .lower import Block, Gather, Lowered, Operand, Statement, View, blocks_of
 
 _INFIX = {
@@ -46,7 +65,7 @@ HELPERS = {
 """What NumPy has no function for, or one that differs at special values."""
 
 
-class Code:
+class Code(Operators):
     """A NumPy expression; calling a row of the table on it gives another."""
 
     def __init__(self, text: str, binds: int = CALL, op: Op | None = None, operands: Sequence[Any] = ()) -> None:
@@ -64,27 +83,6 @@ class Code:
                 if not isinstance(x, Code) and abs(x) == 1.0:
                     return y if x > 0.0 else NEG(y)
         return write(op, operands)
-
-    def __add__(self, other: Any) -> Any:
-        return ADD(self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return ADD(other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return SUB(self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return SUB(other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return MUL(self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return MUL(other, self)
-
-    def __neg__(self) -> Any:
-        return NEG(self)
 
 
 def write(op: Op, operands: Sequence[Any]) -> Code:
@@ -126,15 +124,11 @@ def listing(program: Lowered) -> str:
     for line, statement in zip(lines, emission.shown):
         nodes = statement.nodes + sum(inlined.get(x, 0) for operand in statement.operands for x in blocks_of(operand))
         gathered = any(isinstance(x, Gather) for x in statement.operands)
-        rows.append((line, f"{statement.result.shape}", _counted(nodes, "node") + ", gathered" * gathered))
+        rows.append((line, f"{statement.result.shape}", counted(nodes, "node") + ", gathered" * gathered))
     widths = [min(60, max(map(len, column))) for column in zip(*rows)]
     text = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
     total = sum(statement.nodes for statement in program.statements)
-    return "\n".join([*text, f"{_counted(len(rows), 'statement')} for {_counted(total, 'node')}"])
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' * (count != 1)}"
+    return "\n".join([*text, f"{counted(len(rows), 'statement')} for {counted(total, 'node')}"])
 
 
 class _Emission:
@@ -227,8 +221,7 @@ class _Emission:
 
     def _parameter(self, view: View) -> str:
         """The name of a view of the parameters; W for matrices, b for vectors."""
-        kept = [i for i in range(len(view.shape)) if i not in view.repeated]
-        core = View(view.block, view.offset, tuple(view.strides[i] for i in kept), tuple(view.shape[i] for i in kept))
+        core = view.core
         text = element("theta", core)
         if text == "theta":
             name = text
@@ -270,9 +263,8 @@ class _Emission:
         if isinstance(statement.kind, Op):
             return write(statement.kind, [self.read(x) for x in statement.operands])
         texts = [self.full(x).text for x in statement.operands]
-        if statement.kind in ("matmul", "dots") and _is_batched(statement.operands[1]):
-            return Code(_einsum(texts, _letters(statement)))
-        if statement.kind == "dots" and statement.result.batched:
+        product = statement.kind in ("matmul", "dots") and statement.result.batched
+        if product and (statement.kind == "dots" or _is_batched(statement.operands[1])):
             return Code(_einsum(texts, _letters(statement)))
         if statement.kind == "matmul" and statement.result.batched and len(_shape(statement.operands[0])) == 1:
             return Code(f"{texts[0]} @ {texts[1]}{'.T' * (len(_shape(statement.operands[1])) - 1)}", PRODUCT)
@@ -435,8 +427,7 @@ class _Emission:
             elif code.binds < CALL:
                 text = f"({text})"
             text += f".sum(axis={axes[0] if len(axes) == 1 else tuple(axes)})"
-        kept = [i for i in range(len(view.shape)) if i not in view.repeated]
-        core = View(block, view.offset, tuple(view.strides[i] for i in kept), tuple(view.shape[i] for i in kept))
+        core = view.core
         if not block.shape and not block.batched:  # numbers are not changed in place: two names may stand for one
             own = f"d{self.names[block]}"
             self.lines.append(f"{own} = {f'{self.d(block)} + ' if block in self.started else ''}{text}")

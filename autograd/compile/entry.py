@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, overload
 
-from ..value import Value
+from ..value import Value, require_value
 from .contract import contract
 from .function import CompiledFunction
 from .program import Program
@@ -47,7 +47,7 @@ def compile(
     """
     wrt, inputs = _listed("wrt", wrt), _listed("inputs", inputs)
     for x in wrt:
-        _require(x)
+        require_value(x, "compile(loss, parameters) takes Values")
     if callable(values):
         return CompiledFunction(values, wrt, reduction)
     outputs = [values] if isinstance(values, Value) else _listed("values", values)
@@ -55,7 +55,7 @@ def compile(
         raise ValueError("compile of no Values; give one, or a list of them")
     leaves = [*wrt, *inputs]
     for x in (*outputs, *leaves):
-        _require(x)
+        require_value(x, "compile(loss, parameters) takes Values")
     if len(set(leaves)) < len(leaves):
         raise ValueError("a Value is given twice among wrt and inputs; give each once")
     graph = simplify(trace(outputs, list(wrt), list(inputs)))
@@ -69,8 +69,3 @@ def _listed(name: str, values: Any) -> list[Any]:
     if isinstance(values, Value) or not hasattr(values, "__iter__"):
         raise TypeError(f"{name} is {values!r:.60} ({type(values).__name__}); give a list of Values")
     return list(values)
-
-
-def _require(x: Any) -> None:
-    if not isinstance(x, Value):
-        raise TypeError(f"{x!r:.60} ({type(x).__name__}) is not a Value; compile(loss, parameters) takes Values")

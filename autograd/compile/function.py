@@ -30,6 +30,9 @@ class CompiledFunction:
     each array, what is left of the shape: Values, lists of Values, lists of lists.  The value is the mean over the rows
     (`reduction`: their sum or, with "none", each of them), and so is the gradient ("none" has none).
 
+    A ValueError for arrays without rows, or of different numbers of them; a TypeError, with the user's line, for what
+    would make one example a constant of the program: a number read or compared, a random one.
+
     >>> from nn import Neuron, half_squared_error, tanh
     >>> neuron = Neuron(2, activation=tanh, seed=0)
     >>> from autograd import compile

@@ -7,7 +7,7 @@ gather; and the rows of a wave of dot products, where their left and right vecto
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from math import prod
 from typing import Any, TypeAlias
@@ -56,6 +56,12 @@ class View:
     def repeated(self) -> tuple[int, ...]:
         """The axes along which every element is the same."""
         return tuple(i for i, (n, step) in enumerate(zip(self.shape, self.strides)) if n > 1 and not step)
+
+    @property
+    def core(self) -> View:
+        """The view without the axes along which it repeats."""
+        kept = [i for i in range(len(self.shape)) if i not in self.repeated]
+        return replace(self, strides=tuple(self.strides[i] for i in kept), shape=tuple(self.shape[i] for i in kept))
 
     @property
     def is_slice(self) -> bool:

@@ -35,7 +35,10 @@ class Program:
         return cls(emit(lowered), emit(lowered, careful=True), graph.parameters, graph.inputs, listing(lowered))
 
     def value(self, theta: Any, x: Any = ()) -> float:
-        """The first output, for parameters `theta` and inputs `x`, flat arrays in the order given to `compile`."""
+        """The first output, for parameters `theta`, (P,), and inputs `x`, (I,), in the order given to `compile`.
+
+        A ValueError for another shape.
+        """
         theta, x = self._checked(theta, x)
         with np.errstate(all="ignore"):
             return float(self._fast["value"](theta, x))
