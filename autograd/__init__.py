@@ -7,7 +7,7 @@ from .draw import Picture, draw
 from .explain import explain
 from .formula import formula
 from .functional import grad, hessian, hvp, jacobian, jvp, value_and_grad
-from .functions import dot, log_softmax, logsumexp, mean, softmax
+from .functions import dot, log_softmax, logsumexp, mean, select, softmax
 from .graph import gradients, leaves, topological_order
 from .ops import ABS as abs
 from .ops import ADD as add
@@ -16,6 +16,7 @@ from .ops import COS as cos
 from .ops import COSH as cosh
 from .ops import DETACH as detach
 from .ops import DIV as div
+from .ops import EQUAL as equal
 from .ops import EXP as exp
 from .ops import EXPM1 as expm1
 from .ops import LOG as log
@@ -63,6 +64,7 @@ __all__ = [
     "dot",
     "draw",
     "enable_grad",
+    "equal",
     "exp",
     "explain",
     "expm1",
@@ -87,6 +89,7 @@ __all__ = [
     "origin_of_nonfinite",
     "pow",
     "relu",
+    "select",
     "sigmoid",
     "sign",
     "sin",

@@ -18,6 +18,7 @@ from .value import Value, require_value
 _CLOSED = {
     "relu": "{z} is off, because {x} = {xn} is not positive",
     "step": "{z} is a step, flat everywhere",
+    "equal": "{z} is 0 or 1, flat everywhere",
     "sign": "{z} is a sign, flat everywhere",
     "detach": "{z} is detached, so no derivative passes",
     "where": "{z} took the other branch",

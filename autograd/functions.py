@@ -9,12 +9,13 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable, Sequence
 from functools import reduce
-from math import inf
+from math import inf, nan
 from typing import Any
 
 import numpy as np
 
-from .ops import DETACH, EXP, LOG, MAXIMUM
+from .ops import DETACH, EQUAL, EXP, LOG, MAXIMUM, WHERE, as_float
+from .value import Value, tell
 
 
 def dot(xs: Iterable[Any], ys: Iterable[Any]) -> Any:
@@ -80,6 +81,50 @@ def log_softmax(xs: Iterable[Any]) -> list[Any]:
     return [x - log_total for x in shifted]
 
 
+def select(sequence: Sequence[Any], index: Any) -> Any:
+    """sequence[index], for an index that may be a Value: an input of what is to be compiled, a token or a class.
+
+    A number picks; a Value records a chain of ``where``, so that a program can be given other indexes.  Of rows, all
+    of one length, it selects the row.  An IndexError for an index that is no whole number from 0 to the length less 1.
+
+    >>> select([1.0, 2.0, 3.0], 2)
+    3.0
+    >>> token = Value(1)
+    >>> [x.data for x in select([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], token)]
+    [3.0, 4.0]
+    """
+    sequence = _at_least_one("select", sequence, rows=True)
+    number = index._data if isinstance(index, Value) else as_float(index)
+    if not tell(is_index, (index, len(sequence)), is_index(number, len(sequence))):
+        raise IndexError(
+            f"index {number:g} of a sequence of {len(sequence)}; give an int from 0 to {len(sequence) - 1}"
+        )
+    if not isinstance(index, Value):
+        return sequence[int(number)]
+    conditions = [EQUAL(index, float(i)) for i in range(len(sequence))]
+    return _selected(conditions, sequence)
+
+
+def is_index(number: Any, count: int) -> Any:
+    """Whether a number is an index of a sequence of `count`; elementwise on arrays.
+
+    >>> is_index(2.0, 3), is_index(3.0, 3), is_index(0.5, 3)
+    (True, False, False)
+    """
+    return (number >= 0) & (number < count) & (number % 1 == 0)
+
+
+def _selected(conditions: Sequence[Any], choices: Sequence[Any]) -> Any:
+    if isinstance(choices[0], (list, tuple, np.ndarray)):
+        if len({len(row) for row in choices}) > 1:
+            raise ValueError("select of rows that differ in length; give rows of one length")
+        return [_selected(conditions, column) for column in zip(*choices)]
+    chosen: Any = nan
+    for condition, choice in zip(conditions, choices):
+        chosen = WHERE(condition, choice, chosen)
+    return chosen
+
+
 def _shifted(name: str, xs: Iterable[Any]) -> list[Any]:
     """x - max(x) for each x.  The shift cancels in the result, so its derivative is 0 (`detach`), exactly."""
     xs = _at_least_one(name, xs)
@@ -87,8 +132,8 @@ def _shifted(name: str, xs: Iterable[Any]) -> list[Any]:
     return [x - shift for x in xs]
 
 
-def _at_least_one(name: str, xs: Iterable[Any]) -> Sequence[Any]:
-    if isinstance(xs, np.ndarray) and xs.ndim != 1:
+def _at_least_one(name: str, xs: Iterable[Any], rows: bool = False) -> Sequence[Any]:
+    if isinstance(xs, np.ndarray) and xs.ndim != 1 and not rows:
         raise ValueError(f"{name} of an array of shape {xs.shape}; give one sequence, such as each row in turn")
     xs = xs.tolist() if isinstance(xs, np.ndarray) else list(xs)
     if not xs:

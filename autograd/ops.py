@@ -197,6 +197,14 @@ def _step_array(x: Any) -> Any:
     return np.where(np.greater(x, 0.0), 1.0, 0.0)
 
 
+def _equal(x: float, y: float) -> float:
+    return 1.0 if x == y else 0.0
+
+
+def _equal_array(x: Any, y: Any) -> Any:
+    return np.where(np.equal(x, y), 1.0, 0.0)
+
+
 def _relu(x: float) -> float:
     return x if x > 0.0 or x != x else 0.0
 
@@ -268,6 +276,7 @@ POW: Op = _row("pow", _ieee(math.pow, np.power), np.power,
 ABS:  Op = _row("abs",  abs,   np.abs,      (lambda z, x: SIGN(x),), "|{}|")
 SIGN: Op = _row("sign", _sign, np.sign,     (lambda z, x: 0.0,), gate=True)
 STEP: Op = _row("step", _step, _step_array, (lambda z, x: 0.0,), gate=True)
+EQUAL: Op = _row("equal", _equal, _equal_array, (lambda z, x, y: 0.0, lambda z, x, y: 0.0), "[{} = {}]", gate=True)
 
 EXP:   Op = _row("exp",   _ieee(math.exp, np.exp),     np.exp,   (lambda z, x: z,), "e^{{{}}}", POWER)
 EXPM1: Op = _row("expm1", _ieee(math.expm1, np.expm1), np.expm1, (lambda z, x: EXP(x),))

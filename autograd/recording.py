@@ -54,14 +54,19 @@ def trace_lines() -> _Block:
     >>> y.line.rpartition("/")[2]
     '<doctest autograd.recording.trace_lines[1]>:2'
     """
-    return _Block(None)
+    return _Block(None, TRACED)
 
 
-TRACED = 2
+def watched() -> _Block:
+    """A block in which nodes are of a class that asks `autograd.value.watching` before it tells its number."""
+    return _Block(None, WATCHED)
+
+
+TRACED, WATCHED = 2, 3
 
 
 def recording() -> int:
-    """Whether this thread records: True or False, or `TRACED` where it records source lines, too.
+    """Whether this thread records: True or False, or `TRACED` or `WATCHED` where it records more than the graph.
 
     >>> with no_grad():
     ...     recording()
@@ -69,19 +74,19 @@ def recording() -> int:
     """
     if not _count:
         return True
-    blocks = [block.records for block in reversed(_blocks.get()) if block.open]
-    records = next((records for records in blocks if records is not None), True)
-    return TRACED if records and None in blocks else records
+    blocks = [block for block in reversed(_blocks.get()) if block.open]
+    records = next((block.records for block in blocks if block.records is not None), True)
+    return max([records, *(block.more for block in blocks)]) if records else False
 
 
 class _Block:
     """A block in which the operations of this thread are recorded, or are not; or a decorator that opens one.
 
-    With `records` None it leaves that to the blocks around it, and asks for source lines.
+    With `records` None it leaves that to the blocks around it, and asks for `more`: source lines, or to be watched.
     """
 
-    def __init__(self, records: bool | None) -> None:
-        self.records, self.open = records, False
+    def __init__(self, records: bool | None, more: int = 0) -> None:
+        self.records, self.more, self.open = records, more, False
 
     def __enter__(self) -> None:
         if self.open:
@@ -104,7 +109,7 @@ class _Block:
 
         @wraps(function)
         def inside(*args: Any, **kwargs: Any) -> Any:
-            with _Block(self.records):
+            with _Block(self.records, self.more):
                 return function(*args, **kwargs)
 
         return cast(F, inside)

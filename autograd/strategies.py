@@ -32,6 +32,7 @@ DOMAINS: dict[str, st.SearchStrategy[tuple[float, ...]]] = {
     "abs": st.tuples(_OFF_ZERO),
     "sign": st.tuples(_OFF_ZERO),
     "step": st.tuples(_OFF_ZERO),
+    "equal": _APART,
     "exp": st.tuples(_ANY),
     "expm1": st.tuples(_ANY),
     "log": st.tuples(_POSITIVE),

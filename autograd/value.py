@@ -6,7 +6,7 @@ import operator
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
@@ -16,7 +16,7 @@ import numpy as np
 from . import copying, ops
 from .graph import adjoints
 from .ops import TABLE, Op, as_float, unboxed
-from .recording import TRACED, recording
+from .recording import TRACED, WATCHED, recording, watched
 
 _Infix: TypeAlias = "Callable[[Value, Any], Value]"
 _Input: TypeAlias = "Value | float"
@@ -26,7 +26,7 @@ _new: Callable[[type[Value]], Value] = object.__new__
 def _new_node(op: Op, numbers: tuple[float, ...], x: _Input, y: _Input | None = None, w: _Input | None = None) -> Value:
     """A new node; `numbers` is the output and then the inputs."""
     mode = recording()
-    node = _new(Value) if mode is not TRACED else _new_traced()
+    node = _new(Value) if mode < TRACED else _new(WatchedValue) if mode is WATCHED else _new_traced()
     node._data, node._grad, node.label = numbers[0], 0.0, ""
     if mode:
         node.op, node.numbers, node._x, node._y, node._w = op, numbers, x, y, w
@@ -76,10 +76,11 @@ def _prefix(op: Op) -> Callable[[Value], Value]:
 
 def _comparison(compare: Callable[[float, float], bool]) -> Callable[[Value, Any], bool]:
     def method(self: Value, other: Any) -> bool:
-        if _watch is not None:
-            _watch(self, other)
         number = other._data if isinstance(other, Value) else _number(other)
-        return NotImplemented if number is None else compare(self._data, number)
+        if number is None:
+            return NotImplemented  # type: ignore[no-any-return]  # Python's own sign, not a result
+        answer = compare(self._data, number)
+        return answer if _watch is None else _watch(compare, (self, other), answer)
 
     return method
 
@@ -91,24 +92,33 @@ def _refusal(what: str, hint: str) -> Callable[..., NoReturn]:
     return method
 
 
-_watch: Callable[..., None] | None = None
+Watch: TypeAlias = "Callable[[Callable[..., Any] | None, tuple[Any, ...], Any], Any]"
+
+_watch: Watch | None = None
 
 
 @contextmanager
-def watching(watch: Callable[..., None]) -> Iterator[None]:
-    """A block in which `watch` is called with every Value whose number is read or compared; for `compile`.
+def watching(watch: Watch) -> Iterator[None]:
+    """A block in which `watch` answers what a program asks of Values: given the question, the operands and the answer.
 
-    >>> with watching(print):
+    It is for `compile`.  Questions are operators such as ``operator.gt``; None is for data that are read.
+
+    >>> with watching(lambda question, operands, answer: print(question, operands, answer)):
     ...     Value(3.0) * 2 > 5.0
-    Value(data=6.0, grad=0.0) 5.0
-    True
+    <built-in function gt> (Value(data=6.0, grad=0.0), 5.0) True
     """
     global _watch
     before, _watch = _watch, watch
     try:
-        yield
+        with watched():
+            yield
     finally:
         _watch = before
+
+
+def tell(question: Callable[..., Any] | None, operands: tuple[Any, ...], answer: Any) -> Any:
+    """The answer, if nobody who watches has another."""
+    return answer if _watch is None else _watch(question, operands, answer)
 
 
 def _number(other: Any) -> float | None:
@@ -158,7 +168,7 @@ class Value:
     def data(self) -> float:
         """The number; whatever real number is assigned becomes a float."""
         if _watch is not None:
-            _watch(self)
+            _watch(None, (self,), self._data)
         return self._data
 
     @data.setter
@@ -197,8 +207,7 @@ class Value:
         12.0
         """
         found = adjoints(self)
-        # One call into C: a signal (Ctrl-C) or another thread comes before all of the additions or after them.
-        deque(map(_set_grad, found, map(operator.add, map(_get_grad, found), found.values())), maxlen=0)
+        add_to_grads(found, found.values())
 
     __add__, __radd__ = _infix(ops.ADD)
     __sub__, __rsub__ = _infix(ops.SUB)
@@ -217,14 +226,13 @@ class Value:
     __ge__ = _comparison(operator.ge)
 
     def __bool__(self) -> bool:
-        if _watch is not None:
-            _watch(self)
-        return self._data != 0.0
+        return tell(operator.truth, (self,), self._data != 0.0)  # type: ignore[no-any-return]  # a bool
 
     __float__ = _refusal(
         "float()", "write .data for the number, and the functions of autograd rather than those of math"
     )
     __int__ = __trunc__ = _refusal("int()", "write int(v.data) for the number")
+    __index__ = _refusal("An index that is, or a list indexed with,", "write select(sequence, index)")
     __complex__ = _refusal("complex()", "write complex(v.data) for the number")
     __round__ = _refusal("round()", "write round(v.data, digits) for the number")
     __floor__ = _refusal("math.floor()", "write math.floor(v.data) for the number")
@@ -271,7 +279,7 @@ class Value:
 
     def _kind(self) -> type[Value]:
         """The class of a copy, which does not stem from the line that the original does."""
-        return Value if isinstance(self, TracedValue) else type(self)
+        return Value if isinstance(self, (TracedValue, WatchedValue)) else type(self)
 
     def __copy__(self) -> Value:
         return self._copy_with(self.inputs)
@@ -286,6 +294,23 @@ class Value:
     if TYPE_CHECKING:  # exp(), relu() and the other unary rows of the table, attached below
 
         def __getattr__(self, name: str) -> Callable[[], Value]: ...
+
+
+class WatchedValue(Value):
+    """A node computed while somebody is `watching`: the one kind of Value that is compared by number, not identity.
+
+    It stands for the plain number that the code gets when nobody watches.
+    """
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        number = other._data if isinstance(other, WatchedValue) else _number(other)
+        if _watch is None or self is other or number is None:
+            return self is other
+        return tell(operator.eq, (self, other), self._data == number)  # type: ignore[no-any-return]  # a bool
+
+    __hash__ = Value.__hash__
 
 
 class TracedValue(Value):
@@ -324,6 +349,18 @@ _BY_UFUNC = {
 for _op in TABLE.values():
     if len(_op.partials) == 1:
         setattr(Value, _op.name, _prefix(_op))
+
+
+def add_to_grads(values: Collection[Value], slopes: Iterable[float]) -> None:
+    """Adds to the ``grad`` of each of `values`.
+
+    >>> x = Value(2.0)
+    >>> add_to_grads([x], [3.0])
+    >>> x.grad
+    3.0
+    """
+    # One call into C: a signal (Ctrl-C) or another thread comes before all of the additions or after them.
+    deque(map(_set_grad, values, map(operator.add, map(_get_grad, values), slopes)), maxlen=0)
 
 
 def require_value(x: Any, hint: str) -> None:

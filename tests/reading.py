@@ -15,6 +15,7 @@ FUNCTIONS: dict[str, Callable[..., float]] = {
     "abs": abs,
     "sign": lambda x: math.copysign(1.0, x) if x else 0.0,
     "step": _positive,
+    "equal": lambda x, y: float(x == y),
     "exp": math.exp,
     "expm1": lambda x: math.exp(x) - 1,
     "log": math.log,

@@ -27,6 +27,7 @@ from autograd import (
     softmax,
     topological_order,
 )
+from autograd.compile.program import loaded
 from autograd.strategies import DOMAINS, SMOOTH, expressions
 
 from .laws import SPECIAL
@@ -44,18 +45,18 @@ def close(got: float, expected: float, size: float = 1.0) -> bool:
 
 def agrees(program: Program, output: Value, wrt: list[Value], inputs: list[Value] = []) -> None:  # noqa: B006
     """Value and gradient are those of the engine, twice in a row."""
-    theta, x = [w.data for w in wrt], [i.data for i in inputs]
+    theta, x = [w.data for w in wrt], [[i.data for i in inputs]] if inputs else []
     found = gradients(output, wrt)
     size = max([1.0, *(abs(n.data) for n in topological_order([output]) if math.isfinite(n.data))])
     slopes = max([1.0, *(abs(g) for g in found if math.isfinite(g))])
     for _ in range(2):
-        value, gradient = program.value_and_grad(theta, x)
+        value, gradient = program.value_and_grad(theta, *x)
         assert type(value) is float and gradient.shape == (len(wrt),)
         assert close(value, output.data, size), (program.source, value, output.data)
         for got, expected in zip(gradient.tolist(), found):
             assert close(got, expected, slopes * size), (program.source, gradient, found)
-        assert close(program.value(theta, x), output.data, size)
-        assert close(float(program.outputs(theta, x)[0]), output.data, size)
+        assert close(program.value(theta, *x), output.data, size)
+        assert close(float(program.outputs(theta, *x)[0]), output.data, size)
 
 
 @pytest.mark.parametrize("op", TABLE.values(), ids=lambda op: op.name)
@@ -264,9 +265,9 @@ def test_a_wrong_program_is_noticed(right, wrong):
     program = compile(loss, parameters)
     agrees(program, loss, parameters)
     assert right in program.source, program.source
-    source = program.source.replace(right, wrong)
+    program._fast = program._careful = loaded(program.source.replace(right, wrong))
     with pytest.raises((AssertionError, ValueError)):
-        agrees(Program(source, source, len(parameters), 0, ""), loss, parameters)
+        agrees(program, loss, parameters)
 
 
 def test_arguments_are_checked():
@@ -280,7 +281,7 @@ def test_arguments_are_checked():
     for theta in ([1.0], [[1.0, 2.0]], 3.0):
         with pytest.raises(ValueError, match=r"theta has shape .* give \(2,\)"):
             program.value(theta)
-    with pytest.raises(ValueError, match=r"x has shape \(1,\); give \(0,\)"):
+    with pytest.raises(ValueError, match="1 arrays of inputs; give 0: there are none"):
         program.value([1.0, 2.0], [1.0])
 
 
@@ -372,8 +373,8 @@ def test_the_batch_reads_like_the_matrix_notes():
     body = loss.source(np.zeros((5, 2)), np.zeros(5)).split("def value_and_grad")[1]
     assert len(body.splitlines()) <= 60
     for line in (
-        "z1 = x[:, 0:2] @ W1.T + b1", "a1 = np.tanh(z1)", "z2 = a1 @ W2.T + b2", "da1 = dz2 @ W2", "dW2 += dz2.T @ a1",
-        "db2 += dz2.sum(axis=0)", "dW1 += dz1.T @ x[:, 0:2]",
+        "z1 = x @ W1.T + b1", "a1 = np.tanh(z1)", "z2 = a1 @ W2.T + b2", "da1 = dz2 @ W2", "dW2 += dz2.T @ a1",
+        "db2 += dz2.sum(axis=0)", "dW1 += dz1.T @ x",
     ):  # fmt: skip
         assert f"    {line}\n" in body, body
 
@@ -391,22 +392,20 @@ def test_one_row_of_nan_leaves_the_others_untouched():
 
 
 def test_what_would_bake_an_example_in_is_refused():
-    """Branches, numbers read, rounding, randomness: with the user's line, before anything is compiled."""
+    """Numbers read or written, randomness: with the user's line, before anything is compiled."""
     w = [Value(1.0)]
     x = np.array([[1.0, -2.0]])
     for function in (
-        lambda x: w[0] * x[0] if x[0] > 0 else -x[1],
-        lambda x: w[0] * max(x),
         lambda x: w[0] * x[0].data,
         lambda x: w[0].data * x[0],
-        lambda x: x[1] if x[0] else w[0],
         lambda x: w[0] * float(f"{(x[0] * 2).data:.1f}"),
     ):
-        with pytest.raises(TypeError, match="was compared or read while compiling"):
+        with pytest.raises(TypeError, match="was read while compiling"):
             compile(function, w).value([1.0], x)
     noise = np.random.default_rng(0)
-    with pytest.raises(TypeError, match="does something else for other numbers, or at random"):
-        compile(lambda x: w[0] * x[0] + noise.normal(), w).value([1.0], x)
+    for function in (lambda x: w[0] * x[0] + noise.normal(), lambda x: w[0] * float(f"{x[0]:.3f}")):
+        with pytest.raises(TypeError, match="does something else for other numbers, or at random"):
+            compile(function, w).value([1.0], x)
     assert w[0] > 0.5 and bool(w[0]) and w[0].data == 1.0  # afterwards, all as before
 
 

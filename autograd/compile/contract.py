@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import TypeAlias
 
-from ..ops import ADD, DETACH, MAXIMUM, MUL, Op
+from ..ops import ADD, DETACH, EQUAL, MAXIMUM, MUL, WHERE, Op
 from .trace import Trace
 
 
@@ -26,7 +28,7 @@ class Sum:
 
 @dataclass(frozen=True)
 class Max:
-    """The largest of three operands or more, where it is only ever detached: the shift of a softmax."""
+    """The largest of the operands, where it is only ever detached: the shift of a softmax."""
 
     operands: tuple[int, ...]
 
@@ -44,7 +46,20 @@ class Dot:
         return self.left + self.right
 
 
-Node: TypeAlias = Apply | Sum | Max | Dot
+@dataclass(frozen=True)
+class Select:
+    """choices[index], as `autograd.select` records it; NaN where that is none of them."""
+
+    index: int
+    choices: tuple[int, ...]
+
+    @property
+    def operands(self) -> tuple[int, ...]:
+        """The index, then the choices."""
+        return (self.index, *self.choices)
+
+
+Node: TypeAlias = Apply | Sum | Max | Dot | Select
 
 
 def contract(trace: Trace) -> dict[int, Node]:
@@ -78,6 +93,10 @@ def contract(trace: Trace) -> dict[int, Node]:
             continue
         if op is DETACH:
             _contract_maximum(nodes, trace.operands[i][0], uses)
+        if op is WHERE and (selected := _selection(trace, nodes, i, uses)):
+            nodes.pop(trace.operands[i][2], None)
+            nodes[i] = selected
+            continue
         if op is not ADD:
             nodes[i] = Apply(op, trace.operands[i])
             continue
@@ -102,7 +121,34 @@ def contract(trace: Trace) -> dict[int, Node]:
         nodes[fresh] = dot
         nodes[i] = Sum((fresh, *rest)) if len(rest) > 1 else Apply(ADD, (fresh, rest[0]))
         fresh += 1
-    return nodes
+    return _needed(nodes, trace.outputs)
+
+
+def _selection(trace: Trace, nodes: dict[int, Node], i: int, uses: list[int]) -> Select | None:
+    """where(equal(index, k), x, rest), if the rest is a selection of the k elements before."""
+    condition, x, rest = trace.operands[i]
+    if trace.ops[condition] is not EQUAL:
+        return None
+    index, k = trace.operands[condition]
+    before = nodes.get(rest)
+    if trace.is_constant(k) and trace.numbers[k] == 0.0 and trace.is_constant(rest) and isnan(trace.numbers[rest]):
+        return Select(index, (x,))
+    if (
+        isinstance(before, Select)
+        and (before.index, float(len(before.choices)), 1) == (index, trace.numbers[k], uses[rest])
+        and trace.is_constant(k)
+    ):
+        return Select(index, (*before.choices, x))
+    return None
+
+
+def _needed(nodes: dict[int, Node], outputs: Sequence[int]) -> dict[int, Node]:
+    """The nodes that `outputs` depend on: what was contracted needs some no longer."""
+    needed = set(outputs)
+    for i in reversed(list(nodes)):
+        if i in needed:
+            needed.update(nodes[i].operands)
+    return {i: node for i, node in nodes.items() if i in needed}
 
 
 def _contract_maximum(nodes: dict[int, Node], last: int, uses: list[int]) -> None:
@@ -114,7 +160,7 @@ def _contract_maximum(nodes: dict[int, Node], last: int, uses: list[int]) -> Non
         chain.append(i)
         i, term = node.operands
         terms.append(term)
-    if len(chain) > 1:
+    if chain:
         for j in chain[1:]:
             del nodes[j]
         nodes[last] = Max((i, *reversed(terms)))

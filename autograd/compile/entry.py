@@ -3,34 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, overload
 
 from ..value import Value, require_value
-from .contract import contract
 from .function import CompiledFunction
-from .program import Program
-from .schedule import schedule
-from .simplify import simplify
+from .program import DTYPES, Program
 from .trace import trace
 
 
 @overload
 def compile(  # its name in the field
-    values: Value | Sequence[Value], wrt: Sequence[Value], *, inputs: Sequence[Value] = ()
+    values: Value | Sequence[Value], wrt: Sequence[Value], *, inputs: Sequence[Value] = (), dtype: str = "float64"
 ) -> Program: ...
 @overload
-def compile(values: Callable[..., Any], wrt: Sequence[Value], *, reduction: str = "mean") -> CompiledFunction: ...
 def compile(
-    values: Any, wrt: Sequence[Value], *, inputs: Sequence[Value] = (), reduction: str = "mean"
-) -> Program | CompiledFunction:
+    values: Callable[..., Any],
+    wrt: Sequence[Value],
+    *,
+    reduction: str = "mean",
+    branches: str = "trace",
+    dtype: str = "float64",
+) -> CompiledFunction: ...
+@overload
+def compile(
+    *, wrt: Sequence[Value], reduction: str = "mean", branches: str = "trace", dtype: str = "float64"
+) -> Callable[[Callable[..., Any]], CompiledFunction]: ...
+def compile(
+    values: Any = None,
+    wrt: Sequence[Value] = (),
+    *,
+    inputs: Sequence[Value] = (),
+    reduction: str = "mean",
+    branches: str = "trace",
+    dtype: str = "float64",
+) -> Any:
     """The graph that computes `values` as a program of arrays, to be differentiated with respect to `wrt`.
 
     A function, written for one example in scalars, becomes a `CompiledFunction`, to be called with arrays that carry a
-    leading batch axis.
+    leading batch axis; also as a decorator, ``@compile(wrt=parameters)``.
 
     The graph is contracted, scheduled into waves of like nodes, and re-rolled: sums of products become matrix products,
     the scalar chain rule their transposes.  `inputs` are leaves that vary from call to call; all other leaves keep the
-    numbers that they have now.
+    numbers that they have now, and comparisons the outcomes that they had.  `dtype` is "float64" or "float32".
 
     Sums are re-associated; otherwise values and gradients are those of the engine.  A TypeError for what is not a
     Value, a ValueError for a Value that is given twice.
@@ -38,31 +53,38 @@ def compile(
     >>> w, x = [Value(0.5), Value(-1.0)], [Value(2.0), Value(3.0)]
     >>> program = compile((w[0] * x[0] + w[1] * x[1]).tanh(), w, inputs=x)
     >>> print(program)
-    z1 = x @ theta    ()  3 nodes
-    a1 = np.tanh(z1)  ()  1 node
+    z1 = x @ theta      ()  3 nodes
+    a1 = math.tanh(z1)  ()  1 node, alone
     2 statements for 4 nodes
     >>> value, gradient = program.value_and_grad([0.5, -1.0], [2.0, 3.0])
     >>> round(value, 6), gradient.round(6)
     (-0.964028, array([0.141302, 0.211952]))
+    >>> @compile(wrt=w)
+    ... def squared(x):
+    ...     return (w[0] * x + w[1]) ** 2
+    >>> squared.value([0.5, -1.0], [2.0, 4.0, 6.0])
+    1.6666666666666667
     """
-    wrt, inputs = _listed("wrt", wrt), _listed("inputs", inputs)
+    if dtype not in DTYPES:
+        raise ValueError(f"dtype is {dtype!r:.60}; give one of {', '.join(DTYPES)}")
+    wrt = _listed("wrt", wrt)
     for x in wrt:
         require_value(x, "compile(loss, parameters) takes Values")
+    if len(set(wrt)) < len(wrt):
+        raise ValueError("a Value is given twice in wrt; give each once")
+    if values is None:
+        return partial(compile, wrt=wrt, reduction=reduction, branches=branches, dtype=dtype)
     if callable(values):
-        return CompiledFunction(values, wrt, reduction)
-    outputs = [values] if isinstance(values, Value) else _listed("values", values)
+        return CompiledFunction(values, wrt, reduction, branches, dtype)
+    outputs, inputs = [values] if isinstance(values, Value) else _listed("values", values), _listed("inputs", inputs)
     if not outputs:
         raise ValueError("compile of no Values; give one, or a list of them")
-    leaves = [*wrt, *inputs]
-    for x in (*outputs, *leaves):
+    for x in (*outputs, *inputs):
         require_value(x, "compile(loss, parameters) takes Values")
-    if len(set(leaves)) < len(leaves):
+    if len({*wrt, *inputs}) < len(wrt) + len(inputs):
         raise ValueError("a Value is given twice among wrt and inputs; give each once")
-    graph = simplify(trace(outputs, list(wrt), list(inputs)))
-    nodes = contract(graph)
-    program = Program.of(graph, nodes, schedule(nodes, graph.is_constant))
-    program._wrt = list(wrt)
-    return program
+    shapes = {"x": (len(inputs),)} if inputs else {}
+    return Program(trace(outputs, wrt, inputs), shapes, dtype=dtype, wrt=wrt)
 
 
 def _listed(name: str, values: Any) -> list[Any]:

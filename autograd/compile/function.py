@@ -2,25 +2,54 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
+import inspect
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
+from ..functions import is_index
 from ..graph import topological_order
 from ..recording import enable_grad
-from ..value import Value, watching
-from .contract import contract
-from .emit import emit
-from .lower import lower
-from .program import Program, loaded
-from .schedule import schedule
-from .simplify import simplify
+from ..value import Value, WatchedValue, add_to_grads, watching
+from .code import HELPERS
+from .guards import Guards, Question, Recorder
+from .program import REDUCTIONS, Program, as_array
 from .trace import Trace, trace
 
-REDUCTIONS = ("mean", "sum", "none")
+BRANCHES = ("trace", "raise")
+MOST_BRANCHES = 64
+
+
+@dataclass(frozen=True)
+class _Branch:
+    """What the function does wherever its questions have these answers."""
+
+    program: Program
+    guards: Guards | None
+    constants: dict[Value, float]
+    """Leaves from outside of the function, neither parameters nor inputs, and their data, which the program keeps."""
+
+    def is_current(self) -> bool:
+        return all(leaf._data is data for leaf, data in self.constants.items())
+
+
+@dataclass(frozen=True)
+class _Traced:
+    output: Value
+    graph: Trace
+    inputs: list[Value]
+    questions: list[Question]
+
+    def does_the_same(self, other: _Traced) -> bool:
+        x, y = self.graph, other.graph
+        return (x.ops, x.operands, x.constants()) == (y.ops, y.operands, y.constants())
+
+    def answers(self) -> list[Any]:
+        return [(question.compare, question.answer, question.line) for question in self.questions]
 
 
 class CompiledFunction:
@@ -30,8 +59,11 @@ class CompiledFunction:
     each array, what is left of the shape: Values, lists of Values, lists of lists.  The value is the mean over the rows
     (`reduction`: their sum or, with "none", each of them), and so is the gradient ("none" has none).
 
+    What the function compares is checked again in every call, for every row: rows with other answers are run by a
+    program of their own, traced for them, or, with ``branches="raise"``, are a RuntimeError that says which, and where.
+
     A ValueError for arrays without rows, or of different numbers of them; a TypeError, with the user's line, for what
-    would make one example a constant of the program: a number read or compared, a random one.
+    would make one example a constant of the program: a number read, a random one.
 
     >>> from nn import Neuron, half_squared_error, tanh
     >>> neuron = Neuron(2, activation=tanh, seed=0)
@@ -43,85 +75,146 @@ class CompiledFunction:
     (0.704172, array([0.000204, 0.122803, 0.122599]))
     """
 
-    def __init__(self, function: Callable[..., Any], wrt: Sequence[Value], reduction: str = "mean") -> None:
-        if reduction not in REDUCTIONS:
-            raise ValueError(f"reduction is {reduction!r:.60}; give one of {', '.join(REDUCTIONS)}")
-        self.function, self.reduction = function, reduction
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        wrt: Sequence[Value],
+        reduction: str = "mean",
+        branches: str = "trace",
+        dtype: str = "float64",
+    ) -> None:
+        for name, given, allowed in (("reduction", reduction, REDUCTIONS), ("branches", branches, BRANCHES)):
+            if given not in allowed:
+                raise ValueError(f"{name} is {given!r:.60}; give one of {', '.join(allowed)}")
+        self.function, self.reduction, self.branches, self.dtype = function, reduction, branches, dtype
         self._wrt = list(wrt)
-        self._compiled: dict[tuple[tuple[int, ...], ...], tuple[str, dict[str, Any], Program]] = {}
+        self._compiled: dict[tuple[tuple[int, ...], ...], list[_Branch]] = {}
 
     def value(self, theta: Any, *arrays: Any) -> Any:
         """The reduced value: a float, or with "none" an array of one for each row."""
-        theta, x, (_, fast, _) = self._prepared(theta, arrays)
-        with np.errstate(all="ignore"):
-            return self._reduced(np.broadcast_to(fast["value"](theta, x), len(x)))
+        theta, x = self._checked(theta, arrays)
+        values = np.empty(len(x[0]), dtype=self.dtype)
+        for rows, program in self._split(theta, x):
+            values[rows] = program.outputs(theta, *(a[rows] for a in x))[:, 0]
+        return values if self.reduction == "none" else float(getattr(np, self.reduction)(values))
 
     def value_and_grad(self, theta: Any, *arrays: Any) -> tuple[float, np.ndarray[Any, Any]]:
         """The reduced value and its gradient with respect to `theta`."""
-        if self.reduction == "none":
-            raise ValueError('a gradient of each row; compile with reduction="mean" or "sum"')
-        theta, x, (_, fast, row) = self._prepared(theta, arrays)
-        with np.errstate(all="ignore"):
-            values, gradient = fast["value_and_grad"](theta, x)
-        if not np.isfinite(gradient).all():  # row by row, zeros win over infinity as in the engine
-            gradient = np.mean([row.value_and_grad(theta, xi)[1] for xi in x], axis=0)
-        return self._reduced(np.broadcast_to(values, len(x))), gradient * (len(x) if self.reduction == "sum" else 1)
+        theta, x = self._checked(theta, arrays)
+        total, gradient = 0.0, np.zeros_like(theta)
+        for rows, program in self._split(theta, x):
+            chosen = [a[rows] for a in x]
+            value, slopes = program.value_and_grad(theta, *chosen)
+            if len(chosen[0]) == len(x[0]):
+                return value, slopes
+            share = len(chosen[0]) / len(x[0]) if self.reduction == "mean" else 1.0
+            total, gradient = total + share * value, gradient + share * slopes
+        return total, gradient
+
+    def backward(self, *arrays: Any) -> float:
+        """Adds the gradient to the ``grad`` of the parameters, at the numbers that they have now; returns the value."""
+        value, gradient = self.value_and_grad([w._data for w in self._wrt], *arrays)
+        add_to_grads(self._wrt, gradient.tolist())
+        return value
+
+    def program(self, *arrays: Any) -> Program:
+        """The program that runs for arrays of these shapes, or, of several branches, for their first row."""
+        theta, x = self._checked([w._data for w in self._wrt], arrays)
+        return next(self._split(theta, [a[:1] for a in x]))[1]
 
     def source(self, *arrays: Any) -> str:
-        """The source that runs for arrays of these shapes."""
-        return self._prepared([w._data for w in self._wrt], arrays)[2][0]
+        """The source of that program."""
+        return self.program(*arrays).source
 
-    def _reduced(self, values: np.ndarray[Any, Any]) -> Any:
-        return values.copy() if self.reduction == "none" else float(getattr(np, self.reduction)(values))
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a compiled function knows its parameters by identity; pickle its program(*arrays) instead")
 
-    def _prepared(self, theta: Any, arrays: Sequence[Any]) -> tuple[Any, Any, tuple[str, dict[str, Any], Program]]:
-        theta, arrays = np.ascontiguousarray(theta, dtype=np.float64), [np.asarray(a, dtype=np.float64) for a in arrays]
+    # ---- Branches ----
+
+    def _checked(self, theta: Any, given: Sequence[Any]) -> tuple[Any, list[Any]]:
+        theta, arrays = as_array("theta", theta, self.dtype), [as_array("an input", a, self.dtype) for a in given]
         if theta.shape != (len(self._wrt),):
             raise ValueError(f"theta has shape {theta.shape}; give ({len(self._wrt)},), a number for each parameter")
         if not arrays or any(not a.ndim for a in arrays) or len({len(a) for a in arrays}) > 1 or not len(arrays[0]):
-            given = ", ".join(str(a.shape) for a in arrays) or "none"
-            raise ValueError(f"arrays of shapes {given}; give at least one, each with a row for every example")
-        x = np.concatenate([a.reshape(len(a), -1) for a in arrays], axis=1)
-        shapes = tuple(a.shape[1:] for a in arrays)
-        if shapes not in self._compiled:
-            self._compiled[shapes] = self._compile(shapes, x[0])
-        return theta, x, self._compiled[shapes]
+            shapes = ", ".join(str(a.shape) for a in arrays) or "none"
+            raise ValueError(f"arrays of shapes {shapes}; give at least one, each with a row for every example")
+        return theta, arrays
 
-    def _compile(self, shapes: tuple[tuple[int, ...], ...], sample: Any) -> tuple[str, dict[str, Any], Program]:
-        graph, again = (self._traced(shapes, numbers) for numbers in (sample, sample + 1.0))
-        if (graph.ops, graph.operands, graph.constants()) != (again.ops, again.operands, again.constants()):
+    def _split(self, theta: Any, arrays: list[Any]) -> Iterator[tuple[Any, Program]]:
+        """Which rows are run by which program; those that no program is for are traced."""
+        shapes = tuple(a.shape[1:] for a in arrays)
+        found = [branch for branch in self._compiled.get(shapes, []) if branch.is_current()]
+        left = np.arange(len(arrays[0]))
+        for i in range(MOST_BRANCHES):
+            if i == len(found):
+                found.append(self._compile(shapes, theta, [a[left[0]] for a in arrays]))
+                self._compiled[shapes] = found
+            branch = found[i]
+            if branch.guards is None:
+                yield slice(None), branch.program
+                return
+            held = branch.guards.hold(theta, [a[left] for a in arrays])
+            if held.all() and len(left) == len(arrays[0]):
+                yield slice(None), branch.program
+                return
+            if held.any():
+                yield left[held], branch.program
+            left = left[~held]
+            if not len(left):
+                return
+            if self.branches == "raise":
+                missed = branch.guards.first_missed(theta, [a[left[:1]] for a in arrays])
+                raise RuntimeError(
+                    f"row {left[0]} takes another branch than the one compiled for: {missed}; choose with where, or "
+                    'compile with branches="trace", which traces such rows'
+                )
+        last = found[-1].guards.questions[-1].line if found[-1].guards else ""
+        raise RuntimeError(
+            f"the rows take more than {MOST_BRANCHES} branches, each a program of its own; choose with where, maximum "
+            f"or select instead of comparing numbers, as at {last}"
+        )
+
+    def _compile(self, shapes: tuple[tuple[int, ...], ...], theta: Any, sample: Sequence[Any]) -> _Branch:
+        numbers = np.concatenate([a.reshape(-1) for a in sample]).tolist()
+        traced = self._traced(shapes, theta, numbers)
+        again = self._traced_elsewhere(shapes, theta, numbers, traced)
+        if not traced.does_the_same(again):
             raise TypeError(
                 f"{self.function!r:.60} does something else for other numbers, or at random; compile repeats one "
-                "computation for every row: choose with where, and draw random numbers outside"
+                "computation for every row: compute with the Values, and draw random numbers outside"
             )
-        graph = simplify(graph)
-        nodes = contract(graph)
-        waves = schedule(nodes, graph.is_constant)
-        source = emit(lower(graph, nodes, waves, batch=True))
-        return source, loaded(source), Program.of(graph, nodes, waves)
+        names = dict(zip(_names(self.function, len(shapes)), shapes))
+        program = Program(traced.graph, names, batch=True, reduction=self.reduction, dtype=self.dtype, wrt=self._wrt)
+        guards = Guards(traced.questions, self._wrt, traced.inputs, names) if traced.questions else None
+        known = {*self._wrt, *traced.inputs}
+        leaves = {x for x in topological_order([again.output]) if x.op is None}
+        outside = [x for x in topological_order([traced.output]) if x.op is None and x in leaves and x not in known]
+        return _Branch(program, guards, {x: x._data for x in outside})
 
-    def _traced(self, shapes: tuple[tuple[int, ...], ...], numbers: Any) -> Trace:
-        inputs = [Value(number) for number in numbers]
+    def _traced_elsewhere(self, shapes: Any, theta: Any, numbers: Sequence[float], traced: _Traced) -> _Traced:
+        """A second trace, for other numbers that give the same answers, or, if they do not, for the same."""
+        indexes = {question.operands[0] for question in traced.questions if question.compare is is_index}
+        others = [x if leaf in indexes else x * 1.001 + 0.001 for leaf, x in zip(traced.inputs, numbers)]
+        try:
+            found = self._traced(shapes, theta, others)
+            if found.answers() == traced.answers():
+                return found
+        except Exception:  # the function may refuse numbers; those of the sample it did not
+            pass
+        return self._traced(shapes, theta, numbers)
+
+    def _traced(self, shapes: Sequence[tuple[int, ...]], theta: Any, numbers: Sequence[float]) -> _Traced:
+        inputs: list[Value] = [WatchedValue(x) for x in numbers]
         arguments, start = [], 0
         for shape in shapes:
             arguments.append(_nested(inputs[start : start + prod(shape)], shape))
             start += prod(shape)
-        varying, thread = {*inputs, *self._wrt}, threading.get_ident()
-
-        def watch(*values: Any) -> None:
-            if threading.get_ident() != thread:
-                return
-            if not varying.isdisjoint(topological_order([x for x in values if isinstance(x, Value)])):
-                raise TypeError(
-                    "a number that depends on an input or a parameter was compared or read while compiling, which "
-                    "would make it a constant; choose with where, or compute it outside of the function"
-                )
-
-        with enable_grad(), watching(watch):
+        recorder = Recorder({**dict(zip(self._wrt, theta.tolist())), **dict(zip(inputs, numbers))})
+        with enable_grad(), watching(recorder):
             output = self.function(*arguments)
         if not isinstance(output, Value):
             raise TypeError(f"the function returned {output!r:.60} ({type(output).__name__}); it must return one Value")
-        return trace([output], self._wrt, inputs)
+        return _Traced(output, trace([output], self._wrt, inputs), inputs, recorder.questions)
 
 
 def _nested(values: list[Value], shape: tuple[int, ...]) -> Any:
@@ -129,3 +222,14 @@ def _nested(values: list[Value], shape: tuple[int, ...]) -> Any:
         return values[0]
     size = prod(shape[1:])
     return [_nested(values[i * size : (i + 1) * size], shape[1:]) for i in range(shape[0])]
+
+
+def _names(function: Callable[..., Any], count: int) -> list[str]:
+    """The names of the arguments, as the source calls the arrays, where it does not use them otherwise."""
+    try:
+        names = list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        names = []
+    taken = re.compile(r"theta|np|math|n|g|d\w+|[zavpwuWbci]\d+|float|len|" + "|".join(HELPERS))
+    fit = len(names) == count and not any(taken.fullmatch(name) for name in names)
+    return names if fit else [f"x{i + 1}" for i in range(count)]

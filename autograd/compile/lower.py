@@ -1,21 +1,22 @@
 """Pass 5: waves become statements on arrays.
 
 The rows of a wave are ordered so that what they read is a slice, a transpose or a broadcast of one array, not a
-gather; and the rows of a wave of dot products, where their left and right vectors fill a grid, are one matrix product.
+gather; the rows of a wave of dot products, where their left and right vectors fill a grid, are one matrix product; and
+what is too narrow for arrays is written number by number.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from math import prod
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from ..ops import Op
-from .contract import Dot, Max, Node, Sum
+from .blocks import Array, Block, Gather, Lowered, Operand, Statement, View, is_batched
+from .contract import Dot, Max, Node, Select, Sum
 from .schedule import Wave
 from .trace import Trace
 
@@ -25,127 +26,36 @@ APART = 4
 PARTS = 20
 """A sum over more blocks than these gathers them."""
 
-Array: TypeAlias = "np.ndarray[Any, Any]"
+NARROW = 12
+"""A wave that reads no more numbers than these, has no batch axis, and would gather or is a single operation, is
+written as scalar statements, one for each row: about where one costs as much as the other."""
 
 
-@dataclass(frozen=True, eq=False)
-class Block:
-    """An array: the parameters, the inputs, or what a wave computed."""
+def lower(
+    trace: Trace, nodes: dict[int, Node], waves: Sequence[Wave], shapes: Mapping[str, tuple[int, ...]], batch: bool
+) -> Lowered:
+    """The statements for `waves`; the inputs are arrays of these names and `shapes`.
 
-    name: str
-    shape: tuple[int, ...]
-    batched: bool = False
-    """Whether each row of a batch has one of its own; the batch axis comes first, and is not in `shape`."""
-
-    @property
-    def size(self) -> int:
-        """The number of its elements."""
-        return prod(self.shape)
-
-
-@dataclass(frozen=True)
-class View:
-    """Elements of a block at regular distances: element (i, j) is number offset + i strides[0] + j strides[1]."""
-
-    block: Block
-    offset: int
-    strides: tuple[int, ...]
-    shape: tuple[int, ...]
-
-    @property
-    def repeated(self) -> tuple[int, ...]:
-        """The axes along which every element is the same."""
-        return tuple(i for i, (n, step) in enumerate(zip(self.shape, self.strides)) if n > 1 and not step)
-
-    @property
-    def core(self) -> View:
-        """The view without the axes along which it repeats."""
-        kept = [i for i in range(len(self.shape)) if i not in self.repeated]
-        return replace(self, strides=tuple(self.strides[i] for i in kept), shape=tuple(self.shape[i] for i in kept))
-
-    @property
-    def is_slice(self) -> bool:
-        """Whether slices and reshapes reach it, so that it can be written to: its rows neither overlap nor run back."""
-        kept = [(n, step) for n, step in zip(self.shape, self.strides) if n > 1 and step]
-        if len(kept) < 2:
-            return True
-        (columns, right), (rows, down) = sorted(kept, key=lambda axis: axis[1])
-        return right == 1 and self.pitch(rows, columns, down) is not None
-
-    def pitch(self, rows: int, columns: int, down: int) -> int | None:
-        """Where in rows of length `down` its columns begin; None if the block has no such rows."""
-        aligned = self.block.shape[1:] == (down,)
-        within = self.offset % down if aligned else max(0, self.offset + rows * down - self.block.size)
-        return within if columns <= down - within and within <= self.offset else None
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether it is the block as it stands."""
-        return self.shape == self.block.shape and not self.offset and self.strides == contiguous(self.shape)
-
-
-@dataclass(frozen=True, eq=False)
-class Gather:
-    """Elements picked from several blocks, and constants, laid end to end."""
-
-    parts: tuple[Block | Array, ...]
-    index: Array
-
-
-Operand: TypeAlias = "View | Gather | Array | float"
-
-
-@dataclass(frozen=True, eq=False)
-class Statement:
-    """One array operation; `kind` is a row of the table, "matmul", "dots" (row by row), "sum" or "max" (last axis).
-
-    It stands for so many `nodes` of the scalar graph.
+    In a `batch`, all that depends on an input has a batch axis.
     """
-
-    kind: Op | str
-    result: Block
-    operands: tuple[Operand, ...]
-    nodes: int
-
-
-@dataclass
-class Lowered:
-    """A program: its statements, and where the outputs are."""
-
-    parameters: Block
-    inputs: Block
-    statements: list[Statement] = field(default_factory=list)
-    outputs: list[Operand] = field(default_factory=list)
-
-
-def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The strides of an array that lies in memory row by row."""
-    return tuple(prod(shape[i + 1 :]) for i in range(len(shape)))
-
-
-def blocks_of(operand: Operand) -> list[Block]:
-    """The blocks that an operand is read from."""
-    if isinstance(operand, View):
-        return [operand.block]
-    return [part for part in operand.parts if isinstance(part, Block)] if isinstance(operand, Gather) else []
-
-
-def lower(trace: Trace, nodes: dict[int, Node], waves: Sequence[Wave], batch: bool = False) -> Lowered:
-    """The statements for `waves`; of a `batch`, all that depends on an input has a batch axis."""
-    return _Lowering(trace, nodes, batch).run(waves)
+    return _Lowering(trace, nodes, shapes, batch).run(waves)
 
 
 class _Lowering:
-    def __init__(self, trace: Trace, nodes: dict[int, Node], batch: bool) -> None:
+    def __init__(self, trace: Trace, nodes: dict[int, Node], shapes: Mapping[str, tuple[int, ...]], batch: bool):
         self.trace, self.nodes = trace, nodes
-        count = 1 + max([len(trace.ops) - 1, *nodes])
-        self.where = np.full(count, -1)  # the block of each number; -1 for constants
-        self.place = np.zeros(count, dtype=np.int64)  # and its place there
-        self.constants = np.array(trace.numbers + [0.0] * (count - len(trace.numbers)))
+        self.zero = 1 + max([len(trace.ops) - 1, *nodes])  # the number of a constant 0, to pad with
+        self.where = np.full(self.zero + 1, -1)  # the block of each number; -1 for constants
+        self.place = np.zeros(self.zero + 1, dtype=np.int64)  # and its place there
+        self.constants = np.array(trace.numbers + [0.0] * (len(self.where) - len(trace.numbers)))
         self.blocks: list[Block] = []
         parameters = self._new_block("theta", np.arange(trace.parameters))
-        inputs = self._new_block("x", np.arange(trace.parameters, trace.parameters + trace.inputs), batch)
-        self.result = Lowered(parameters, inputs)
+        inputs, start = [], trace.parameters
+        for name, shape in shapes.items():
+            shape = shape if len(shape) < 3 else (prod(shape),)
+            inputs.append(self._new_block(name, np.arange(start, start + prod(shape)).reshape(shape), batch))
+            start += prod(shape)
+        self.result = Lowered(parameters, inputs, batch)
 
     def run(self, waves: Sequence[Wave]) -> Lowered:
         for wave in chain.from_iterable(map(self._by_origin, waves)):
@@ -156,24 +66,34 @@ class _Lowering:
                 self._sums(wave)
             elif isinstance(kind, Max):
                 self._maxima(wave)
+            elif isinstance(kind, Select):
+                self._selections(wave)
             else:
                 self._apply(kind.op, wave)
-        self.result.outputs = [self._operand(np.array(i)) for i in self.trace.outputs]
+        outputs = np.array(self.trace.outputs)
+        self.result.outputs = [self._operand(outputs if len(outputs) > 1 else outputs[0], whole=True)]
         return self.result
+
+    # ---- Waves ----
 
     def _by_origin(self, wave: Wave) -> list[Wave]:
         """The rows of a wave apart, if they read from a few different blocks, so that each reads from one."""
+        if len(wave) == 1:
+            return [wave]
         groups: dict[tuple[int, ...], Wave] = {}
         batched: dict[bool, Wave] = {}
         for i in wave:
             node = self.nodes[i]
             read = (node.left[0], node.right[0]) if isinstance(node, Dot) else node.operands[:3]
-            varies = self.result.inputs.batched and any(
-                self.where[j] >= 0 and self.blocks[self.where[j]].batched for j in node.operands
-            )
+            varies = self._varies_in_batch(node)
             groups.setdefault((varies, *[int(self.where[j]) for j in read]), []).append(i)
             batched.setdefault(varies, []).append(i)
         return list((groups if len(groups) <= APART else batched).values())
+
+    def _varies_in_batch(self, node: Node) -> bool:
+        return self.result.batch and any(
+            self.where[j] >= 0 and self.blocks[self.where[j]].batched for j in node.operands
+        )
 
     def _new_block(self, name: str, numbers: Array, batched: bool = False) -> Block:
         block = Block(name, numbers.shape, batched)
@@ -181,70 +101,183 @@ class _Lowering:
         self.blocks.append(block)
         return block
 
-    def _add(self, kind: Op | str, numbers: Array, operands: Sequence[Operand], per_row: int) -> None:
-        batched = any(block.batched for operand in operands for block in blocks_of(operand))
-        block = self._new_block(f"v{len(self.result.statements) + 1}", np.squeeze(numbers), batched)
-        self.result.statements.append(Statement(kind, block, tuple(operands), per_row * numbers.size))
+    def _add(self, kind: Op | str, numbers: Array, operands: Sequence[Operand]) -> None:
+        """A statement for these numbers, an array of the shape that it computes."""
+        rows = numbers.ravel().tolist()
+        if self._is_narrow(rows, operands):
+            self._add_scalars(kind, rows)
+            return
+        block = self._new_block(f"v{len(self.blocks)}", np.squeeze(numbers), any(map(is_batched, operands)))
+        self.result.statements.append(Statement(kind, block, tuple(operands), self._count(rows)))
 
-    def _sorted(self, wave: Wave, first: Sequence[int]) -> Wave:
-        """The rows in the order in which what they read first lies in memory."""
+    def _is_narrow(self, rows: Wave, operands: Sequence[Operand] = ()) -> bool:
+        """Whether numbers are cheaper one by one than as arrays; the one place where this is decided."""
+        nodes = [self.nodes[i] for i in rows[:NARROW]]
+        return (
+            sum(len(node.operands) for node in nodes) <= NARROW >= len(rows)
+            and not isinstance(nodes[0], (Max, Select))
+            and (not isinstance(nodes[0], (Dot, Sum)) or any(isinstance(x, Gather) for x in operands))
+            and (len(rows) == 1 or any(isinstance(x, Gather) for x in operands))
+            and not any(map(self._varies_in_batch, nodes))
+        )
+
+    def _add_scalars(self, kind: Op | str, rows: Wave) -> None:
+        for i in rows:
+            node = self.nodes[i]
+            numbers = chain.from_iterable(zip(node.left, node.right)) if isinstance(node, Dot) else node.operands
+            operands = tuple([self._scalar(j) for j in numbers])
+            block = Block(f"v{len(self.blocks)}", (), scalar=True)
+            self.where[i], self.place[i] = len(self.blocks), 0
+            self.blocks.append(block)
+            self.result.statements.append(Statement(kind, block, operands, self._count([i])))
+
+    def _scalar(self, number: int) -> Operand:
+        where = self.where[number]
+        if where < 0:
+            return float(self.constants[number])
+        return View(self.blocks[where], int(self.place[number]), (), ())
+
+    def _count(self, rows: Wave) -> int:
+        """How many scalar nodes these stand for."""
+        nodes = [self.nodes[i] for i in rows]
+        return sum(len(node.operands) - 1 if isinstance(node, (Sum, Max, Dot, Select)) else 1 for node in nodes)
+
+    # ---- Kinds ----
+
+    def _orders(self, wave: Wave, first: Sequence[int]) -> Iterator[Array]:
+        """The rows as what they read first lies in memory, and in the order in which the code computed them."""
         keys = np.array(first)
-        order = np.lexsort((np.arange(len(wave)), self.place[keys], self.where[keys]))
-        return [wave[i] for i in order]
+        yield np.lexsort((np.arange(len(wave)), self.place[keys], self.where[keys]))
+        yield np.arange(len(wave))
 
     def _dots(self, wave: Wave) -> None:
-        dots = {i: node for i in wave if isinstance(node := self.nodes[i], Dot)}
-        lefts = {dot.left: None for dot in dots.values()}
-        rights = {dot.right: None for dot in dots.values()}
-        if len({(dot.left, dot.right) for dot in dots.values()}) == len(lefts) * len(rights) == len(wave):
-            rows = sorted(rights, key=lambda right: (self.where[right[0]], self.place[right[0]]))
-            columns = sorted(lefts, key=lambda left: (self.where[left[0]], self.place[left[0]]))
-            at = {(dot.left, dot.right): i for i, dot in dots.items()}
-            grid = np.array([[at[left, right] for left in columns] for right in rows])
-            arrays = (np.array(vectors) for vectors in (rows, columns))
-            operands = [self._operand(x[0] if len(x) == 1 else x, whole=True) for x in arrays]
-            self._add("matmul", grid, operands, 2 * len(rows[0]) - 1)
+        dots: dict[int, Any] = {i: self.nodes[i] for i in wave}
+        lengths: dict[int, Wave] = {}
+        for i, dot in dots.items():
+            lengths.setdefault(len(dot.left), []).append(i)
+        if len(lengths) > 1 and all(len(part) > 1 and self._grid([dots[i] for i in part]) for part in lengths.values()):
+            for part in lengths.values():
+                self._dots(part)
             return
-        wave = self._sorted(wave, [dots[i].right[0] for i in wave])
-        operands = [self._operand(np.array([vector(dots[i]) for i in wave]), whole=True) for vector in (_left, _right)]
-        self._add("dots", np.array(wave), operands, 2 * len(dots[wave[0]].left) - 1)
+        if grid := self._grid(list(dots.values())):
+            at = {(dot.left, dot.right): i for i, dot in dots.items()}
+            grids = [[self._in_memory(vectors) for vectors in grid], list(grid)]
+            (rights, lefts), found = min(((x, self._vectors(x)) for x in grids), key=lambda pair: _gathers(pair[1]))
+            self._add("matmul", np.array([[at[left, right] for left in lefts] for right in rights]), found)
+            return
+        length = max(lengths)
+
+        def operands(order: Array) -> list[Operand]:
+            vectors = ([getattr(dots[wave[i]], side) for i in order] for side in ("left", "right"))
+            return [self._operand(np.array([self._padded(x, length) for x in each]), whole=True) for each in vectors]
+
+        order, found = _fewest_gathers(self._orders(wave, [dots[i].right[0] for i in wave]), operands)
+        self._add("dots", np.array(wave)[order], found)
+
+    @staticmethod
+    def _grid(dots: Sequence[Dot]) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]] | None:
+        """The right and the left vectors, if each of one meets each of the other once."""
+        lefts, rights = dict.fromkeys(dot.left for dot in dots), dict.fromkeys(dot.right for dot in dots)
+        full = len({(dot.left, dot.right) for dot in dots}) == len(lefts) * len(rights) == len(dots)
+        return (list(rights), list(lefts)) if full and len({len(dot.left) for dot in dots}) == 1 else None
+
+    def _in_memory(self, vectors: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
+        """As the first elements lie in memory."""
+        return sorted(vectors, key=lambda vector: (self.where[vector[0]], self.place[vector[0]]))
+
+    def _vectors(self, grid: Sequence[Any]) -> list[Operand]:
+        return [self._operand(np.array(x[0] if len(x) == 1 else x), whole=True) for x in grid]
+
+    def _padded(self, numbers: Sequence[int], length: int, by: int | None = None) -> Sequence[int]:
+        return (*numbers, *[self.zero if by is None else by] * (length - len(numbers)))
 
     def _sums(self, wave: Wave) -> None:
-        wave = self._sorted(wave, [self.nodes[i].operands[0] for i in wave])
-        terms = np.array([self.nodes[i].operands for i in wave])
-        order = np.lexsort((self.place[terms], self.where[terms]), axis=1)
-        terms = np.take_along_axis(terms, order, axis=1)
-        kinds = self.where[terms]
-        alike = np.all(kinds == kinds[:1])  # then each part of the terms is read from one block
-        columns = np.flatnonzero(kinds[0, 1:] != kinds[0, :-1]) + 1 if alike else np.array([], dtype=np.int64)
-        if len(columns) >= PARTS:
-            columns = columns[:0]
-        parts = [
-            self._operand(np.squeeze(part, axis=tuple(i for i in (0, 1) if part.shape[i] == 1)), whole=True)
-            for part in np.split(terms, columns, axis=1)
-        ]
-        self._add("sum", np.array(wave), parts, terms.shape[1] - 1)
+        length = max(len(self.nodes[i].operands) for i in wave)
+
+        def terms(order: Array) -> Array:
+            found = np.array([self._padded(self.nodes[wave[i]].operands, length) for i in order])
+            by_block = np.lexsort((self.place[found], self.where[found]), axis=1)
+            return np.take_along_axis(found, by_block, axis=1)
+
+        def operands(order: Array) -> list[Operand]:
+            found = terms(order)
+            kinds = self.where[found]
+            alike = np.all(kinds == kinds[:1])  # then each part of the terms is read from one block
+            columns = np.flatnonzero(kinds[0, 1:] != kinds[0, :-1]) + 1 if alike else np.array([], dtype=np.int64)
+            if len(columns) >= PARTS:
+                columns = columns[:0]
+            return [
+                self._operand(np.squeeze(part, axis=tuple(i for i in (0, 1) if part.shape[i] == 1)), whole=True)
+                for part in np.split(found, columns, axis=1)
+            ]
+
+        order, found = _fewest_gathers(self._orders(wave, [self.nodes[i].operands[0] for i in wave]), operands)
+        self._add("sum", np.array(wave)[order], found)
 
     def _maxima(self, wave: Wave) -> None:
-        wave = self._sorted(wave, [self.nodes[i].operands[0] for i in wave])
-        terms = np.array([self.nodes[i].operands for i in wave])
-        operand = self._operand(terms[0] if len(wave) == 1 else terms, whole=True)
-        self._add("max", np.array(wave), [operand], terms.shape[1] - 1)
+        length = max(len(self.nodes[i].operands) for i in wave)
+
+        def operands(order: Array) -> list[Operand]:
+            each = [self.nodes[wave[i]].operands for i in order]
+            terms = np.array([self._padded(x, length, by=x[0]) for x in each])
+            return [self._operand(terms[0] if len(wave) == 1 else terms, whole=True)]
+
+        order, found = _fewest_gathers(self._orders(wave, [self.nodes[i].operands[0] for i in wave]), operands)
+        self._add("max", np.array(wave)[order], found)
+
+    def _selections(self, wave: Wave) -> None:
+        selections: dict[int, Any] = {i: self.nodes[i] for i in wave}
+        tables = dict.fromkeys(selection.choices for selection in selections.values())
+        indexes = dict.fromkeys(selection.index for selection in selections.values())
+        at = {(selection.index, selection.choices): i for i, selection in selections.items()}
+        batched = any(self.where[j] >= 0 and self.blocks[self.where[j]].batched for table in tables for j in table)
+        if not batched and len(at) == len(tables) * len(indexes) == len(wave):  # each picks from each of the vectors
+            numbers = np.array([[at[index, choices] for choices in tables] for index in indexes])
+            operands = [np.array(list(tables)).T, np.squeeze(np.array(list(indexes)))]
+            self._add("take", numbers, [self._operand(np.squeeze(x), whole=True) for x in operands])
+            return
+
+        def read(order: Array) -> list[Operand]:
+            rows = [selections[wave[i]] for i in order]
+            pairs = np.array([row.choices for row in rows]), np.array([row.index for row in rows])
+            return [self._operand(x[0] if len(rows) == 1 else x, whole=True) for x in pairs]
+
+        order, found = _fewest_gathers(self._orders(wave, [selections[i].choices[0] for i in wave]), read)
+        self._add("pick", np.array(wave)[order], found)
 
     def _apply(self, op: Op, wave: Wave) -> None:
+        if self._is_narrow(wave):
+            self._add_scalars(op, wave)
+            return
+
         def varying(i: int) -> int:
             operands = self.nodes[i].operands
             return max(operands, key=lambda j: (self.where[j] > 0, self.where[j] >= 0))
 
-        wave = self._sorted(wave, [varying(i) for i in wave])
-        first = np.array([varying(i) for i in wave])
-        numbers = np.array(wave)
-        block = self.blocks[self.where[first[0]]]
-        same = len(wave) == block.size and bool(np.all(self.where[first] == self.where[first[0]]))
-        if same and np.array_equal(self.place[first], np.arange(len(wave))):
-            numbers = numbers.reshape(block.shape)
+        numbers, first = np.array(wave), [varying(i) for i in wave]
         operands = np.array([self.nodes[i].operands for i in wave]).T
-        self._add(op, numbers, [self._operand(np.squeeze(x.reshape(numbers.shape))) for x in operands], 1)
+
+        def read(arranged: Array) -> list[Operand]:
+            return [self._operand(np.squeeze(x[arranged])) for x in operands]
+
+        def arrangements() -> Iterator[Array]:
+            for order in self._orders(wave, first):
+                keys = np.array(first)[order]
+                block = self.blocks[self.where[keys[0]]]
+                whole = len(wave) == block.size and bool(np.all(self.where[keys] == self.where[keys[0]]))
+                if whole and np.array_equal(self.place[keys], np.arange(len(wave))):
+                    yield order.reshape(block.shape)
+                else:
+                    yield order
+                for x in operands:  # rows that end where an operand jumps
+                    length = _regular(self.where[x[order]], self.place[x[order]])
+                    if 1 < length < len(wave) and len(wave) % length == 0:
+                        yield order.reshape(-1, length)
+
+        arranged, found = _fewest_gathers(arrangements(), read)
+        self._add(op, numbers[arranged], found)
+
+    # ---- Operands ----
 
     def _operand(self, numbers: Array, whole: bool = False) -> Operand:
         """How these numbers are read: as a view if they lie at regular distances in one block.
@@ -285,12 +318,36 @@ class _Lowering:
         return Gather(tuple(parts), index)
 
 
-def _left(dot: Any) -> tuple[int, ...]:
-    return dot.left  # type: ignore[no-any-return]
+def _fewest_gathers(arrangements: Iterator[Array], read: Any) -> tuple[Array, list[Operand]]:
+    """The first of the arrangements for which the fewest operands are gathered, and those operands."""
+    best: tuple[Array, list[Operand]] | None = None
+    fewest = -1
+    for arranged in arrangements:
+        operands = read(arranged)
+        gathers = _gathers(operands)
+        if best is None or gathers < fewest:
+            best, fewest = (arranged, operands), gathers
+        if not gathers:
+            break
+    assert best is not None, "a wave has rows"
+    return best
 
 
-def _right(dot: Any) -> tuple[int, ...]:
-    return dot.right  # type: ignore[no-any-return]
+def _gathers(operands: Sequence[Operand]) -> int:
+    return sum(isinstance(x, Gather) for x in operands)
+
+
+def _regular(where: Array, place: Array) -> int:
+    """How many of the first numbers lie at one distance in one block.
+
+    >>> _regular(np.zeros(6), np.array([2, 4, 6, 3, 5, 7]))
+    3
+    """
+    if len(where) < 3:
+        return len(where)
+    steps = np.diff(place)
+    breaks = np.flatnonzero((steps != steps[0]) | (where[1:] != where[0]))
+    return int(breaks[0]) + 1 if len(breaks) else len(where)
 
 
 def _narrow(values: Array) -> Array:

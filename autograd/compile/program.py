@@ -2,72 +2,141 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from ..value import Value
-from .contract import Node
+from ..value import Value, add_to_grads
+from .blocks import Lowered
+from .contract import Node, contract
 from .emit import emit, listing
 from .lower import lower
-from .schedule import Wave
+from .schedule import Wave, schedule
+from .simplify import simplify
 from .trace import Trace
+
+Array = np.ndarray[Any, Any]
+
+REDUCTIONS = ("mean", "sum", "none")
+DTYPES = ("float64", "float32")
+
+CHUNK = 1 << 21
+"""Large batches are worked off in chunks whose numbers and gradients take about so many bytes: what a cache holds."""
 
 
 class Program:
     """A graph as functions of arrays: pure, picklable, and readable in `source`.
 
-    ``print(program)`` lists the array statements, with their shapes and how many scalar nodes each stands for.
+    `theta`, (P,), holds the parameters in the order given to `compile`; the other arrays are the inputs.  A program for
+    batches takes arrays with a leading batch axis, and reduces the values of the rows to their mean or sum, or, with
+    "none", not at all.  A ValueError for arrays of other shapes.
+
+    ``print(program)`` lists the statements, with their shapes, how many scalar nodes each stands for, and what did not
+    roll and why: what is alone had no others of its kind ready with it, or too few; what is gathered reads from several
+    arrays, or from irregular places of one.
     """
 
-    def __init__(self, source: str, careful: str, parameters: int, inputs: int, listing: str) -> None:
-        self.source = source
-        self._careful = careful
-        self._parameters, self._inputs, self._listing = parameters, inputs, listing
-        self._fast, self._safe = loaded(source), loaded(careful)
-        self._wrt: list[Value] = []
+    def __init__(
+        self,
+        graph: Trace,
+        shapes: Mapping[str, tuple[int, ...]],
+        *,
+        batch: bool = False,
+        reduction: str = "mean",
+        dtype: str = "float64",
+        wrt: Sequence[Value] = (),
+    ) -> None:
+        graph = simplify(graph)
+        nodes = contract(graph)
+        self._passes: tuple[Trace, dict[int, Node], list[Wave]] | None = (graph, nodes, schedule(nodes, graph))
+        self._parameters, self._shapes, self._dtype = graph.parameters, dict(shapes), np.dtype(dtype)
+        self._batch, self._reduction, self._wrt = batch, reduction, list(wrt)
+        self._several = len(graph.outputs) > 1
 
-    @classmethod
-    def of(cls, graph: Trace, nodes: dict[int, Node], waves: Sequence[Wave]) -> Program:
-        """The last passes."""
-        lowered = lower(graph, nodes, waves)
-        return cls(emit(lowered), emit(lowered, careful=True), graph.parameters, graph.inputs, listing(lowered))
+    # ---- What is emitted ----
 
-    def value(self, theta: Any, x: Any = ()) -> float:
-        """The first output, for parameters `theta`, (P,), and inputs `x`, (I,), in the order given to `compile`.
+    @cached_property
+    def _lowered(self) -> Lowered:
+        return self._lower(self._batch)
 
-        A ValueError for another shape.
+    @cached_property
+    def _one(self) -> Lowered:
+        """For one example."""
+        return self._lower(False) if self._batch else self._lowered
+
+    def _lower(self, batch: bool) -> Lowered:
+        assert self._passes is not None, "a program that was pickled has been lowered"
+        return lower(*self._passes, self._shapes, batch)
+
+    @cached_property
+    def source(self) -> str:
+        """What runs: Python with NumPy, for arrays of `dtype`; it stands by itself."""
+        return emit(self._lowered, self._dtype.name)
+
+    @cached_property
+    def _fast(self) -> dict[str, Any]:
+        return loaded(self.source)
+
+    @cached_property
+    def _careful(self) -> dict[str, Any]:
+        """For one example, with the engine's rule that zeros win over infinity, and without floats that raise."""
+        return loaded(emit(self._one, self._dtype.name, careful=True))
+
+    @cached_property
+    def _has_floats(self) -> bool:
+        return any(statement.result.scalar for statement in self._lowered.statements)
+
+    @cached_property
+    def _chunk(self) -> int:
+        """The number of rows that are worked off together."""
+        blocks = [*self._lowered.inputs, *(statement.result for statement in self._lowered.statements)]
+        row = 2 * self._dtype.itemsize * sum(block.size for block in blocks if block.batched)
+        return max(32, CHUNK // max(row, 1))
+
+    # ---- What runs ----
+
+    def value(self, theta: Any, *inputs: Any) -> Any:
+        """The first output, a float; of a batch with reduction "none", an array of one for each row."""
+        values = self.outputs(theta, *inputs)[..., 0]
+        return self._reduced(values) if self._batch else float(values)
+
+    def outputs(self, theta: Any, *inputs: Any) -> Array:
+        """All outputs, (K,), or (B, K) for a batch of B rows."""
+        theta, arrays = self._checked(theta, inputs)
+        name = "outputs" if self._several else "value"
+        found = np.concatenate([np.atleast_1d(self._run(name, theta, chunk)) for chunk in self._chunks(arrays)])
+        return found if self._several else found[..., None] if self._batch else found
+
+    def value_and_grad(self, theta: Any, *inputs: Any) -> tuple[float, Array]:
+        """The value and its gradient with respect to `theta`, (P,).
+
+        A ValueError if there are several outputs, or if nothing is reduced.  Where the gradient is not finite it is
+        computed once more, row by row, with the engine's rule that zeros win over infinity.
         """
-        theta, x = self._checked(theta, x)
-        with np.errstate(all="ignore"):
-            return float(self._fast["value"](theta, x))
-
-    def outputs(self, theta: Any, x: Any = ()) -> np.ndarray[Any, Any]:
-        """All outputs."""
-        theta, x = self._checked(theta, x)
-        with np.errstate(all="ignore"):
-            return np.asarray(self._fast["outputs"](theta, x))
-
-    def value_and_grad(self, theta: Any, x: Any = ()) -> tuple[float, np.ndarray[Any, Any]]:
-        """The output and its gradient with respect to `theta`.  A ValueError if there are several outputs.
-
-        Where the gradient is not finite it is computed once more with the engine's rule that zeros win over infinity.
-        """
-        if "value_and_grad" not in self._fast:
+        if self._several:
             raise ValueError("a gradient of several outputs; compile the one to be differentiated")
-        theta, x = self._checked(theta, x)
-        with np.errstate(all="ignore"):
-            value, gradient = self._fast["value_and_grad"](theta, x)
-            if not np.isfinite(gradient).all():
-                value, gradient = self._safe["value_and_grad"](theta, x)
-        return value, gradient
+        if self._reduction == "none":
+            raise ValueError('a gradient of each row; compile with reduction="mean" or "sum"')
+        theta, arrays = self._checked(theta, inputs)
+        chunks = self._chunks(arrays)
+        pairs = [self._run("value_and_grad", theta, chunk) for chunk in chunks]
+        if not self._batch:
+            return pairs[0]  # type: ignore[no-any-return]  # a float and an array
+        count = len(arrays[0])
+        values, gradient = pairs[0]
+        if len(chunks) > 1:
+            values = np.concatenate([values for values, _ in pairs])
+            gradient = sum(slopes * (len(chunk[0]) / count) for (_, slopes), chunk in zip(pairs, chunks))
+        return self._reduced(values), gradient * count if self._reduction == "sum" else gradient
 
-    def backward(self) -> float:
+    def backward(self, *inputs: Any) -> float:
         """What ``value.backward()`` does for the parameters, at the numbers that they have now; returns the value.
 
         It reads the ``data`` of the Values that the program was compiled for and adds to their ``grad``.  A
-        RuntimeError for a program with inputs, or one that was unpickled and knows no Values.
+        RuntimeError for a program that was unpickled and knows no Values.
 
         >>> from autograd import compile
         >>> from nn import SGD, Neuron
@@ -81,30 +150,83 @@ class Program:
         >>> round(neuron([2.0]).data, 6)
         3.0
         """
-        if self._inputs or len(self._wrt) != self._parameters:
-            raise RuntimeError("backward() of a program with inputs or without Values; call value_and_grad(theta, x)")
-        value, gradient = self.value_and_grad([w.data for w in self._wrt])
-        for w, slope in zip(self._wrt, gradient.tolist()):
-            w.grad += slope
+        if len(self._wrt) != self._parameters:
+            raise RuntimeError("backward() of a program that was unpickled; call value_and_grad(theta, ...)")
+        value, gradient = self.value_and_grad([w._data for w in self._wrt], *inputs)
+        add_to_grads(self._wrt, gradient.tolist())
         return value
 
-    def _checked(self, theta: Any, x: Any) -> tuple[Any, Any]:
-        theta, x = np.array(theta, dtype=np.float64), np.array(x, dtype=np.float64)
-        for name, array, count in (("theta", theta, self._parameters), ("x", x, self._inputs)):
-            if array.shape != (count,):
+    def _run(self, name: str, theta: Any, arrays: Sequence[Any]) -> Any:
+        with np.errstate(all="ignore"):
+            try:
+                found = self._fast[name](theta, *arrays)
+                if name != "value_and_grad" or np.isfinite(found[1]).all():
+                    return found
+            except (ArithmeticError, ValueError):
+                if not self._has_floats:  # which raise where IEEE 754 has an answer
+                    raise
+            function = self._careful[name]
+            if not self._batch:
+                return function(theta, *arrays)
+            rows = [function(theta, *row) for row in zip(*arrays)]
+        if name != "value_and_grad":
+            return np.array(rows)
+        return np.array([value for value, _ in rows]), np.mean([slopes for _, slopes in rows], axis=0)
+
+    def _chunks(self, arrays: Sequence[Any]) -> list[Sequence[Any]]:
+        if not self._batch or len(arrays[0]) <= self._chunk:
+            return [arrays]
+        return [[a[i : i + self._chunk] for a in arrays] for i in range(0, len(arrays[0]), self._chunk)]
+
+    def _reduced(self, values: Any) -> Any:
+        return values if self._reduction == "none" else float(getattr(np, self._reduction)(values))
+
+    def _checked(self, theta: Any, inputs: Sequence[Any]) -> tuple[Any, list[Any]]:
+        theta, arrays = as_array("theta", theta, self._dtype), []
+        if theta.shape != (self._parameters,):
+            raise ValueError(f"theta has shape {theta.shape}; give ({self._parameters},), a number for each parameter")
+        if len(inputs) != len(self._shapes):
+            given = f"{len(inputs)} arrays of inputs; give {len(self._shapes)}"
+            raise ValueError(f"{given}: {', '.join(self._shapes) or 'there are none'}")
+        for (name, shape), given, block in zip(self._shapes.items(), inputs, self._lowered.inputs):
+            array = as_array(name, given, self._dtype)
+            if array.ndim == 0 if self._batch else False:
+                raise ValueError(f"{name} is a number; give an array with a row for each example")
+            if array.shape[self._batch :] != shape:
+                rows = ", ".join(["B"] * self._batch + [str(n) for n in shape])
                 raise ValueError(
-                    f"{name} has shape {array.shape}; give ({count},), a number for each Value compiled for"
+                    f"{name} has shape {array.shape}; give ({rows}{',' * (len(shape) + self._batch == 1)})"
                 )
-        return theta, x
+            arrays.append(array.reshape(*array.shape[: self._batch], *block.shape))
+        if self._batch and (len({len(a) for a in arrays}) > 1 or not len(arrays[0])):
+            shapes = ", ".join(str(a.shape) for a in arrays)
+            raise ValueError(f"arrays of shapes {shapes}; give each a row for every example, and at least one")
+        return theta, arrays
+
+    # ---- What is shown, and what is pickled ----
+
+    @cached_property
+    def _listing(self) -> str:
+        return listing(self._lowered)
 
     def __str__(self) -> str:
         return self._listing
 
     def __repr__(self) -> str:
-        return f"Program of {self._parameters} parameters and {self._inputs} inputs, {self._listing.splitlines()[-1]}"
+        inputs = sum(prod(shape) for shape in self._shapes.values())
+        return f"Program of {self._parameters} parameters and {inputs} inputs, {self._listing.splitlines()[-1]}"
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.source, self._careful, self._parameters, self._inputs, self._listing)
+    def __getstate__(self) -> dict[str, Any]:
+        lowered: dict[str, Any] = {"_lowered": self._lowered, "_one": self._one, "_passes": None, "_wrt": []}
+        return {**{k: v for k, v in self.__dict__.items() if k not in ("_fast", "_careful")}, **lowered}
+
+
+def as_array(name: str, numbers: Any, dtype: Any) -> Any:
+    """An array of real numbers that lies in memory row by row; a TypeError, with its name, for anything else."""
+    array = np.asarray(numbers)
+    if array.dtype.kind not in "biuf" and array.size:
+        raise TypeError(f"{name} holds {array.dtype}; give real numbers")
+    return np.ascontiguousarray(array, dtype=dtype).reshape(array.shape)
 
 
 def loaded(source: str) -> dict[str, Any]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from typing import TypeAlias
 
 from ..ops import POW
-from .contract import Apply, Dot, Node
+from .contract import Apply, Dot, Node, Select
+from .trace import Trace
 
 Wave: TypeAlias = list[int]
 
 
-def schedule(nodes: dict[int, Node], constant: Callable[[int], bool]) -> list[Wave]:
+def schedule(nodes: dict[int, Node], trace: Trace) -> list[Wave]:
     """The numbers of the nodes, wave after wave, inputs first; all nodes of a wave are of one kind.
 
     Of the kinds that are ready, the one whose nodes are least deep on average goes first (agenda scheduling: Neubig,
@@ -23,10 +24,10 @@ def schedule(nodes: dict[int, Node], constant: Callable[[int], bool]) -> list[Wa
     >>> from autograd.compile.trace import trace
     >>> xs = [Value(1.0), Value(2.0)]
     >>> t = trace([(x * 3).sin() for x in xs], xs)
-    >>> schedule(contract(t), t.is_constant)
+    >>> schedule(contract(t), t)
     [[3, 5], [4, 6]]
     """
-    kinds = {i: _kind(node, constant) for i, node in nodes.items()}
+    kinds = {i: _kind(node, trace) for i, node in nodes.items()}
     needs: dict[int, int] = {}
     depth: dict[int, int] = {}
     users: dict[int, list[int]] = defaultdict(list)
@@ -58,8 +59,12 @@ def schedule(nodes: dict[int, Node], constant: Callable[[int], bool]) -> list[Wa
     return waves
 
 
-def _kind(node: Node, constant: Callable[[int], bool]) -> Hashable:
+def _kind(node: Node, trace: Trace) -> Hashable:
+    """What nodes of a wave have in common; lengths of sums within a factor of two, for the short ones are padded."""
     if isinstance(node, Apply):
-        which = tuple([constant(j) for j in node.operands])
+        which = tuple([trace.is_constant(j) for j in node.operands])
         return node.op, which, node.operands[1] if node.op is POW and which[1] else None
-    return type(node), len(node.left if isinstance(node, Dot) else node.operands)
+    length = len(node.left if isinstance(node, Dot) else node.operands)
+    if isinstance(node, Select) or (isinstance(node, Dot) and node.left[0] < trace.parameters):
+        return type(node), length
+    return type(node), (length - 1).bit_length()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..ops import ADD, Op
+from ..ops import ADD, WHERE, Op
 from .trace import Trace
 
 
@@ -32,6 +32,8 @@ def simplify(trace: Trace) -> Trace:
         found = operands[i] = tuple([same[j] for j in trace.operands[i]])
         if all(constant[j] for j in found):
             constant[i], operands[i] = True, ()
+        elif op is WHERE and constant[found[0]]:
+            same[i] = found[1] if trace.numbers[found[0]] else found[2]
         elif op is ADD and constant[found[0]] and trace.numbers[found[0]] == 0.0:
             same[i] = found[1]
         elif op is ADD and constant[found[1]] and trace.numbers[found[1]] == 0.0:

@@ -1,0 +1,279 @@
+"""The chain rule on statements: the second half of `value_and_grad`."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import Any
+
+from ..ops import CALL, MUL, PRODUCT, STEP, Op
+from .blocks import Block, Gather, Operand, Statement, View, blocks_of, is_batched, shape_of
+from .code import Code, element, number
+from .emit import Forward, einsum, letters
+
+
+class Backward:
+    """The statements of the backward pass as lines; from the table's partials, or of a product, two more products."""
+
+    def __init__(self, forward: Forward) -> None:
+        self.forward, self.program, self.careful = forward, forward.program, forward.careful
+        self.started: set[Block] = set()
+        self.gradient: dict[Block, str] = {}  # names that stand for the gradients of blocks
+        self.body: list[str] = []
+        operands = [x for statement in self.program.statements for x in statement.operands]
+        self.partly_written = {  # their gradients must lie in memory row by row
+            x.block for x in (*operands, *self.program.outputs) if isinstance(x, View) and not x.is_whole
+        }
+
+    def lines(self) -> list[str]:
+        """The chain rule, statement after statement from the last."""
+        output = self.program.outputs[0]
+        batched = is_batched(output)
+        seed = Code(f"np.full(n, 1.0 / n{self.forward.typed})") if batched else Code("1.0", scalar=True)
+        self.contribute(output, seed, (), batched=batched)
+        for statement in reversed(self.program.statements):
+            if statement.result in self.started:
+                self._statement(statement)
+        slopes = [f"d{name} = {element('dtheta', core)}" for name, core in self.forward.parameters.values()]
+        items = [(text, name) for text, name in self.forward.items.items() if text.startswith("theta")]
+        return [
+            "dtheta = np.zeros_like(theta)",
+            *slopes,
+            *(f"d{name} = 0.0" for _, name in items),
+            *self.body,
+            *(f"d{text.replace('.item(', '[')[:-1]}] += d{name}" for text, name in items),
+        ]
+
+    def d(self, block: Block) -> str:
+        """The name of the gradient of a block."""
+        return self.gradient.get(block) or f"d{self.forward.names[block]}"
+
+    # ---- Statements ----
+
+    def _statement(self, statement: Statement) -> None:
+        d = Code(self.d(statement.result), scalar=self.forward.is_float(statement.result))
+        if isinstance(statement.kind, Op):
+            self._apply(statement.kind, statement, d)
+        elif statement.result.scalar:
+            self._of_numbers(statement, d)
+        elif statement.kind == "sum":
+            self._sum(statement, d)
+        elif statement.kind in ("take", "pick"):
+            self._selection(statement, d)
+        elif statement.kind in ("matmul", "dots"):
+            self._product(statement, d)  # and "max" is only ever detached
+
+    def _apply(self, op: Op, statement: Statement, d: Code) -> None:
+        scalar = self.forward.is_float(statement.result)
+        read = self.forward.read_item if scalar else self.forward.read
+        codes = [read(x) for x in statement.operands]
+        z = Code(self.forward.names[statement.result], scalar=scalar)
+        aliased = False
+        for operand, partial in zip(statement.operands, op.partials):
+            if partial is None or not blocks_of(operand):
+                continue
+            slope = partial(z, *codes)
+            if op.gate and not isinstance(slope, Code) and slope == 0.0:
+                continue
+            code = self.times(d, slope, op.gate)
+            alias = code is d and not aliased
+            self.contribute(operand, code, statement.result.shape, alias, statement.result.batched)
+            aliased |= alias
+
+    def _of_numbers(self, statement: Statement, d: Code) -> None:
+        codes = [self.forward.read_item(x) for x in statement.operands]
+        pairs = range(len(codes))
+        for i in pairs:
+            slope = 1.0 if statement.kind == "sum" else codes[i ^ 1]
+            self.contribute(statement.operands[i], self.times(d, slope, False), ())
+
+    def _sum(self, statement: Statement, d: Code) -> None:
+        shape, batched = statement.result.shape, statement.result.batched
+        for operand in statement.operands:
+            longer = len(shape_of(operand)) > len(shape)
+            code = Code(f"{d.text}[..., None]") if longer and (shape or batched) else d
+            self.contribute(operand, code, None if longer else shape, batched=batched)
+
+    def _selection(self, statement: Statement, d: Code) -> None:
+        choices, index = statement.operands
+        shape = shape_of(choices)
+        count = shape[0] if statement.kind == "take" else shape[-1]
+        i = self.forward.index(statement, count)
+        if statement.kind == "take":
+            text = f"scatter({i}, {d.text}, {count})"
+            self.contribute(choices, Code(text if len(shape) < 2 else f"{text}.reshape{shape}"), shape)
+        else:
+            self.contribute(
+                choices,
+                Code(f"scatter_picks({i}, {d.text}, {count})"),
+                shape,
+                False,
+                is_batched(index) or is_batched(choices),
+            )
+
+    def _product(self, statement: Statement, d: Code) -> None:
+        rows, columns = statement.operands
+        r, c = self.forward.full(rows), self.forward.full(columns)
+        if statement.result.batched:
+            self._batched_product(statement, d, r, c)
+            return
+        if statement.kind == "dots":
+            self.contribute(rows, self.times(Code(f"{d.text}[:, None]"), c, False), shape_of(rows))
+            self.contribute(columns, self.times(Code(f"{d.text}[:, None]"), r, False), shape_of(rows))
+            return
+        nr, nc = len(shape_of(rows)) == 2, len(shape_of(columns)) == 2
+        turned = Code(f"{d.text}.T")
+        for operand, by, ours, other in ((rows, c, nr, nc), (columns, r, nc, nr)):
+            if not blocks_of(operand):
+                continue
+            if other:  # summed over the other vectors
+                self.contribute(
+                    operand, self.matmul(turned if ours and operand is columns else d, by), shape_of(operand)
+                )
+            elif ours:
+                self.contribute(operand, self.times(Code(f"{d.text}[:, None]"), by, False), shape_of(operand))
+            else:
+                self.contribute(operand, self.times(d, by, False), shape_of(operand))
+
+    def _batched_product(self, statement: Statement, d: Code, r: Code, c: Code) -> None:
+        """The two products of a product's derivative; what is no parameter of a batch is summed over it on the way."""
+        rows, columns = statement.operands
+        left, right, out = letters(statement)
+        plain = statement.kind == "matmul" and len(left) == 2 and right in ("k", "lk") and left[0] == "b"
+        for operand, axes, other, by in ((rows, left, right, c), (columns, right, left, r)):
+            if not blocks_of(operand):
+                continue
+            if plain and operand is rows:
+                text = f"{d.text} @ {by.text}" if right == "lk" else f"{d.text}[:, None] * {by.text}"
+            elif plain:
+                text = f"{d.text}.T @ {by.text}" if right == "lk" else f"{d.text} @ {by.text}"
+            else:
+                text = einsum([d.text, by.text], (out, other, axes))
+            self.contribute(operand, Code(text, PRODUCT), shape_of(operand), batched=axes[0] == "b")
+
+    # ---- Products ----
+
+    def times(self, d: Code, partial: Any, gate: bool) -> Any:
+        """d * partial; a comparison counts as the 0 or 1 that it is."""
+        if self.careful and (isinstance(partial, Code) or not isfinite(partial)):
+            slope = partial if isinstance(partial, Code) else number(partial)
+            return Code(f"{'gated' if gate else 'times'}({d.text}, {slope.text})")
+        if not isinstance(partial, Code) and partial == 1.0:
+            return d
+        if isinstance(partial, Code) and partial.op is STEP:
+            partial = Code(f"({partial.operands[0].text} > 0.0)", scalar=partial.scalar)
+        return MUL(d, partial)
+
+    def matmul(self, d: Code, by: Code) -> Code:
+        """d @ by."""
+        return Code(f"product({d.text}, {by.text})") if self.careful else Code(f"{d.text} @ {by.text}", PRODUCT)
+
+    # ---- Accumulation ----
+
+    def contribute(
+        self, operand: Operand, code: Any, shape: tuple[int, ...] | None, alias: bool = False, batched: bool = False
+    ) -> None:
+        """Adds an expression of this shape (None: one to be broadcast) to the gradient of an operand."""
+        if not isinstance(code, Code):
+            code = number(code)
+        if isinstance(operand, View) and operand.block not in self.program.inputs:
+            if operand.block.shape or operand.block.batched:
+                self._to_view(operand, code, shape, alias, batched)
+            else:
+                self._to_number(operand, code, shape, batched)
+        elif isinstance(operand, Gather):
+            self._to_gather(operand, code, batched)
+
+    def _to_number(self, view: View, code: Code, shape: tuple[int, ...] | None, batched: bool) -> None:
+        """A number is not changed in place: two names may stand for one."""
+        block, own = view.block, f"d{self.forward.names[view.block]}"
+        text = self._summed(view, code, shape, batched)
+        if self.forward.is_float(block) and not (code.scalar and text == code.text):
+            text = f"float({text})"
+        self.body.append(f"{own} = {f'{self.d(block)} + ' if block in self.started else ''}{text}")
+        self.gradient.pop(block, None)
+        self.started.add(block)
+
+    def _to_view(self, view: View, code: Code, shape: tuple[int, ...] | None, alias: bool, batched: bool) -> None:
+        block = view.block
+        is_theta = block is self.program.parameters
+        if view.is_whole and block not in self.started and not is_theta and batched == block.batched:
+            self._first(view, code, shape, alias)
+            return
+        core, text = view.core, self._summed(view, code, shape, batched)
+        self._start(block)
+        if is_theta:
+            item = self.forward.items.get(f"theta.item({view.offset})") if code.scalar else None
+            named = self.forward.parameters.get(element("theta", core))
+            target = f"d{item}" if item else f"d{named[0]}" if named else element("dtheta", core)
+        else:
+            target = element(self.d(block), core)
+        self.body.append(f"{target}{'' if target.isidentifier() or target.endswith(']') else '[...]'} += {text}")
+
+    def _first(self, view: View, code: Code, shape: tuple[int, ...] | None, alias: bool) -> None:
+        """What is first added to the gradient of a whole block is that gradient."""
+        block, name = view.block, f"d{self.forward.names[view.block]}"
+        whole = self.forward.shape(view.shape, block.batched)
+        self.started.add(block)
+        if alias:
+            self.gradient[block] = code.text
+        elif shape is None or shape != view.shape:
+            full = f"np.full({whole}, {code.text}{self.forward.typed})"
+            self.body.append(f"{name} = {f'np.broadcast_to({code.text}, {whole}).copy()' if block.batched else full}")
+        elif block in self.partly_written:
+            self.body.append(f"{name} = np.ascontiguousarray({code.text})")
+        else:
+            self.body.append(f"{name} = {code.text}{'.copy()' * code.text.isidentifier()}")
+
+    def _summed(self, view: View, code: Code, shape: tuple[int, ...] | None, batched: bool) -> str:
+        """An expression, summed over the axes along which the view repeats, and over a batch that the block has not."""
+        axes = [axis + batched for axis in view.repeated]
+        if batched and not view.block.batched:
+            axes.insert(0, 0)
+        if not axes:
+            return code.text
+        text = code.text
+        if shape != view.shape:
+            text = f"np.broadcast_to({text}, {self.forward.shape(view.shape, batched)})"
+        elif code.binds < CALL:
+            text = f"({text})"
+        return f"{text}.sum(axis={axes[0] if len(axes) == 1 else tuple(axes)})"
+
+    def _to_gather(self, gather: Gather, code: Code, summed: bool) -> None:
+        if not any(isinstance(part, Block) and part not in self.program.inputs for part in gather.parts):
+            return
+        batched, shape, size = is_batched(gather), gather.index.shape, sum(part.size for part in gather.parts)
+        index = self.forward.constant(gather.index)
+        helper = "scatter_rows" if batched else "scatter"
+        text = f"({code.text}).sum(axis=0)" if summed and not batched else code.text
+        spread = f"np.broadcast_to({text}, {self.forward.shape(shape, batched)})"
+        self.body.append(f"g = {helper}({index}, {spread}, {size})")
+        start = 0
+        for part in gather.parts:
+            if isinstance(part, Block) and part not in self.program.inputs:
+                self._to_part(part, start, batched)
+            start += part.size
+
+    def _to_part(self, part: Block, start: int, batched: bool) -> None:
+        """Adds a piece of `g` to the gradient of a block."""
+        if not part.shape and not part.batched:
+            piece = f"g[:, {start}].sum()" if batched else f"g[{start}]"
+            self._to_number(View(part, 0, (), ()), Code(piece), (), False)
+            return
+        piece = f"g[{':, ' if batched else ''}{start}:{start + part.size}]"
+        if batched and not part.batched:
+            piece += ".sum(axis=0)"
+        if part.shape != (part.size,):
+            piece += f".reshape({self.forward.shape(part.shape, part.batched)})"
+        if part not in self.started and part is not self.program.parameters:
+            self.body.append(f"d{self.forward.names[part]} = {piece}")
+            self.started.add(part)
+        else:
+            self._start(part)
+            self.body.append(f"{self.d(part)} += {piece}")
+
+    def _start(self, block: Block) -> None:
+        if block not in self.started:
+            self.started.add(block)
+            if block is not self.program.parameters:
+                shape = self.forward.shape(block.shape, block.batched)
+                self.body.append(f"d{self.forward.names[block]} = np.zeros({shape}{self.forward.typed})")

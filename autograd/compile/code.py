@@ -1,0 +1,220 @@
+"""Expressions of the programs, in two dialects: NumPy's for arrays, that of `math` for single numbers.
+
+The expressions come from running the rows of the table, and their partials, on `Code`: no derivative is written here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..ops import (
+    ADD,
+    CALL,
+    DETACH,
+    DIV,
+    MUL,
+    NEG,
+    POW,
+    POWER,
+    PRODUCT,
+    SIGNED,
+    SUB,
+    SUM,
+    WHERE,
+    Op,
+    Operators,
+    as_float,
+)
+from .blocks import View
+
+_INFIX = {
+    ADD: ("{} + {}", SUM, (SUM, SIGNED + 1)),
+    SUB: ("{} - {}", SUM, (SUM, SIGNED + 1)),
+    MUL: ("{} * {}", PRODUCT, (PRODUCT, PRODUCT + 1)),
+    DIV: ("{} / {}", PRODUCT, (PRODUCT, PRODUCT + 1)),
+    NEG: ("-{}", SIGNED, (PRODUCT,)),
+    POW: ("{}**{}", POWER, (CALL, CALL)),
+}
+"""Operators of Python: how they are written, how tightly they bind, and how tightly their operands must."""
+
+_NUMPY = {
+    name: f"np.{name}"
+    for name in ("abs", "sign", "exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tan", "arctan", "sinh", "cosh",
+                 "tanh", "where")
+}  # fmt: skip
+_MATH = {name: f"math.{name}" for name in ("exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tan", "sinh", "cosh",
+                                           "tanh", "pow")} | {"arctan": "math.atan", "abs": "abs"}  # fmt: skip
+
+HELPERS = {
+    "sigmoid": "x", "softplus": "x", "step": "x", "equal": "x, y", "relu": "x", "maximum": "x, y", "minimum": "x, y",
+    "times": "x, y", "gated": "x, y", "product": "x, y", "index": "x, count", "scatter": "i, d, count",
+    "scatter_rows": "i, d, count", "scatter_picks": "i, d, count",
+    "sigmoid_": "x", "softplus_": "x", "sign_": "x", "step_": "x", "equal_": "x, y", "relu_": "x",
+    "maximum_": "x, y", "minimum_": "x, y",
+}  # fmt: skip
+"""What neither library has, or has with other special values, and its arguments; those for numbers end in _."""
+
+_BODIES = {
+    "sigmoid": "e = np.exp(-np.abs(x))\nreturn np.where(x < 0.0, e, 1.0) / (1.0 + e)",
+    "softplus": "return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))",
+    "step": "return np.where(x > 0.0, 1.0, 0.0)",
+    "equal": "return np.where(x == y, 1.0, 0.0)",
+    "relu": "return np.maximum(x, 0.0) + 0.0  # never -0.0",
+    "maximum": "return np.where((x >= y) | np.isnan(x), x, y)",
+    "minimum": "return np.where((x <= y) | np.isnan(x), x, y)",
+    "times": "return np.where(x == 0.0, 0.0, x * y)  # a zero adjoint wins, also over infinity",
+    "gated": "return np.where((x == 0.0) | (y == 0.0), 0.0, x * y)",
+    "product": "return times(x[..., None], y).sum(axis=-2)  # x @ y, in which zeros of x win",
+    "index": (
+        "i = np.asarray(x)\n"
+        "if not np.all((i >= 0) & (i < count) & (i % 1 == 0)):\n"
+        '    raise IndexError(f"an index is no whole number from 0 to {count - 1}")\n'
+        "return i.astype(int)"
+    ),
+    "scatter": (
+        "width = d.shape[-1] if d.ndim > i.ndim else 1  # i says which row of the table each row of d is added to\n"
+        "flat = (i[..., None] * width + np.arange(width)).ravel()\n"
+        "return np.bincount(flat, d.ravel(), count * width)"
+    ),
+    "scatter_rows": (
+        "n = len(d)  # row by row of the batch\n"
+        "flat = (i.ravel() + count * np.arange(n)[:, None]).ravel()\n"
+        "return np.bincount(flat, d.ravel(), n * count).reshape(n, count)"
+    ),
+    "scatter_picks": (
+        "g = np.zeros((*np.shape(i), count))\n"
+        "np.put_along_axis(g, i[..., None], np.asarray(d)[..., None], axis=-1)\n"
+        "return g"
+    ),
+    "sigmoid_": "e = math.exp(-abs(x))\nreturn (e if x < 0.0 else 1.0) / (1.0 + e)",
+    "softplus_": "return max(x, 0.0) + math.log1p(math.exp(-abs(x)))",
+    "sign_": "return 1.0 if x > 0.0 else -1.0 if x < 0.0 else x",
+    "step_": "return 1.0 if x > 0.0 else 0.0",
+    "equal_": "return 1.0 if x == y else 0.0",
+    "relu_": "return x if x > 0.0 or x != x else 0.0",
+    "maximum_": "return x if x >= y or x != x else y",
+    "minimum_": "return x if x <= y or x != x else y",
+}
+
+
+class Code(Operators):
+    """An expression; calling a row of the table on it gives another.
+
+    It is `scalar` where it is a Python float, for which the row is then written, too.
+    """
+
+    def __init__(
+        self, text: str, binds: int = CALL, op: Op | None = None, operands: Sequence[Any] = (), scalar: bool = False
+    ) -> None:
+        self.text, self.binds, self.op, self.operands, self.scalar = text, binds, op, operands, scalar
+
+    @staticmethod
+    def __record__(op: Op, operands: Sequence[Any]) -> Any:
+        """``op(*operands)`` in a partial; factors of 1 and decided conditions, which only partials have, go."""
+        if op is WHERE and not isinstance(operands[0], Code):
+            return operands[1] if operands[0] else operands[2]
+        if op is POW and not isinstance(operands[1], Code) and operands[1] == 1.0:
+            return operands[0]
+        if op is MUL:
+            for x, y in (operands, operands[::-1]):
+                if not isinstance(x, Code) and abs(x) == 1.0:
+                    return y if x > 0.0 else NEG(y)
+        return write(op, operands)
+
+
+def write(op: Op, operands: Sequence[Any]) -> Code:
+    """``op(*operands)``, for numbers if all operands are.
+
+    >>> write(MUL, [write(ADD, [Code("x"), 1.0]), Code("y")]).text
+    '(x + 1.0) * y'
+    >>> write(POW, [Code("x", scalar=True), 0.5]).text
+    'math.pow(x, 0.5)'
+    """
+    codes = [x if isinstance(x, Code) else number(as_float(x)) for x in operands]
+    scalar = all(code.scalar for code in codes)
+    if op is DETACH:
+        return codes[0]
+    if scalar and op is WHERE:
+        condition, x, y = (code.text if code.binds == CALL else f"({code.text})" for code in codes)
+        return Code(f"({x} if {condition} else {y})", CALL, op, codes, scalar)
+    if op not in _INFIX or (scalar and op is POW):
+        name = _MATH.get(op.name, f"{op.name}_") if scalar else _NUMPY.get(op.name, op.name)
+        return Code(f"{name}({', '.join(code.text for code in codes)})", CALL, op, codes, scalar)
+    template, binds, places = _INFIX[op]
+    texts = [code.text if code.binds >= place else f"({code.text})" for code, place in zip(codes, places)]
+    return Code(template.format(*texts), binds, op, codes, scalar)
+
+
+def number(x: float) -> Code:
+    """A constant, fit for either dialect."""
+    text = repr(x).replace("inf", "np.inf").replace("nan", "np.nan")
+    return Code(text, SIGNED if text.startswith("-") else CALL, scalar=True)
+
+
+def helpers_for(text: str) -> list[str]:
+    """The definitions of the helpers that `text` calls."""
+    found = [name for name in HELPERS if f" {name}(" in text or f"({name}(" in text]
+    if "product" in found:
+        found = sorted({*found, "times"}, key=list(HELPERS).index)
+    return [function(name, HELPERS[name], _BODIES[name].split("\n")) for name in found]
+
+
+def function(name: str, arguments: str, lines: Sequence[str]) -> str:
+    """The definition of a function."""
+    return "\n".join([f"def {name}({arguments}):", *(f"    {line}" if line else "" for line in lines)])
+
+
+def element(name: str, view: View) -> str:
+    """The NumPy expression for a view of the block that is called `name`.
+
+    >>> from .blocks import Block
+    >>> theta, x = Block("theta", (12,)), Block("x", (12,), batched=True)
+    >>> element("theta", View(theta, 0, (4, 1), (3, 3))), element("theta", View(theta, 3, (4,), (3,)))
+    ('theta.reshape(3, 4)[:, 0:3]', 'theta[3:12:4]')
+    >>> element("x", View(x, 0, (4, 1), (3, 3))), element("x", View(x, 3, (0,), (5,)))
+    ('x.reshape(n, 3, 4)[:, :, 0:3]', 'x[:, 3][:, None]')
+    """
+    block, batched = view.block, view.block.batched
+    if view.is_whole or not (block.shape or view.shape):
+        return name
+    n, row = ("n, ", ":, ") if batched else ("", "")
+    flat = name if len(block.shape) == 1 else f"{name}.reshape({n}-1)"
+    kept = [i for i in range(len(view.shape)) if i not in view.repeated and view.shape[i] > 1]
+    if not kept:
+        place = ", ".join(str(int(i)) for i in np.unravel_index(view.offset, block.shape))
+        text = f"{name}[{row}{place}]" if block.shape else name
+    elif len(kept) == 1:
+        picked = _slice(view.offset, view.strides[kept[0]], view.shape[kept[0]])
+        text = flat if picked == f"0:{block.size}" else f"{flat}[{row}{picked}]"
+    else:
+        (rows, columns), (down, right) = view.shape, view.strides
+        if down < right:
+            turned = element(name, View(block, view.offset, (right, down), (columns, rows)))
+            return f"{turned}.swapaxes(1, 2)" if batched else f"{turned}.T"
+        within = view.pitch(rows, columns, down)
+        assert within is not None, "a view that is no slice"
+        first = view.offset - within
+        if block.shape[1:] == (down,):
+            return f"{name}[{row}{first // down}:{first // down + rows}, {within}:{within + columns}]"
+        text = flat if rows * down == block.size else f"{flat}[{row}{first}:{first + rows * down}]"
+        text = f"{text}.reshape({n}{rows}, {down})"
+        return text if columns == down else f"{text}[{row}:, {within}:{within + columns}]"
+    axes = [":" if i in kept else "None" for i in range(len(view.shape))]
+    while not batched and axes and axes[0] == "None":  # which broadcasting adds
+        del axes[0]
+    return f"{text}[{row}{', '.join(axes)}]" if "None" in axes else text
+
+
+def _slice(offset: int, step: int, count: int) -> str:
+    """The slice for `count` elements from `offset`, `step` apart.
+
+    >>> _slice(2, 1, 3), _slice(0, 4, 3), _slice(5, -1, 3), _slice(2, -1, 3)
+    ('2:5', '0:9:4', '5:2:-1', '2::-1')
+    """
+    last = offset + step * (count - 1)
+    if step > 0:
+        return f"{offset}:{last + 1}{f':{step}' if step > 1 else ''}"
+    return f"{offset}:{last - 1 if last else ''}:{step}"

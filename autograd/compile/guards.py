@@ -1,0 +1,128 @@
+"""What a function asked of its numbers while it was traced, and whether other numbers give the same answers."""
+
+from __future__ import annotations
+
+import operator
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..functions import is_index
+from ..graph import topological_order
+from ..value import Value
+from .program import Program
+from .trace import trace
+
+_ON_ARRAYS: dict[Any, Callable[[Any, Any], Any]] = {
+    operator.lt: np.less, operator.le: np.less_equal, operator.gt: np.greater, operator.ge: np.greater_equal,
+    operator.eq: np.equal, operator.truth: np.not_equal, is_index: is_index,
+}  # fmt: skip
+_WRITTEN = {
+    operator.lt: "{} < {}", operator.le: "{} <= {}", operator.gt: "{} > {}", operator.ge: "{} >= {}",
+    operator.eq: "{} == {}", operator.truth: "{} != {}", is_index: "{} is an index of {}",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Question:
+    """A comparison that the function made: of what, with which answer, in which line."""
+
+    compare: Callable[..., Any]
+    operands: tuple[Value, Value]
+    numbers: tuple[float, float]
+    answer: bool
+    line: str
+
+    def __str__(self) -> str:
+        x, y = (f"{number:.6g}" for number in self.numbers)
+        return f"{_WRITTEN[self.compare].format(x, y)} was {self.answer} at {self.line}"
+
+
+class Recorder:
+    """Answers every question while a function is traced (`autograd.value.watching`), and keeps it.
+
+    `numbers` are those of the parameters and the inputs; the answers are for them, whatever the Values hold.  A
+    TypeError where a number is read that depends on any of them, which would make it a constant of the program.
+    """
+
+    def __init__(self, numbers: dict[Value, float]) -> None:
+        self.questions: list[Question] = []
+        self._numbers, self._varying = numbers, {*numbers}
+        self._thread = threading.get_ident()
+
+    def __call__(self, compare: Callable[..., Any] | None, operands: tuple[Any, ...], answer: Any) -> Any:
+        """The answer."""
+        if threading.get_ident() != self._thread:
+            return answer
+        numbers = [self._number(x) if isinstance(x, Value) else float(x) for x in operands]
+        if not any(x in self._varying for x in operands if isinstance(x, Value)):
+            return answer
+        if compare is None:
+            raise TypeError(
+                "a number that depends on an input or a parameter was read while compiling, which would make it a "
+                "constant; compute with the Value, select(sequence, index) with it, or read it outside of the function"
+            )
+        answer = bool(compare(*numbers))
+        pair = [x if isinstance(x, Value) else Value(x) for x in (*operands, 0.0)[:2]]
+        x, y = (*numbers, 0.0)[:2]
+        self.questions.append(Question(compare, (pair[0], pair[1]), (x, y), answer, _line()))
+        return answer
+
+    def _number(self, value: Value) -> float:
+        for node in topological_order([value], self._numbers):
+            if node.op is None:
+                self._numbers[node] = node._data
+                continue
+            self._numbers[node] = node.op(*(self._numbers[x] if isinstance(x, Value) else x for x in node.inputs))
+            if any(x in self._varying for x in node.inputs if x.__class__ is not float):
+                self._varying.add(node)
+        return self._numbers[value]
+
+
+def _line() -> str:
+    frame: Any = sys._getframe(1)
+    while frame.f_back and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+_PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
+
+
+class Guards:
+    """The questions of one trace as a program that computes what they compare, for every row of a batch."""
+
+    def __init__(
+        self,
+        questions: Sequence[Question],
+        wrt: Sequence[Value],
+        inputs: Sequence[Value],
+        shapes: Mapping[str, tuple[int, ...]],
+    ) -> None:
+        self.questions = questions
+        sides = [x for question in questions for x in question.operands]
+        self._program = Program(trace(sides, wrt, inputs), shapes, batch=True)
+        self._columns: dict[tuple[Any, bool], list[int]] = {}
+        for i, question in enumerate(questions):
+            self._columns.setdefault((question.compare, question.answer), []).append(i)
+
+    def hold(self, theta: Any, arrays: Sequence[Any]) -> Any:
+        """For each row, whether every question has the answer that it had; an array of bools."""
+        sides = self._program.outputs(theta, *arrays)
+        held: Any = True
+        for (compare, answer), columns in self._columns.items():
+            places = 2 * np.array(columns)
+            same = _ON_ARRAYS[compare](sides[:, places], sides[:, places + 1]) == answer
+            held = held & same.all(axis=1)
+        return held
+
+    def first_missed(self, theta: Any, row: Sequence[Any]) -> Question:
+        """The first question that has another answer for this row, arrays of one."""
+        sides = self._program.outputs(theta, *row)[0]
+        pairs = zip(self.questions, sides[::2], sides[1::2])
+        return next(q for q, x, y in pairs if bool(_ON_ARRAYS[q.compare](x, y)) != q.answer)
