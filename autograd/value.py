@@ -337,7 +337,7 @@ def _new_traced() -> Value:
 _PACKAGE = os.path.dirname(__file__) + os.sep
 
 
-_get_grad = operator.attrgetter("_grad")
+_get_data, _get_grad = operator.attrgetter("_data"), operator.attrgetter("_grad")
 _set_grad = Value.__dict__["_grad"].__set__
 _BY_UFUNC = {
     ufunc: op
@@ -349,6 +349,35 @@ _BY_UFUNC = {
 for _op in TABLE.values():
     if len(_op.partials) == 1:
         setattr(Value, _op.name, _prefix(_op))
+
+
+def data_of(values: Iterable[Value]) -> list[float]:
+    """The data of each.
+
+    >>> data_of([Value(2.0), Value(3.0)])
+    [2.0, 3.0]
+    """
+    return list(map(_get_data, values))
+
+
+def grads_of(values: Iterable[Value]) -> list[float]:
+    """The ``grad`` of each.
+
+    >>> grads_of([Value(2.0)])
+    [0.0]
+    """
+    return list(map(_get_grad, values))
+
+
+def assign_grads(values: Collection[Value], slopes: Iterable[float]) -> None:
+    """Sets the ``grad`` of each of `values` to the float beside it.
+
+    >>> x = Value(2.0)
+    >>> assign_grads([x], [3.0])
+    >>> x.grad
+    3.0
+    """
+    deque(map(_set_grad, values, slopes), maxlen=0)
 
 
 def add_to_grads(values: Collection[Value], slopes: Iterable[float]) -> None:

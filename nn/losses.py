@@ -5,12 +5,11 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Sequence
 from functools import reduce
-from math import isclose
 from typing import Any
 
 import numpy as np
 
-from autograd import Value, log_softmax, mean, pow, relu, softplus  # noqa: A004 -- the row: IEEE 754, never raises
+from autograd import Value, log_softmax, mean, pow, relu, select, softplus, where  # noqa: A004 -- pow: the row
 
 
 def half_squared_error(outputs: Any, targets: Any) -> Any:
@@ -53,8 +52,8 @@ def cross_entropy(logits: Sequence[Any], target: Any) -> Any:
     if isinstance(target, (list, tuple, np.ndarray)) and np.ndim(target):
         pairs = _pairs(log_probabilities, target)
         _check_distribution([t for _, t in pairs])
-        return -reduce(operator.add, [t * p for p, t in pairs if t])
-    return -log_probabilities[_class(target, len(logits))]
+        return -reduce(operator.add, _weighted(pairs))
+    return -select(log_probabilities, target if isinstance(target, Value) else _class(target, len(logits)))
 
 
 def binary_cross_entropy(logit: Any, target: Any) -> Any:
@@ -70,8 +69,7 @@ def binary_cross_entropy(logit: Any, target: Any) -> Any:
     ((z, t),) = _pairs(_single("binary_cross_entropy", logit), _as_list(target))
     if not 0.0 <= t <= 1.0:
         raise ValueError(f"binary_cross_entropy of target {t!r}; give a number from 0 to 1")
-    terms = [weight * softplus(x) for weight, x in ((t, -z), (1.0 - t, z)) if weight]
-    return reduce(operator.add, terms)
+    return reduce(operator.add, _weighted([(softplus(-z), t), (softplus(z), 1.0 - t)]))
 
 
 def hinge(score: Any, target: Any) -> Any:
@@ -81,7 +79,7 @@ def hinge(score: Any, target: Any) -> Any:
     (0.75, 1.25, 0.0)
     """
     ((s, t),) = _pairs(_single("hinge", score), _as_list(target))
-    if t not in (-1, 1):
+    if abs(t) != 1:
         raise ValueError(f"hinge of target {t!r}; give -1 or 1")
     return relu(1.0 - t * s)
 
@@ -108,6 +106,12 @@ def _labelled(name: str, terms: list[Any]) -> list[Any]:
         if isinstance(term, Value) and term.op and not term.label:
             term.label = f"{name}.{i}" if len(terms) > 1 else name
     return terms
+
+
+def _weighted(pairs: list[tuple[Any, Any]]) -> list[Any]:
+    """x weight for each pair (x, weight); nothing for a weight of 0, whatever x is."""
+    terms = [where(w, w * x, 0.0) if isinstance(w, Value) else w * x for x, w in pairs if isinstance(w, Value) or w]
+    return terms or [0.0]
 
 
 def _pairs(outputs: Any, targets: Any) -> list[tuple[Any, Any]]:
@@ -148,8 +152,7 @@ def _class(target: Any, count: int) -> int:
 
 
 def _check_distribution(target: list[Any]) -> None:
-    numbers = [t.data if isinstance(t, Value) else t for t in target]
-    if not (all(t >= 0 for t in numbers) and isclose(sum(numbers), 1.0, rel_tol=1e-6)):
+    if not (all(t >= 0 for t in target) and abs(sum(target) - 1.0) <= 1e-6):
         raise ValueError(
-            f"target probabilities {numbers!r:.100}; give numbers from 0 that sum to 1, such as a one-hot row"
+            f"target probabilities {target!r:.100}; give numbers from 0 that sum to 1, such as a one-hot row"
         )

@@ -16,6 +16,7 @@ import numpy as np
 
 from autograd import Value, assign
 from autograd.diagnose import Origin
+from autograd.value import data_of, grads_of
 
 from .checkpoint import check_arrays
 
@@ -68,9 +69,9 @@ class Optimiser:
 
         A NonFiniteError, and nothing moved, if a gradient is not finite, or a number would not be afterwards.
         """
-        gradient = np.array([p.grad for p in self.parameters])
+        gradient = np.array(grads_of(self.parameters))
         self._check_finite("the gradient of", gradient)
-        theta = np.array([p.data for p in self.parameters])
+        theta = np.array(data_of(self.parameters))
         with np.errstate(all="ignore"):
             moved, state = self.update(theta, gradient, self.rate)
         self._check_finite("after this step", moved)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -16,9 +17,10 @@ from tqdm import tqdm
 
 from autograd import Value, assign, enable_grad, no_grad, origin_of_nonfinite, trace_lines
 from autograd.diagnose import Origin
+from autograd.value import data_of
 
+from .engines import Task, chosen
 from .layers import as_count
-from .losses import cost
 from .module import Module
 from .optimisers import SGD, NonFiniteError, Optimiser
 
@@ -29,6 +31,9 @@ class History:
 
     loss: list[float] = field(default_factory=list)
     learning_rate: list[float] = field(default_factory=list)
+    engine: str = "eager"
+    """How it was computed, "eager" or "compiled", and why."""
+    reason: str = ""
 
     def plot(self, path: str | PathLike[str] | None = None, axes: Any = None) -> Any:
         """The curve of the loss, in matplotlib `axes` if given; saved to `path` if given (svg, png, pdf, by ending).
@@ -72,6 +77,7 @@ def fit(
     batch_size: int | None = 1,
     until: Callable[[History], bool] | None = None,
     seed: int = 0,
+    engine: str = "auto",
     progress: bool = True,
 ) -> History:
     """Trains `model` and returns the history of its loss.
@@ -84,6 +90,11 @@ def fit(
     `optimiser` is SGD with its defaults if not given; it counts the epochs, and the order of an epoch depends on
     `seed` and on that count alone: a training that is saved with its optimiser and resumed goes on bit for bit as if
     it had not stopped.
+
+    `engine` says how: "eager" records each example anew; "compiled" runs model and loss as the matrix program that
+    `autograd.compile` makes of them, with the same history, to rounding; "auto" compiles where that pays, and can be
+    done, and says so in the history and beside the progress.  A compiled model is called for a few examples only, not
+    for each: a RuntimeError, and the parameters are as before, if it turns out that it has changed what it computes.
 
     A ValueError for x and y that do not fit each other, the model or the loss, or a TypeError for an argument of
     another kind, before anything is changed.  A NonFiniteError for a loss or a gradient that is infinite or NaN: the
@@ -104,39 +115,40 @@ def fit(
     _check_optimiser(model, optimiser)
     if until is not None and not callable(until):
         raise TypeError(f"until is {until!r:.60}; give a function of the history, such as lambda h: h.loss[-1] < 0.05")
-    differentiated = list(dict.fromkeys([*model.parameters(), *optimiser.parameters]))
+    first = model(examples[0])
+    tried = loss(first, targets[0])
     with no_grad():  # the whole of y is tried on the loss, so that a bad target does not turn up half-way
-        first = model(examples[0])
-        for target in targets:
+        for target in targets[1:]:
             loss(first, target)
 
-    def mean_loss(batch: list[int]) -> Any:
-        return cost(loss, [model(examples[i]) for i in batch], [targets[i] for i in batch])
-
-    history, good = History(), _snapshot(optimiser)
+    differentiated = list(dict.fromkeys([*model.parameters(), *optimiser.parameters]))
+    task = Task(model, loss, examples, targets, differentiated)
+    runs = chosen(engine, task, tried, min(size, len(examples)))
+    history, start = History(engine=runs.name, reason=runs.reason), _snapshot(optimiser)
+    if progress and engine == "auto":
+        tqdm.write(f"fit: {runs.name}, {runs.reason}", file=sys.stderr)
+    good = start
     with tqdm(total=epochs, desc="epochs", disable=not progress) as bar:
         for _ in range(epochs):
             order = _shuffled(len(examples), seed, optimiser.epochs)
             total = 0.0
             for batch in (order[start : start + size] for start in range(0, len(order), size)):
                 try:
-                    mean = mean_loss(batch)
+                    mean, differentiate = runs.run(batch)
                     _check_loss(mean, history, batch)
                     good, rate = _snapshot(optimiser), optimiser.rate
-                    for parameter in differentiated:
-                        parameter.grad = 0.0
-                    mean.backward()
+                    differentiate()
                     optimiser.step()
                 except NonFiniteError as error:
                     try:
                         with trace_lines():  # once more, to see where it came from
-                            origin = origin_of_nonfinite(mean_loss(batch))
+                            origin = origin_of_nonfinite(task.mean_loss(batch))
                     except Exception:  # a model or a loss that cannot be run twice
                         origin = None
                     finally:
                         _rewind(optimiser, good)
                     raise _with_origin(error, origin) from None
-                total += mean.data * len(batch)
+                total += mean * len(batch)
             optimiser.epochs += 1
             history.loss.append(total / len(examples))
             history.learning_rate.append(rate)
@@ -144,6 +156,11 @@ def fit(
             bar.set_postfix(loss=f"{history.loss[-1]:.4g}")
             if until is not None and until(history):
                 break
+    try:
+        runs.check()
+    except RuntimeError:
+        _rewind(optimiser, start)
+        raise
     return history
 
 
@@ -248,14 +265,10 @@ def _output(output: Any) -> float:
     return output.data if isinstance(output, Value) else float(output)
 
 
-def _check_loss(mean: Any, history: History, batch: list[int]) -> None:
-    if not isinstance(mean, Value):
-        raise TypeError(
-            f"the loss is {mean!r:.60} ({type(mean).__name__}), not a Value; compute it from the parameters"
-        )
-    if not isfinite(mean.data):
+def _check_loss(mean: float, history: History, batch: list[int]) -> None:
+    if not isfinite(mean):
         raise NonFiniteError(
-            f"the loss is {mean.data} in epoch {len(history.loss) + 1}, examples {batch[:5]}"
+            f"the loss is {mean} in epoch {len(history.loss) + 1}, examples {batch[:5]}"
             f"{' and others' if batch[5:] else ''}; the parameters are those of the last finite loss; "
             "try a smaller learning rate, or scale the features"
         )
@@ -268,7 +281,7 @@ def _with_origin(error: NonFiniteError, origin: Origin | None) -> NonFiniteError
 
 
 def _snapshot(optimiser: Optimiser) -> tuple[list[float], dict[str, Any]]:
-    return [p.data for p in optimiser.parameters], optimiser.state_dict()
+    return data_of(optimiser.parameters), optimiser.state_dict()
 
 
 def _rewind(optimiser: Optimiser, snapshot: tuple[list[float], dict[str, Any]]) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from math import isfinite
 from typing import Any
 
-from ..ops import CALL, MUL, PRODUCT, STEP, Op
+import numpy as np
+
+from ..formula import FLAT
+from ..ops import CALL, MUL, STEP, Op
 from .blocks import Block, Gather, Operand, Statement, View, blocks_of, is_batched, shape_of
 from .code import Code, element, number
-from .emit import Forward, einsum, letters
+from .emit import Forward, axes_of, product
 
 
 class Backward:
@@ -19,7 +22,13 @@ class Backward:
         self.started: set[Block] = set()
         self.gradient: dict[Block, str] = {}  # names that stand for the gradients of blocks
         self.body: list[str] = []
+        self.computed = {statement.result: statement for statement in self.program.statements}
         operands = [x for statement in self.program.statements for x in statement.operands]
+        self.active = {self.program.parameters}  # what the parameters reach
+        for statement in self.program.statements:
+            reached = {block for operand in statement.operands for block in blocks_of(operand)}
+            if statement.kind not in (*FLAT, "max") and not self.active.isdisjoint(reached):
+                self.active.add(statement.result)
         self.partly_written = {  # their gradients must lie in memory row by row
             x.block for x in (*operands, *self.program.outputs) if isinstance(x, View) and not x.is_whole
         }
@@ -69,7 +78,7 @@ class Backward:
         z = Code(self.forward.names[statement.result], scalar=scalar)
         aliased = False
         for operand, partial in zip(statement.operands, op.partials):
-            if partial is None or not blocks_of(operand):
+            if partial is None or self.active.isdisjoint(blocks_of(operand)):
                 continue
             slope = partial(z, *codes)
             if op.gate and not isinstance(slope, Code) and slope == 0.0:
@@ -111,44 +120,17 @@ class Backward:
             )
 
     def _product(self, statement: Statement, d: Code) -> None:
+        """Two more products; what has no batch axis is summed over the batch on the way."""
         rows, columns = statement.operands
         r, c = self.forward.full(rows), self.forward.full(columns)
-        if statement.result.batched:
-            self._batched_product(statement, d, r, c)
-            return
-        if statement.kind == "dots":
-            self.contribute(rows, self.times(Code(f"{d.text}[:, None]"), c, False), shape_of(rows))
-            self.contribute(columns, self.times(Code(f"{d.text}[:, None]"), r, False), shape_of(rows))
-            return
-        nr, nc = len(shape_of(rows)) == 2, len(shape_of(columns)) == 2
-        turned = Code(f"{d.text}.T")
-        for operand, by, ours, other in ((rows, c, nr, nc), (columns, r, nc, nr)):
-            if not blocks_of(operand):
-                continue
-            if other:  # summed over the other vectors
-                self.contribute(
-                    operand, self.matmul(turned if ours and operand is columns else d, by), shape_of(operand)
-                )
-            elif ours:
-                self.contribute(operand, self.times(Code(f"{d.text}[:, None]"), by, False), shape_of(operand))
-            else:
-                self.contribute(operand, self.times(d, by, False), shape_of(operand))
-
-    def _batched_product(self, statement: Statement, d: Code, r: Code, c: Code) -> None:
-        """The two products of a product's derivative; what is no parameter of a batch is summed over it on the way."""
-        rows, columns = statement.operands
-        left, right, out = letters(statement)
-        plain = statement.kind == "matmul" and len(left) == 2 and right in ("k", "lk") and left[0] == "b"
-        for operand, axes, other, by in ((rows, left, right, c), (columns, right, left, r)):
-            if not blocks_of(operand):
-                continue
-            if plain and operand is rows:
-                text = f"{d.text} @ {by.text}" if right == "lk" else f"{d.text}[:, None] * {by.text}"
-            elif plain:
-                text = f"{d.text}.T @ {by.text}" if right == "lk" else f"{d.text} @ {by.text}"
-            else:
-                text = einsum([d.text, by.text], (out, other, axes))
-            self.contribute(operand, Code(text, PRODUCT), shape_of(operand), batched=axes[0] == "b")
+        left, right, out = axes_of(statement)
+        pairs = [(rows, left, right, c), (columns, right, left, r)]
+        if left == right == f"{out}k" and isinstance(rows, View) and isinstance(columns, View) and rows == columns:
+            d, pairs = Code(f"(2.0 * {d.text})"), pairs[1:]
+        for operand, axes, other, by in pairs:
+            if not self.active.isdisjoint(blocks_of(operand)):
+                code = product([d.text, by.text], (out, other, axes), self.careful)
+                self.contribute(operand, code, shape_of(operand), batched=axes[:1] == "b")
 
     # ---- Products ----
 
@@ -163,19 +145,17 @@ class Backward:
             partial = Code(f"({partial.operands[0].text} > 0.0)", scalar=partial.scalar)
         return MUL(d, partial)
 
-    def matmul(self, d: Code, by: Code) -> Code:
-        """d @ by."""
-        return Code(f"product({d.text}, {by.text})") if self.careful else Code(f"{d.text} @ {by.text}", PRODUCT)
-
     # ---- Accumulation ----
 
     def contribute(
         self, operand: Operand, code: Any, shape: tuple[int, ...] | None, alias: bool = False, batched: bool = False
     ) -> None:
         """Adds an expression of this shape (None: one to be broadcast) to the gradient of an operand."""
+        if self.active.isdisjoint(blocks_of(operand)):
+            return
         if not isinstance(code, Code):
             code = number(code)
-        if isinstance(operand, View) and operand.block not in self.program.inputs:
+        if isinstance(operand, View):
             if operand.block.shape or operand.block.batched:
                 self._to_view(operand, code, shape, alias, batched)
             else:
@@ -196,10 +176,12 @@ class Backward:
     def _to_view(self, view: View, code: Code, shape: tuple[int, ...] | None, alias: bool, batched: bool) -> None:
         block = view.block
         is_theta = block is self.program.parameters
-        if view.is_whole and block not in self.started and not is_theta and batched == block.batched:
-            self._first(view, code, shape, alias)
-            return
         core, text = view.core, self._summed(view, code, shape, batched)
+        if core.is_whole and block not in self.started and not is_theta:
+            self._first(
+                view, code if text == code.text else Code(text), shape if text == code.text else core.shape, alias
+            )
+            return
         self._start(block)
         if is_theta:
             item = self.forward.items.get(f"theta.item({view.offset})") if code.scalar else None
@@ -212,17 +194,27 @@ class Backward:
     def _first(self, view: View, code: Code, shape: tuple[int, ...] | None, alias: bool) -> None:
         """What is first added to the gradient of a whole block is that gradient."""
         block, name = view.block, f"d{self.forward.names[view.block]}"
-        whole = self.forward.shape(view.shape, block.batched)
+        whole = self.forward.shape(block.shape, block.batched)
         self.started.add(block)
-        if alias:
+        if alias or (shape != block.shape and self._broadcasts(block)):
             self.gradient[block] = code.text
-        elif shape is None or shape != view.shape:
+        elif shape != block.shape:
             full = f"np.full({whole}, {code.text}{self.forward.typed})"
             self.body.append(f"{name} = {f'np.broadcast_to({code.text}, {whole}).copy()' if block.batched else full}")
-        elif block in self.partly_written:
+        elif block in self.partly_written and len(block.shape) + block.batched > 1:
             self.body.append(f"{name} = np.ascontiguousarray({code.text})")
         else:
             self.body.append(f"{name} = {code.text}{'.copy()' * code.text.isidentifier()}")
+
+    def _broadcasts(self, block: Block) -> bool:
+        """Whether its gradient is used once, in a product with an array of its shape, to which it can be broadcast."""
+        statement = self.computed[block]
+        if self.forward.uses[block] > 1 or not isinstance(statement.kind, Op) or len(statement.operands) > 1:
+            return False
+        (operand,), (partial,) = statement.operands, statement.kind.partials
+        return (
+            partial is not None and shape_of(operand) == block.shape and isinstance(partial(Code("z"), Code("x")), Code)
+        )
 
     def _summed(self, view: View, code: Code, shape: tuple[int, ...] | None, batched: bool) -> str:
         """An expression, summed over the axes along which the view repeats, and over a batch that the block has not."""
@@ -239,19 +231,25 @@ class Backward:
         return f"{text}.sum(axis={axes[0] if len(axes) == 1 else tuple(axes)})"
 
     def _to_gather(self, gather: Gather, code: Code, summed: bool) -> None:
-        if not any(isinstance(part, Block) and part not in self.program.inputs for part in gather.parts):
-            return
         batched, shape, size = is_batched(gather), gather.index.shape, sum(part.size for part in gather.parts)
         index = self.forward.constant(gather.index)
-        helper = "scatter_rows" if batched else "scatter"
+        helper = "scatter" if not batched else "put_rows" if self._is_put(gather) else "scatter_rows"
         text = f"({code.text}).sum(axis=0)" if summed and not batched else code.text
         spread = f"np.broadcast_to({text}, {self.forward.shape(shape, batched)})"
         self.body.append(f"g = {helper}({index}, {spread}, {size})")
         start = 0
         for part in gather.parts:
-            if isinstance(part, Block) and part not in self.program.inputs:
+            if isinstance(part, Block) and part in self.active:
                 self._to_part(part, start, batched)
             start += part.size
+
+    def _is_put(self, gather: Gather) -> bool:
+        """Whether what it gathers, and has a gradient, it gathers once."""
+        ends = np.cumsum([part.size for part in gather.parts])
+        active = np.array([isinstance(part, Block) and part in self.active for part in gather.parts])
+        index = gather.index.ravel()
+        index = index[active[np.searchsorted(ends, index, side="right")]]
+        return len(np.unique(index)) == len(index)
 
     def _to_part(self, part: Block, start: int, batched: bool) -> None:
         """Adds a piece of `g` to the gradient of a block."""

@@ -104,6 +104,8 @@ class Lowered:
     parameters: Block
     inputs: list[Block]
     batch: bool
+    flattened: set[str]
+    """The names of inputs of more than two axes, which are read as vectors."""
     statements: list[Statement] = field(default_factory=list)
     outputs: list[Operand] = field(default_factory=list)
     """The first output or, if there are several, all of them laid end to end."""

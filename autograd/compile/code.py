@@ -51,7 +51,7 @@ _MATH = {name: f"math.{name}" for name in ("exp", "expm1", "log", "log1p", "sqrt
 HELPERS = {
     "sigmoid": "x", "softplus": "x", "step": "x", "equal": "x, y", "relu": "x", "maximum": "x, y", "minimum": "x, y",
     "times": "x, y", "gated": "x, y", "product": "x, y", "index": "x, count", "scatter": "i, d, count",
-    "scatter_rows": "i, d, count", "scatter_picks": "i, d, count",
+    "scatter_rows": "i, d, count", "put_rows": "i, d, count", "scatter_picks": "i, d, count", "outer": "d, a",
     "sigmoid_": "x", "softplus_": "x", "sign_": "x", "step_": "x", "equal_": "x, y", "relu_": "x",
     "maximum_": "x, y", "minimum_": "x, y",
 }  # fmt: skip
@@ -84,6 +84,8 @@ _BODIES = {
         "flat = (i.ravel() + count * np.arange(n)[:, None]).ravel()\n"
         "return np.bincount(flat, d.ravel(), n * count).reshape(n, count)"
     ),
+    "put_rows": ("g = np.zeros((len(d), count))  # the same, where i picks no place twice\ng[:, i] = d\nreturn g"),
+    "outer": ("return d.reshape(-1, d.shape[-1]).T @ a.reshape(-1, a.shape[-1])  # summed over the batch and all else"),
     "scatter_picks": (
         "g = np.zeros((*np.shape(i), count))\n"
         "np.put_along_axis(g, i[..., None], np.asarray(d)[..., None], axis=-1)\n"

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..formula import ACTIVATIONS
 from ..notation import counted
-from ..ops import ADD, MUL, PRODUCT, SUM, Op
+from ..ops import ADD, CALL, DETACH, MUL, PRODUCT, SUM, Op
 from .blocks import Array, Block, Gather, Lowered, Operand, Statement, View, blocks_of, is_batched, shape_of
 from .code import Code, element, function, helpers_for, number, write
 
@@ -27,7 +27,9 @@ def emit(program: Lowered, dtype: str = "float64", careful: bool = False) -> str
     output = forward.read(program.outputs[0])
     result = output.text if isinstance(output, Code) else number(output).text
     arguments = ", ".join(["theta", *(block.name for block in program.inputs)])
+    rows = "n, " if program.batch else ""
     header = [f"n = len({program.inputs[0].name})"] if program.batch else []
+    header += [f"{name} = {name}.reshape({rows}-1)" for name in sorted(program.flattened)]
     views = [f"{name} = {text}" for text, (name, _) in forward.parameters.items()] + [
         f"{name} = {text}" for text, name in forward.items.items()
     ]
@@ -121,6 +123,10 @@ class Forward:
             code, block = self.expression(statement), statement.result
             if statement.kind == "matmul" and self.uses[block] == 1 and block in added:
                 self.inline[block], self.names[block] = code, f"p{self.next('p')}"
+                continue
+            operand = statement.operands[0]
+            if statement.kind is DETACH and isinstance(operand, View) and operand.is_whole:
+                self.names[block] = self.names[operand.block]
                 continue
             self.names[block] = self._name(statement)
             lines.append(f"{self.names[block]} = {code.text}")
@@ -251,7 +257,7 @@ class Forward:
             return write(statement.kind, [self.read(x) for x in statement.operands])
         texts = [self.full(x).text for x in statement.operands]
         if statement.kind in ("matmul", "dots"):
-            return self._product(statement, texts)
+            return product(texts, axes_of(statement))
         if statement.kind == "take":
             return Code(f"{texts[0]}[{self.index(statement, shape_of(statement.operands[0])[0])}]")
         if statement.kind == "pick":
@@ -287,34 +293,47 @@ class Forward:
         assert isinstance(total, Code), "a sum of constants is one"
         return total
 
-    def _product(self, statement: Statement, texts: Sequence[str]) -> Code:
-        rows, columns = (len(shape_of(x)) for x in statement.operands)
-        if statement.result.batched:
-            if statement.kind == "dots" or is_batched(statement.operands[1]):
-                return Code(einsum(texts, letters(statement)))
-            if rows == 1:
-                return Code(f"{texts[0]} @ {texts[1]}{'.T' * (columns - 1)}", PRODUCT)
-        if statement.kind == "dots":
-            return Code(f"np.einsum('ij,ij->i', {texts[0]}, {texts[1]})")
-        if rows == 2 and columns == 2:
-            return Code(f"{texts[0]} @ {texts[1]}.T", PRODUCT)
-        return Code(f"{texts[1]} @ {texts[0]}" if columns == 2 else f"{texts[0]} @ {texts[1]}", PRODUCT)
 
-
-def letters(statement: Statement) -> tuple[str, str, str]:
-    """The axes of both operands of a product and of its result, as einsum has them."""
+def axes_of(statement: Statement) -> tuple[str, str, str]:
+    """The axes of both operands of a product and of its result: b for a batch, r and l for rows, k is summed over."""
     rows, columns = statement.operands
     b = ["b" if is_batched(x) else "" for x in statement.operands]
     if statement.kind == "dots":
-        return f"{b[0]}ik", f"{b[1]}ik", "bi"
+        return f"{b[0]}rk", f"{b[1]}rk", f"{max(b)}r"
     r, c = ("r" if len(shape_of(rows)) == 2 else ""), ("l" if len(shape_of(columns)) == 2 else "")
-    return f"{b[0]}{r}k", f"{b[1]}{c}k", f"b{r}{c}"
+    return f"{b[0]}{r}k", f"{b[1]}{c}k", f"{max(b)}{r}{c}"
 
 
-def einsum(texts: Sequence[str], axes: tuple[str, str, str]) -> str:
-    """A product of batches."""
-    if axes == ("bk", "bk", "b"):
-        return f"({texts[0]} * {texts[1]}).sum(axis=-1)"
-    if axes == ("b", "bk", "bk"):
-        return f"{texts[0]}[:, None] * {texts[1]}"
-    return f"np.einsum('{axes[0]},{axes[1]}->{axes[2]}', {texts[0]}, {texts[1]}, optimize=True)"
+_PRODUCTS = {
+    ("k", "k", ""): "{} @ {}", ("rk", "k", "r"): "{} @ {}", ("k", "lk", "l"): "{1} @ {0}",
+    ("rk", "lk", "rl"): "{} @ {}.T",
+    ("bk", "k", "b"): "{} @ {}", ("bk", "lk", "bl"): "{} @ {}.T", ("brk", "k", "br"): "{} @ {}",
+    ("brk", "lk", "brl"): "{} @ {}.T", ("brk", "blk", "brl"): "{} @ {}.swapaxes(1, 2)",
+    ("bk", "bk", "b"): "({} * {}).sum(axis=-1)",
+    # And those of the backward pass, in which the first is the slope of the result.
+    ("", "k", "k"): "{} * {}", ("r", "k", "rk"): "{}[:, None] * {}", ("r", "rk", "k"): "{} @ {}",
+    ("l", "lk", "k"): "{} @ {}", ("l", "k", "lk"): "{}[:, None] * {}", ("r", "rk", "rk"): "{}[:, None] * {}",
+    ("rl", "lk", "rk"): "{} @ {}", ("rl", "rk", "lk"): "{}.T @ {}",
+    ("b", "k", "bk"): "{}[:, None] * {}", ("b", "bk", "k"): "{} @ {}", ("b", "bk", "bk"): "{}[:, None] * {}",
+    ("bl", "lk", "bk"): "{} @ {}", ("bl", "bk", "lk"): "{}.T @ {}",
+    ("br", "brk", "brk"): "{}[..., None] * {}", ("brl", "lk", "brk"): "{} @ {}", ("brl", "brk", "lk"): "outer({}, {})",
+    ("brl", "blk", "brk"): "{} @ {}", ("brl", "brk", "blk"): "{}.swapaxes(1, 2) @ {}",
+}  # fmt: skip
+"""Products by their axes; what is not here is left to einsum."""
+
+
+def product(texts: Sequence[str], axes: tuple[str, str, str], careful: bool = False) -> Code:
+    """A product as NumPy; a `careful` one, in which zeros of the first operand win, has no batch.
+
+    >>> product(["a1", "W2"], ("bk", "lk", "bl")).text, product(["dz2", "W2"], ("bl", "lk", "bk")).text
+    ('a1 @ W2.T', 'dz2 @ W2')
+    >>> product(["dz2", "W2"], ("l", "lk", "k"), careful=True).text
+    'product(dz2, W2)'
+    """
+    if axes not in _PRODUCTS:
+        return Code(f"np.einsum('{axes[0]},{axes[1]}->{axes[2]}', {texts[0]}, {texts[1]})")
+    text = _PRODUCTS[axes].format(*texts)
+    if careful:
+        x, sign, y = _PRODUCTS[axes].partition(" @ ") if " @ " in _PRODUCTS[axes] else _PRODUCTS[axes].partition(" * ")
+        return Code(f"{'product' if '@' in sign else 'times'}({x.format(texts[0])}, {y.format(texts[1])})")
+    return Code(text, CALL if text.endswith(")") and text.startswith(("(", "outer")) else PRODUCT)

@@ -14,7 +14,7 @@ import numpy as np
 from ..functions import is_index
 from ..graph import topological_order
 from ..recording import enable_grad
-from ..value import Value, WatchedValue, add_to_grads, watching
+from ..value import Value, WatchedValue, add_to_grads, data_of, watching
 from .code import HELPERS
 from .guards import Guards, Question, Recorder
 from .program import REDUCTIONS, Program, as_array
@@ -104,7 +104,7 @@ class CompiledFunction:
         total, gradient = 0.0, np.zeros_like(theta)
         for rows, program in self._split(theta, x):
             chosen = [a[rows] for a in x]
-            value, slopes = program.value_and_grad(theta, *chosen)
+            value, slopes = program._gradient(theta, chosen)
             if len(chosen[0]) == len(x[0]):
                 return value, slopes
             share = len(chosen[0]) / len(x[0]) if self.reduction == "mean" else 1.0
@@ -113,13 +113,13 @@ class CompiledFunction:
 
     def backward(self, *arrays: Any) -> float:
         """Adds the gradient to the ``grad`` of the parameters, at the numbers that they have now; returns the value."""
-        value, gradient = self.value_and_grad([w._data for w in self._wrt], *arrays)
+        value, gradient = self.value_and_grad(data_of(self._wrt), *arrays)
         add_to_grads(self._wrt, gradient.tolist())
         return value
 
     def program(self, *arrays: Any) -> Program:
         """The program that runs for arrays of these shapes, or, of several branches, for their first row."""
-        theta, x = self._checked([w._data for w in self._wrt], arrays)
+        theta, x = self._checked(data_of(self._wrt), arrays)
         return next(self._split(theta, [a[:1] for a in x]))[1]
 
     def source(self, *arrays: Any) -> str:

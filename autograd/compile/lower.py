@@ -50,12 +50,13 @@ class _Lowering:
         self.constants = np.array(trace.numbers + [0.0] * (len(self.where) - len(trace.numbers)))
         self.blocks: list[Block] = []
         parameters = self._new_block("theta", np.arange(trace.parameters))
+        flattened = {name for name, shape in shapes.items() if len(shape) > 2}
         inputs, start = [], trace.parameters
         for name, shape in shapes.items():
-            shape = shape if len(shape) < 3 else (prod(shape),)
+            shape = (prod(shape),) if name in flattened else shape
             inputs.append(self._new_block(name, np.arange(start, start + prod(shape)).reshape(shape), batch))
             start += prod(shape)
-        self.result = Lowered(parameters, inputs, batch)
+        self.result = Lowered(parameters, inputs, batch, flattened)
 
     def run(self, waves: Sequence[Wave]) -> Lowered:
         for wave in chain.from_iterable(map(self._by_origin, waves)):

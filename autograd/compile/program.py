@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..value import Value, add_to_grads
+from ..value import Value, add_to_grads, data_of
 from .blocks import Lowered
 from .contract import Node, contract
 from .emit import emit, listing
@@ -116,11 +116,13 @@ class Program:
         A ValueError if there are several outputs, or if nothing is reduced.  Where the gradient is not finite it is
         computed once more, row by row, with the engine's rule that zeros win over infinity.
         """
+        return self._gradient(*self._checked(theta, inputs))
+
+    def _gradient(self, theta: Any, arrays: Sequence[Any]) -> tuple[float, Array]:
         if self._several:
             raise ValueError("a gradient of several outputs; compile the one to be differentiated")
         if self._reduction == "none":
             raise ValueError('a gradient of each row; compile with reduction="mean" or "sum"')
-        theta, arrays = self._checked(theta, inputs)
         chunks = self._chunks(arrays)
         pairs = [self._run("value_and_grad", theta, chunk) for chunk in chunks]
         if not self._batch:
@@ -152,14 +154,15 @@ class Program:
         """
         if len(self._wrt) != self._parameters:
             raise RuntimeError("backward() of a program that was unpickled; call value_and_grad(theta, ...)")
-        value, gradient = self.value_and_grad([w._data for w in self._wrt], *inputs)
+        value, gradient = self.value_and_grad(data_of(self._wrt), *inputs)
         add_to_grads(self._wrt, gradient.tolist())
         return value
 
     def _run(self, name: str, theta: Any, arrays: Sequence[Any]) -> Any:
+        fast = self._fast[name]
         with np.errstate(all="ignore"):
             try:
-                found = self._fast[name](theta, *arrays)
+                found = fast(theta, *arrays)
                 if name != "value_and_grad" or np.isfinite(found[1]).all():
                     return found
             except (ArithmeticError, ValueError):
@@ -188,16 +191,14 @@ class Program:
         if len(inputs) != len(self._shapes):
             given = f"{len(inputs)} arrays of inputs; give {len(self._shapes)}"
             raise ValueError(f"{given}: {', '.join(self._shapes) or 'there are none'}")
-        for (name, shape), given, block in zip(self._shapes.items(), inputs, self._lowered.inputs):
+        for (name, shape), given in zip(self._shapes.items(), inputs):
             array = as_array(name, given, self._dtype)
-            if array.ndim == 0 if self._batch else False:
-                raise ValueError(f"{name} is a number; give an array with a row for each example")
-            if array.shape[self._batch :] != shape:
+            if array.ndim < self._batch or array.shape[self._batch :] != shape:
                 rows = ", ".join(["B"] * self._batch + [str(n) for n in shape])
                 raise ValueError(
                     f"{name} has shape {array.shape}; give ({rows}{',' * (len(shape) + self._batch == 1)})"
                 )
-            arrays.append(array.reshape(*array.shape[: self._batch], *block.shape))
+            arrays.append(array)
         if self._batch and (len({len(a) for a in arrays}) > 1 or not len(arrays[0])):
             shapes = ", ".join(str(a.shape) for a in arrays)
             raise ValueError(f"arrays of shapes {shapes}; give each a row for every example, and at least one")
@@ -223,6 +224,8 @@ class Program:
 
 def as_array(name: str, numbers: Any, dtype: Any) -> Any:
     """An array of real numbers that lies in memory row by row; a TypeError, with its name, for anything else."""
+    if isinstance(numbers, np.ndarray) and numbers.dtype == dtype and numbers.flags.c_contiguous:
+        return numbers
     array = np.asarray(numbers)
     if array.dtype.kind not in "biuf" and array.size:
         raise TypeError(f"{name} holds {array.dtype}; give real numbers")

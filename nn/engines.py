@@ -1,0 +1,123 @@
+"""How `fit` computes the loss of a mini-batch and its gradient: one number at a time, or compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import isclose
+from typing import Any, Protocol
+
+import numpy as np
+
+from autograd import Value, compile, no_grad, topological_order
+from autograd.value import assign_grads, data_of
+
+from .losses import cost
+from .module import Module
+
+ENGINES = ("auto", "eager", "compiled")
+
+ENOUGH_EXAMPLES, ENOUGH_NODES = 32, 300
+"""With fewer examples, or nodes in a mini-batch, compiling does not pay."""
+
+
+@dataclass
+class Task:
+    """What is to be trained: a model and a loss on examples, and the parameters to be differentiated."""
+
+    model: Module
+    loss: Callable[[Any, Any], Any]
+    examples: Sequence[list[float]]
+    targets: Sequence[Any]
+    parameters: list[Value]
+
+    def mean_loss(self, batch: Sequence[int]) -> Any:
+        """The mean loss of a mini-batch as a graph."""
+        return cost(self.loss, [self.model(self.examples[i]) for i in batch], [self.targets[i] for i in batch])
+
+
+class Engine(Protocol):
+    """One way of computing."""
+
+    name: str
+    reason: str
+
+    def run(self, batch: Sequence[int]) -> tuple[float, Callable[[], None]]:
+        """The mean loss of a mini-batch, and what sets the gradients of the parameters to its gradient."""
+
+    def check(self) -> None:
+        """A RuntimeError if it no longer computes what the model and the loss do."""
+
+
+class Eager:
+    """The graph is recorded, and differentiated, for each example anew."""
+
+    name = "eager"
+
+    def __init__(self, task: Task, reason: str = "") -> None:
+        self.task, self.reason = task, reason
+
+    def run(self, batch: Sequence[int]) -> tuple[float, Callable[[], None]]:
+        """See `Engine`."""
+        mean = self.task.mean_loss(batch)
+        if not isinstance(mean, Value):
+            raise TypeError(
+                f"the loss is {mean!r:.60} ({type(mean).__name__}), not a Value; compute it from the parameters"
+            )
+
+        def differentiate() -> None:
+            assign_grads(self.task.parameters, [0.0] * len(self.task.parameters))
+            mean.backward()
+
+        return mean.data, differentiate
+
+    def check(self) -> None:
+        """See `Engine`: it always computes what they do."""
+
+
+class Compiled:
+    """The model and the loss are traced once, and run as matrix programs."""
+
+    name = "compiled"
+
+    def __init__(self, task: Task, reason: str = "") -> None:
+        self.task, self.reason = task, reason
+        self.x, self.y = np.array(task.examples), np.array(task.targets)
+        model, loss = task.model, task.loss
+        self.function = compile(lambda x, y: loss(model(x), y), task.parameters)
+        self.check()
+
+    def run(self, batch: Sequence[int]) -> tuple[float, Callable[[], None]]:
+        """See `Engine`."""
+        theta = data_of(self.task.parameters)
+        value, gradient = self.function.value_and_grad(theta, self.x[batch], self.y[batch])
+        return value, lambda: assign_grads(self.task.parameters, gradient.tolist())
+
+    def check(self) -> None:
+        """See `Engine`: the first example says."""
+        compiled = self.function.value(data_of(self.task.parameters), self.x[:1], self.y[:1])
+        with no_grad():
+            eager = self.task.mean_loss([0]).data
+        if not (isclose(compiled, eager, rel_tol=1e-9, abs_tol=1e-12) or (eager != eager and compiled != compiled)):
+            raise RuntimeError(
+                "the model or the loss computes something else than when it was compiled (for the first example "
+                f'{eager:.6g}, compiled {compiled:.6g}); train with engine="eager"'
+            )
+
+
+def chosen(engine: str, task: Task, loss: Any, batch_size: int) -> Engine:
+    """The engine of this name; "auto" is the compiled one where that pays, for such a loss, and can be."""
+    if engine not in ENGINES:
+        raise ValueError(f"engine is {engine!r:.60}; give one of {', '.join(ENGINES)}")
+    if engine == "compiled":
+        return Compiled(task)
+    if engine == "eager":
+        return Eager(task)
+    nodes = len(topological_order([loss])) if isinstance(loss, Value) else 0
+    size = f"{len(task.examples)} examples of {nodes} nodes, {batch_size} at a time"
+    if len(task.examples) < ENOUGH_EXAMPLES or nodes * batch_size < ENOUGH_NODES:
+        return Eager(task, f"compiling does not pay for {size}")
+    try:
+        return Compiled(task, size)
+    except Exception as error:  # whatever a model does that cannot be compiled, it can do one number at a time
+        return Eager(task, f"it cannot be compiled: {error}")
