@@ -74,9 +74,14 @@ def recording() -> int:
     """
     if not _count:
         return True
-    blocks = [block for block in reversed(_blocks.get()) if block.open]
-    records = next((block.records for block in blocks if block.records is not None), True)
-    return max([records, *(block.more for block in blocks)]) if records else False
+    records, more = None, 0
+    for block in reversed(_blocks.get()):
+        if block.open:
+            if records is None:
+                records = block.records
+            if block.more > more:
+                more = block.more
+    return False if records is False else more or True
 
 
 class _Block:

@@ -17,8 +17,8 @@ from .activations import (
     step,
     tanh,
 )
-from .initialisation import glorot, he, uniform
-from .layers import MLP, Layer, Neuron
+from .initialisation import glorot, he, normal, uniform
+from .layers import MLP, Embedding, Layer, Neuron
 from .losses import binary_cross_entropy, cost, cross_entropy, half_squared_error, hinge, mean_squared_error
 from .module import Module
 from .optimisers import SGD, Adam, AdamW, NonFiniteError, Optimiser
@@ -31,6 +31,7 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "Embedding",
     "History",
     "Layer",
     "Module",
@@ -52,6 +53,7 @@ __all__ = [
     "identity",
     "leaky_relu",
     "mean_squared_error",
+    "normal",
     "predict",
     "relu",
     "schedules",

@@ -35,6 +35,15 @@ def he(random: Random, nin: int, nout: int) -> float:
     return random.gauss(0.0, sqrt(2.0 / nin))
 
 
+def normal(random: Random, nin: int, nout: int) -> float:
+    """Normal with variance 1: for embeddings.
+
+    >>> normal(Random(0), 27, 16) == Random(0).gauss(0.0, 1.0)
+    True
+    """
+    return random.gauss(0.0, 1.0)
+
+
 def as_random(seed: int | Random | None) -> Random:
     """The generator that `seed` is, or seeds; with None, one that no other run will repeat.
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from autograd import Value, dot, relu
+from autograd import Value, dot, relu, select
 from autograd.draw import Picture
 
 from .activations import LAYERWISE, identity, name_of
 from .draw import network_picture, neuron_picture
-from .initialisation import as_random, uniform
+from .initialisation import as_random, normal, uniform
 from .module import Module
 
 
@@ -170,6 +170,37 @@ class MLP(Module):
     def __repr__(self) -> str:
         layers = "".join(f" -> {len(layer.neurons)} {name_of(layer.activation)}" for layer in self.layers)
         return f"MLP({len(self.layers[0].neurons[0].w)}{layers}, {len(self.parameters())} parameters)"
+
+
+class Embedding(Module):
+    """A vector for each of `count` tokens, a row of `size` numbers that are learnt; called with a token, an int from 0.
+
+    A token may be a Value, an input of what is to be compiled (`autograd.select`); one that is out of range is an
+    IndexError.  The numbers are drawn from `seed` by `initialise`, a function of `nn.initialisation`.
+
+    >>> table = Embedding(27, 4, seed=0)
+    >>> table(3) == table.rows[3]
+    True
+    """
+
+    def __init__(
+        self,
+        count: int,
+        size: int,
+        *,
+        initialise: Callable[[Random, int, int], float] = normal,
+        seed: int | Random | None = None,
+    ) -> None:
+        count, size = as_count("the number of tokens", count), as_count("the size of their vectors", size)
+        random = as_random(seed)
+        self.rows = [[Value(initialise(random, count, size)) for _ in range(size)] for _ in range(count)]
+
+    def __call__(self, token: Any) -> Any:
+        """The list of `size` Values that stands for `token`."""
+        return select(self.rows, token)
+
+    def __repr__(self) -> str:
+        return f"Embedding({len(self.rows)} tokens -> {len(self.rows[0])})"
 
 
 def _inputs(owner: Module, x: Any, nin: int) -> Sequence[Any]:

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, overload
 
 from ..value import Value, require_value
+from .collector import paused_collector
 from .function import CompiledFunction
 from .program import DTYPES, Program
 from .trace import trace
@@ -84,7 +85,9 @@ def compile(
     if len({*wrt, *inputs}) < len(wrt) + len(inputs):
         raise ValueError("a Value is given twice among wrt and inputs; give each once")
     shapes = {"x": (len(inputs),)} if inputs else {}
-    return Program(trace(outputs, wrt, inputs), shapes, dtype=dtype, wrt=wrt)
+    with paused_collector():
+        graph = trace(outputs, wrt, inputs)
+    return Program(graph, shapes, dtype=dtype, wrt=wrt)
 
 
 def _listed(name: str, values: Any) -> list[Any]:

@@ -16,6 +16,7 @@ from ..graph import topological_order
 from ..recording import enable_grad
 from ..value import Value, WatchedValue, add_to_grads, data_of, watching
 from .code import HELPERS
+from .collector import paused_collector
 from .guards import Guards, Question, Recorder
 from .program import REDUCTIONS, Program, as_array
 from .trace import Trace, trace
@@ -176,8 +177,9 @@ class CompiledFunction:
 
     def _compile(self, shapes: tuple[tuple[int, ...], ...], theta: Any, sample: Sequence[Any]) -> _Branch:
         numbers = np.concatenate([a.reshape(-1) for a in sample]).tolist()
-        traced = self._traced(shapes, theta, numbers)
-        again = self._traced_elsewhere(shapes, theta, numbers, traced)
+        with paused_collector():
+            traced = self._traced(shapes, theta, numbers)
+            again = self._traced_elsewhere(shapes, theta, numbers, traced)
         if not traced.does_the_same(again):
             raise TypeError(
                 f"{self.function!r:.60} does something else for other numbers, or at random; compile repeats one "

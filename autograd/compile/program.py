@@ -11,6 +11,7 @@ import numpy as np
 
 from ..value import Value, add_to_grads, data_of
 from .blocks import Lowered
+from .collector import paused_collector
 from .contract import Node, contract
 from .emit import emit, listing
 from .lower import lower
@@ -49,9 +50,11 @@ class Program:
         dtype: str = "float64",
         wrt: Sequence[Value] = (),
     ) -> None:
-        graph = simplify(graph)
-        nodes = contract(graph)
-        self._passes: tuple[Trace, dict[int, Node], list[Wave]] | None = (graph, nodes, schedule(nodes, graph))
+        with paused_collector():
+            graph = simplify(graph)
+            nodes = contract(graph)
+            waves = schedule(nodes, graph)
+        self._passes: tuple[Trace, dict[int, Node], list[Wave]] | None = (graph, nodes, waves)
         self._parameters, self._shapes, self._dtype = graph.parameters, dict(shapes), np.dtype(dtype)
         self._batch, self._reduction, self._wrt = batch, reduction, list(wrt)
         self._several = len(graph.outputs) > 1
@@ -69,7 +72,8 @@ class Program:
 
     def _lower(self, batch: bool) -> Lowered:
         assert self._passes is not None, "a program that was pickled has been lowered"
-        return lower(*self._passes, self._shapes, batch)
+        with paused_collector():
+            return lower(*self._passes, self._shapes, batch)
 
     @cached_property
     def source(self) -> str:
