@@ -7,7 +7,6 @@ import math
 import pickle
 import subprocess
 import sys
-import threading
 
 import numpy as np
 import pytest
@@ -31,6 +30,7 @@ from autograd.compile.program import loaded
 from autograd.strategies import DOMAINS, SMOOTH, expressions
 
 from .laws import SPECIAL
+from .test_compile_functions import rows_agree
 
 ULPS = 2
 """Elementary functions may differ by so many units in the last place; sums besides by their order."""
@@ -297,141 +297,6 @@ def test_dots_that_fill_no_grid():
     agrees(program, output, leaves)
 
 
-def rows_agree(function, wrt: list[Value], theta, *arrays, atol: float = 1e-11) -> None:
-    """The compiled function on a batch against the eager one on each row, for every reduction."""
-    before = [w.data for w in wrt]
-    for w, number in zip(wrt, theta):
-        w.data = float(number)
-    values, slopes = [], []
-    for row in zip(*arrays):
-        output = function(*(Value(x) if np.ndim(x) == 0 else list(map(Value, x)) for x in row))
-        values.append(output.data)
-        slopes.append(gradients(output, wrt))
-    for w, number in zip(wrt, before):
-        w.data = number
-    mean, total, each = (compile(function, wrt, reduction=r) for r in ("mean", "sum", "none"))
-    for _ in range(2):
-        value, gradient = mean.value_and_grad(theta, *arrays)
-        assert type(value) is float
-        np.testing.assert_allclose(value, np.mean(values), rtol=1e-10, atol=atol)
-        np.testing.assert_allclose(gradient, np.mean(slopes, axis=0), rtol=1e-9, atol=atol)
-    value, gradient = total.value_and_grad(theta, *arrays)
-    np.testing.assert_allclose(value, np.sum(values), rtol=1e-10, atol=atol * len(values))
-    np.testing.assert_allclose(gradient, np.sum(slopes, axis=0), rtol=1e-9, atol=atol * len(values))
-    np.testing.assert_allclose(each.value(theta, *arrays), values, rtol=1e-10, atol=atol)
-
-
-def half_squared(outputs, targets):
-    """nn's loss, whatever the number of outputs."""
-    return nn.half_squared_error(outputs, targets)
-
-
-def cross_entropy_of_one_hot(outputs, targets):
-    """Cross-entropy with the targets among the inputs."""
-    return -dot(targets, log_softmax(outputs))
-
-
-@pytest.mark.parametrize("loss", [half_squared, cross_entropy_of_one_hot])
-@pytest.mark.parametrize("activation", list(nn.ACTIVATIONS.values()), ids=list(nn.ACTIVATIONS))
-def test_functions_of_one_example(activation, loss):
-    """Models of several shapes, square ones too, on batches of one and of five, at other parameters than traced."""
-    rng = np.random.default_rng(0)
-    for widths, count in itertools.product([[3], [4, 3], [3, 3, 3]], [1, 5]):
-        model = nn.MLP(4 if widths[0] != 3 else 3, widths, activation=activation, seed=1)
-        theta = rng.normal(size=len(model.parameters()))
-        x, y = rng.normal(size=(count, len(model.layers[0].neurons[0].w))), np.eye(3)[rng.integers(3, size=count)]
-        rows_agree(lambda x, y, model=model: loss(model(x), y), model.parameters(), theta, x, y)
-
-
-@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
-@given(expressions(ops=(*SMOOTH, "exp", "abs", "relu", "maximum"), max_instructions=18, max_leaves=6), st.data())
-def test_random_functions_on_batches(expression, data):
-    """Any function, any of its arguments parameters, new numbers in each row."""
-    count = len(expression.leaves)
-    split, batch = data.draw(st.integers(0, count - 1)), data.draw(st.integers(1, 4))
-    numbers = st.floats(-2.0, 2.0).map(lambda x: round(x, 3))
-    theta = np.array(data.draw(st.lists(numbers, min_size=split, max_size=split)))
-    x = np.array(
-        data.draw(
-            st.lists(st.lists(numbers, min_size=count - split, max_size=count - split), min_size=batch, max_size=batch)
-        )
-    )
-    wrt = [Value(0.0) for _ in theta]
-    example = expression(*map(Value, [*theta, *x[0]]))
-    assume(isinstance(example, Value))
-    for row in x:
-        leaves = [Value(number) for number in (*theta, *row)]
-        output = expression(*leaves)
-        assume(abs(output.data) < 1e4 and all(abs(g) < 1e4 for g in gradients(output, leaves)))
-    rows_agree(lambda row: expression(*wrt, *row), wrt, theta, x, atol=1e-8)
-
-
-def test_the_batch_reads_like_the_matrix_notes():
-    """Z = A W' + b, delta W, delta' A."""
-    model = nn.MLP(2, [16, 16, 1], activation=nn.tanh, seed=0)
-    loss = compile(lambda x, y: nn.half_squared_error(model(x), y), model.parameters())
-    body = loss.source(np.zeros((5, 2)), np.zeros(5)).split("def value_and_grad")[1]
-    assert len(body.splitlines()) <= 60
-    for line in (
-        "z1 = x @ W1.T + b1", "a1 = np.tanh(z1)", "z2 = a1 @ W2.T + b2", "da1 = dz2 @ W2", "dW2 += dz2.T @ a1",
-        "db2 += dz2.sum(axis=0)", "dW1 += dz1.T @ x",
-    ):  # fmt: skip
-        assert f"    {line}\n" in body, body
-
-
-def test_one_row_of_nan_leaves_the_others_untouched():
-    """And where a zero meets an infinity in a row, the engine's rule holds."""
-    w = [Value(1.0), Value(2.0)]
-    values = compile(lambda x: w[0] * x[0].log() + w[1] * x[1], w, reduction="none").value(
-        [1.0, 2.0], [[1.0, 1.0], [-1.0, 1.0], [2.0, 3.0]]
-    )
-    assert values[0] == 2.0 and math.isnan(values[1]) and values[2] == pytest.approx(math.log(2.0) + 6.0)
-    kinked = compile(lambda x: (w[0] * x).relu().sqrt() + w[1] * x, w)
-    _, gradient = kinked.value_and_grad([1.0, 2.0], [-1.0, 4.0])
-    assert gradient.tolist() == [0.5, 1.5]
-
-
-def test_what_would_bake_an_example_in_is_refused():
-    """Numbers read or written, randomness: with the user's line, before anything is compiled."""
-    w = [Value(1.0)]
-    x = np.array([[1.0, -2.0]])
-    for function in (
-        lambda x: w[0] * x[0].data,
-        lambda x: w[0].data * x[0],
-        lambda x: w[0] * float(f"{(x[0] * 2).data:.1f}"),
-    ):
-        with pytest.raises(TypeError, match="was read while compiling"):
-            compile(function, w).value([1.0], x)
-    noise = np.random.default_rng(0)
-    for function in (lambda x: w[0] * x[0] + noise.normal(), lambda x: w[0] * float(f"{x[0]:.3f}")):
-        with pytest.raises(TypeError, match="does something else for other numbers, or at random"):
-            compile(function, w).value([1.0], x)
-    assert w[0] > 0.5 and bool(w[0]) and w[0].data == 1.0  # afterwards, all as before
-
-
-def test_functions_check_their_arguments():
-    """Shapes, reductions, what is returned."""
-    w = [Value(1.0)]
-    double = compile(lambda x: w[0] * x, w)
-    for arrays, message in (
-        ((), "arrays of shapes none"),
-        ((2.0,), r"arrays of shapes \(\)"),
-        (([1.0], [1.0, 2.0]), r"\(1,\), \(2,\)"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            double.value([1.0], *arrays)
-    with pytest.raises(ValueError, match=r"theta has shape \(2,\); give \(1,\)"):
-        double.value([1.0, 2.0], [1.0])
-    with pytest.raises(ValueError, match="give one of mean, sum, none"):
-        compile(lambda x: x, w, reduction="max")
-    with pytest.raises(ValueError, match="a gradient of each row"):
-        compile(lambda x: x, w, reduction="none").value_and_grad([1.0], [1.0])
-    with pytest.raises(TypeError, match="it must return one Value"):
-        compile(lambda x: [x], w).value([1.0], [1.0])
-    with pytest.raises(TypeError, match="is not a Value"):
-        compile(lambda x: x, [3.0])
-
-
 def many(count: int) -> list[Value]:
     """Parameters at numbers of their own."""
     return [Value(0.1 * (i + 1), f"p{i}") for i in range(count)]
@@ -598,17 +463,3 @@ def test_the_shift_of_a_softmax_is_one_maximum():
         for w, number in zip(p, numbers):
             w.data = number
         agrees(program, log_softmax(p)[1], p)
-
-
-def test_other_threads_go_on_while_a_function_is_traced():
-    """What they compare and read is theirs."""
-    w, seen = [Value(1.0)], []
-
-    def function(x):
-        thread = threading.Thread(target=lambda: seen.append((w[0] > 0.5, w[0].data)))
-        thread.start()
-        thread.join()
-        return w[0] * x
-
-    assert compile(function, w).value([2.0], [3.0]) == 6.0
-    assert set(seen) == {(True, 1.0)}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from autograd import Value
-from nn import MLP, Layer, Neuron, glorot, he, identity, sigmoid, softmax, tanh, uniform
+from nn import MLP, Embedding, Layer, Neuron, glorot, he, identity, sigmoid, softmax, tanh, uniform
 
 
 def test_a_neuron_is_activation_of_w_x_plus_b():
@@ -155,3 +155,20 @@ def test_what_is_computed_has_names():
     assert named([1.0]).label == ""
     mine = Value(3.0)
     assert Neuron(1, activation=lambda z: mine, seed=0)([1.0]) is mine and mine.label == ""
+
+
+def test_an_embedding_is_a_table():
+    """A row for each token, drawn from the seed; tokens out of range are errors; its rows are parameters."""
+    table = Embedding(5, 3, seed=0)
+    assert len(table.parameters()) == 15 and table(2) == table.rows[2] and repr(table) == "Embedding(5 tokens -> 3)"
+    chosen = table(Value(2.0))
+    assert [x.data for x in chosen] == [x.data for x in table.rows[2]]
+    sum(chosen).backward()
+    assert [p.grad for p in table.parameters()] == [float(i // 3 == 2) for i in range(15)]
+    assert [p.data for p in Embedding(5, 3, seed=0).parameters()] == [p.data for p in table.parameters()]
+    with pytest.raises(IndexError, match="index 5 of a sequence of 5"):
+        table(5)
+    with pytest.raises(ValueError, match="the number of tokens is 0"):
+        Embedding(0, 3)
+    with pytest.raises(ValueError, match="the size of their vectors is"):
+        Embedding(2, 1.5)

@@ -423,3 +423,116 @@ def test_an_interrupted_fit_leaves_whole_parameters():
     with pytest.raises(KeyboardInterrupt):
         fit(model, X, LINE, loss=loss, optimiser=Watched(model.parameters()), progress=False)
     assert data(model) == steps[-1]
+
+
+# ---- Engines ----
+
+
+def trained(engine: str, loss, y, outputs: int, batch_size, seed: int = 0):
+    model = MLP(2, [6, outputs], activation=tanh, seed=seed)
+    optimiser = Adam(model.parameters(), 0.05)
+    options = {"loss": loss, "optimiser": optimiser, "epochs": 5, "batch_size": batch_size, "progress": False}
+    return model, fit(model, X, y, engine=engine, **options)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, None])
+@pytest.mark.parametrize(
+    ("loss", "y", "outputs"),
+    [
+        (half_squared_error, LINE, 1),
+        (cross_entropy, (LINE > 0).astype(int), 3),
+        (cross_entropy, np.eye(3)[(LINE > 0).astype(int)], 3),
+        (binary_cross_entropy, LINE > 0, 1),
+        (hinge, np.sign(LINE), 1),
+    ],
+    ids=["numbers", "classes", "one-hot", "logit", "hinge"],
+)
+def test_both_engines_have_the_same_history(loss, y, outputs, batch_size):
+    """To rounding: every epoch's loss, and the parameters and gradients at the end."""
+    (eager, slow), (compiled, fast) = (
+        trained(engine, loss, y, outputs, batch_size) for engine in ("eager", "compiled")
+    )
+    assert (slow.engine, fast.engine) == ("eager", "compiled") and slow.learning_rate == fast.learning_rate
+    np.testing.assert_allclose(fast.loss, slow.loss, rtol=1e-9)
+    np.testing.assert_allclose(data(compiled), data(eager), rtol=1e-8, atol=1e-12)
+    np.testing.assert_allclose(
+        [p.grad for p in compiled.parameters()], [p.grad for p in eager.parameters()], rtol=1e-6, atol=1e-10
+    )
+
+
+def test_auto_says_what_it_does(capsys):
+    """It compiles what pays, leaves the rest, and falls back where it must: the reason is in the history and shown."""
+    x, y = np.vstack([X, X]), np.concatenate([LINE, LINE])
+    model = MLP(2, [6, 1], activation=tanh, seed=0)
+    history = fit(model, x, y, loss=half_squared_error, epochs=2, batch_size=10)
+    assert history.engine == "compiled" and "60 examples of" in history.reason
+    assert capsys.readouterr().err.count("fit: compiled, 60 examples of") == 1
+    small = fit(model, x[:5], y[:5], loss=half_squared_error, epochs=2, progress=False)
+    assert small.engine == "eager" and "does not pay" in small.reason
+
+    class Odd(Module):
+        def __init__(self):
+            self.inner = model
+
+        def __call__(self, inputs):
+            return self.inner(inputs) * (1.0 + 0.0 * round(getattr(inputs[0], "data", inputs[0])))
+
+    odd = fit(Odd(), x, y, loss=half_squared_error, epochs=2, batch_size=10, progress=False)
+    assert odd.engine == "eager" and "was read while compiling" in odd.reason
+    with pytest.raises(TypeError, match="was read while compiling"):
+        fit(Odd(), x, y, loss=half_squared_error, engine="compiled", progress=False)
+    with pytest.raises(ValueError, match="give one of auto, eager, compiled"):
+        fit(model, x, y, loss=half_squared_error, engine="fast", progress=False)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_model_that_changes_is_noticed():
+    """A compiled training of what was something else at the end is taken back, and said."""
+    x, y = np.vstack([X, X]), np.concatenate([LINE, LINE])
+
+    class Warm(Module):
+        def __init__(self):
+            self.inner, self.scale = MLP(2, [6, 1], activation=tanh, seed=0), 1.0
+
+        def __call__(self, inputs):
+            return self.inner(inputs) * self.scale
+
+    model = Warm()
+    before = data(model)
+
+    def until(history):
+        model.scale = 0.5
+        return False
+
+    with pytest.raises(RuntimeError, match="computes something else than when it was compiled"):
+        fit(model, x, y, loss=half_squared_error, epochs=2, batch_size=10, until=until, progress=False)
+    assert data(model) == before
+    model.scale = 1.0
+    fit(model, x, y, loss=half_squared_error, epochs=2, batch_size=10, until=until, progress=False, engine="eager")
+
+
+def test_a_compiled_training_that_diverges_says_where():
+    """As the eager one: back at the last finite loss, with the origin."""
+    model = MLP(2, [6, 1], seed=0)
+    with pytest.raises(NonFiniteError) as caught:
+        fit(model, X, LINE * 1e3, loss=half_squared_error, optimiser=SGD(model.parameters(), 1e3), batch_size=10,
+            engine="compiled", progress=False)  # fmt: skip
+    assert caught.value.origin is not None and all(map(math.isfinite, data(model)))
+
+
+def test_branches_of_a_model_are_trained():
+    """A model that asks, compiled, as eager."""
+
+    class Bent(Module):
+        def __init__(self):
+            self.left, self.right = MLP(2, [3, 1], seed=0), MLP(2, [3, 1], seed=1)
+
+        def __call__(self, inputs):
+            return self.left(inputs) if inputs[0] < 0 else self.right(inputs)
+
+    losses = []
+    for engine in ("eager", "compiled"):
+        model = Bent()
+        losses.append(fit(model, X, LINE, loss=half_squared_error, batch_size=10, epochs=3, engine=engine,
+                          optimiser=SGD(model.parameters(), 0.01), progress=False).loss)  # fmt: skip
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-9)

@@ -75,9 +75,9 @@ _BODIES = {
         "return i.astype(int)"
     ),
     "scatter": (
-        "width = d.shape[-1] if d.ndim > i.ndim else 1  # i says which row of the table each row of d is added to\n"
+        "width = d.shape[-1] if np.ndim(d) > i.ndim else 1  # i says which row of the table each row of d is added to\n"
         "flat = (i[..., None] * width + np.arange(width)).ravel()\n"
-        "return np.bincount(flat, d.ravel(), count * width)"
+        "return np.bincount(flat, np.ravel(d), count * width)"
     ),
     "scatter_rows": (
         "n = len(d)  # row by row of the batch\n"

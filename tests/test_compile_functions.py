@@ -1,0 +1,525 @@
+"""Functions of one example on batches: equal to the engine row by row, whatever the rows ask, select or branch on."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import pickle
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+import nn
+from autograd import Value, compile, dot, equal, gradients, log_softmax, maximum, mean, select, sin, softmax, where
+from autograd.compile import program as programs
+from autograd.compile.guards import Guards
+from autograd.strategies import SMOOTH, expressions
+
+
+def rows_agree(function, wrt: list[Value], theta, *arrays, atol: float = 1e-11, inputs: type = Value) -> None:
+    """The compiled function on a batch against the eager one on each row, for every reduction."""
+    before = [w.data for w in wrt]
+    for w, number in zip(wrt, theta):
+        w.data = float(number)
+    values, slopes = [], []
+    for row in zip(*arrays):
+        output = function(*(inputs(x) if np.ndim(x) == 0 else list(map(inputs, x)) for x in row))
+        values.append(output.data)
+        slopes.append(gradients(output, wrt))
+    for w, number in zip(wrt, before):
+        w.data = number
+    mean, total, each = (compile(function, wrt, reduction=r) for r in ("mean", "sum", "none"))
+    for _ in range(2):
+        value, gradient = mean.value_and_grad(theta, *arrays)
+        assert type(value) is float
+        np.testing.assert_allclose(value, np.mean(values), rtol=1e-10, atol=atol)
+        np.testing.assert_allclose(gradient, np.mean(slopes, axis=0), rtol=1e-9, atol=atol)
+    value, gradient = total.value_and_grad(theta, *arrays)
+    np.testing.assert_allclose(value, np.sum(values), rtol=1e-10, atol=atol * len(values))
+    np.testing.assert_allclose(gradient, np.sum(slopes, axis=0), rtol=1e-9, atol=atol * len(values))
+    np.testing.assert_allclose(each.value(theta, *arrays), values, rtol=1e-10, atol=atol)
+
+
+def half_squared(outputs, targets):
+    """nn's loss, whatever the number of outputs."""
+    return nn.half_squared_error(outputs, targets)
+
+
+def cross_entropy_of_one_hot(outputs, targets):
+    """Cross-entropy with the targets among the inputs."""
+    return -dot(targets, log_softmax(outputs))
+
+
+@pytest.mark.parametrize("loss", [half_squared, cross_entropy_of_one_hot])
+@pytest.mark.parametrize("activation", list(nn.ACTIVATIONS.values()), ids=list(nn.ACTIVATIONS))
+def test_functions_of_one_example(activation, loss):
+    """Models of several shapes, square ones too, on batches of one and of five, at other parameters than traced."""
+    rng = np.random.default_rng(0)
+    for widths, count in itertools.product([[3], [4, 3], [3, 3, 3]], [1, 5]):
+        model = nn.MLP(4 if widths[0] != 3 else 3, widths, activation=activation, seed=1)
+        theta = rng.normal(size=len(model.parameters()))
+        x, y = rng.normal(size=(count, len(model.layers[0].neurons[0].w))), np.eye(3)[rng.integers(3, size=count)]
+        rows_agree(lambda x, y, model=model: loss(model(x), y), model.parameters(), theta, x, y)
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@given(expressions(ops=(*SMOOTH, "exp", "abs", "relu", "maximum"), max_instructions=18, max_leaves=6), st.data())
+def test_random_functions_on_batches(expression, data):
+    """Any function, any of its arguments parameters, new numbers in each row."""
+    count = len(expression.leaves)
+    split, batch = data.draw(st.integers(0, count - 1)), data.draw(st.integers(1, 4))
+    numbers = st.floats(-2.0, 2.0).map(lambda x: round(x, 3))
+    theta = np.array(data.draw(st.lists(numbers, min_size=split, max_size=split)))
+    x = np.array(
+        data.draw(
+            st.lists(st.lists(numbers, min_size=count - split, max_size=count - split), min_size=batch, max_size=batch)
+        )
+    )
+    wrt = [Value(0.0) for _ in theta]
+    example = expression(*map(Value, [*theta, *x[0]]))
+    assume(isinstance(example, Value))
+    for row in x:
+        leaves = [Value(number) for number in (*theta, *row)]
+        output = expression(*leaves)
+        assume(abs(output.data) < 1e4 and all(abs(g) < 1e4 for g in gradients(output, leaves)))
+    rows_agree(lambda row: expression(*wrt, *row), wrt, theta, x, atol=1e-8)
+
+
+def test_the_batch_reads_like_the_matrix_notes():
+    """Z = A W' + b, delta W, delta' A."""
+    model = nn.MLP(2, [16, 16, 1], activation=nn.tanh, seed=0)
+    loss = compile(lambda x, y: nn.half_squared_error(model(x), y), model.parameters())
+    body = loss.source(np.zeros((5, 2)), np.zeros(5)).split("def value_and_grad")[1]
+    assert len(body.splitlines()) <= 60
+    for line in (
+        "z1 = x @ W1.T + b1", "a1 = np.tanh(z1)", "z2 = a1 @ W2.T + b2", "da1 = dz2 @ W2", "dW2 += dz2.T @ a1",
+        "db2 += dz2.sum(axis=0)", "dW1 += dz1.T @ x",
+    ):  # fmt: skip
+        assert f"    {line}\n" in body, body
+
+
+def test_one_row_of_nan_leaves_the_others_untouched():
+    """And where a zero meets an infinity in a row, the engine's rule holds."""
+    w = [Value(1.0), Value(2.0)]
+    values = compile(lambda x: w[0] * x[0].log() + w[1] * x[1], w, reduction="none").value(
+        [1.0, 2.0], [[1.0, 1.0], [-1.0, 1.0], [2.0, 3.0]]
+    )
+    assert values[0] == 2.0 and math.isnan(values[1]) and values[2] == pytest.approx(math.log(2.0) + 6.0)
+    kinked = compile(lambda x: (w[0] * x).relu().sqrt() + w[1] * x, w)
+    _, gradient = kinked.value_and_grad([1.0, 2.0], [-1.0, 4.0])
+    assert gradient.tolist() == [0.5, 1.5]
+
+
+def test_what_would_bake_an_example_in_is_refused():
+    """Numbers read or written, randomness: with the user's line, before anything is compiled."""
+    w = [Value(1.0)]
+    x = np.array([[1.0, -2.0]])
+    for function in (
+        lambda x: w[0] * x[0].data,
+        lambda x: w[0].data * x[0],
+        lambda x: w[0] * float(f"{(x[0] * 2).data:.1f}"),
+    ):
+        with pytest.raises(TypeError, match="was read while compiling"):
+            compile(function, w).value([1.0], x)
+    noise = np.random.default_rng(0)
+    for function in (lambda x: w[0] * x[0] + noise.normal(), lambda x: w[0] * float(f"{x[0]:.3f}")):
+        with pytest.raises(TypeError, match="does something else for other numbers, or at random"):
+            compile(function, w).value([1.0], x)
+    assert w[0] > 0.5 and bool(w[0]) and w[0].data == 1.0  # afterwards, all as before
+
+
+def test_functions_check_their_arguments():
+    """Shapes, reductions, what is returned."""
+    w = [Value(1.0)]
+    double = compile(lambda x: w[0] * x, w)
+    for arrays, message in (
+        ((), "arrays of shapes none"),
+        ((2.0,), r"arrays of shapes \(\)"),
+        (([1.0], [1.0, 2.0]), r"\(1,\), \(2,\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            double.value([1.0], *arrays)
+    with pytest.raises(ValueError, match=r"theta has shape \(2,\); give \(1,\)"):
+        double.value([1.0, 2.0], [1.0])
+    with pytest.raises(ValueError, match="give one of mean, sum, none"):
+        compile(lambda x: x, w, reduction="max")
+    with pytest.raises(ValueError, match="a gradient of each row"):
+        compile(lambda x: x, w, reduction="none").value_and_grad([1.0], [1.0])
+    with pytest.raises(TypeError, match="it must return one Value"):
+        compile(lambda x: [x], w).value([1.0], [1.0])
+    with pytest.raises(TypeError, match="is not a Value"):
+        compile(lambda x: x, [3.0])
+
+
+def test_other_threads_go_on_while_a_function_is_traced():
+    """What they compare and read is theirs."""
+    w, seen = [Value(1.0)], []
+
+    def function(x):
+        thread = threading.Thread(target=lambda: seen.append((w[0] > 0.5, w[0].data)))
+        thread.start()
+        thread.join()
+        return w[0] * x
+
+    assert compile(function, w).value([2.0], [3.0]) == 6.0
+    assert set(seen) == {(True, 1.0)}
+
+
+# ---- Indexes ----
+
+
+def embedded(table, tokens, weights):
+    """Rows of a table, by tokens, one of them twice; and of each a class."""
+    rows = [select(table, token) for token in tokens]
+    scores = [log_softmax([dot(row, column) for column in table]) for row in rows]
+    return mean([-select(score, target) for score, target in zip(scores, tokens[1:])]) + dot(weights, rows[0])
+
+
+@pytest.mark.parametrize("batch", [1, 6])
+def test_indexes_are_inputs(batch):
+    """Values and gradients of lookups in a shared table, of classes, with repeated tokens."""
+    rng = np.random.default_rng(0)
+    parameters = [Value(0.0) for _ in range(15)]
+    table = [parameters[3 * i : 3 * i + 3] for i in range(5)]
+    tokens = rng.integers(5, size=(batch, 4))
+    tokens[0] = 2
+    theta, weights = rng.normal(size=15), rng.normal(size=(batch, 3))
+    rows_agree(lambda t, w: embedded(table, t, w), parameters, theta, tokens, weights)
+    source = compile(lambda t, w: embedded(table, t, w), parameters).source(tokens, weights)
+    assert "W1[index(t[:, 0:3], 5)]" in source and "scatter_picks(" in source and "where" not in source
+
+
+def test_tables_that_are_computed():
+    """Per row of the batch, with a column of its own, one element, an index that no input depends on."""
+    parameters, x = [Value(0.0) for _ in range(4)], np.random.default_rng(1).normal(size=(5, 2))
+    index = np.array([[0, 1], [3, 2], [1, 1], [2, 0], [3, 3]])
+
+    def function(x, i):
+        table = [(p * x[0] + x[1]).tanh() for p in parameters]
+        return select(table, i[0]) * select(table, i[1]) + select([p.sin() for p in parameters], i[0]) + select(x, 1)
+
+    rows_agree(function, parameters, [0.3, -0.4, 0.5, 0.6], x, index)
+
+
+def test_an_index_out_of_range_is_an_error():
+    """On numbers, on Values, in the first batch, in a later one, in a graph."""
+    table = [Value(1.0), Value(2.0), Value(3.0)]
+    for index in (3, -1, 0.5, Value(3.0), Value(math.nan), Value(0.5)):
+        with pytest.raises(IndexError, match=r"index .* of a sequence of 3; give an int from 0 to 2"):
+            select(table, index)
+    function = compile(lambda i: select(table, i) ** 2, table)
+    for rows in ([3], [0, 1, 5], [0.5]):
+        with pytest.raises(IndexError, match="of a sequence of 3"):
+            function.value([1.0, 2.0, 3.0], rows)
+    index = Value(1)
+    program = compile(select(table, index), table, inputs=[index])
+    assert program.value_and_grad([5.0, 6.0, 7.0], [2])[1].tolist() == [0.0, 0.0, 1.0]
+    with pytest.raises(IndexError, match="no whole number from 0 to 2"):
+        program.value([5.0, 6.0, 7.0], [3])
+    with pytest.raises(TypeError, match=r"write select\(sequence, index\)"):
+        table[index]
+    with pytest.raises(ValueError, match="rows of one length"):
+        select([[1.0], [1.0, 2.0]], index)
+    with pytest.raises(TypeError):
+        select(table, "1")
+
+
+def test_what_looks_like_a_selection_is_none():
+    """Chains that begin elsewhere, skip a number or are used on the way are what they are."""
+    p, x = [Value(0.0) for _ in range(3)], [[0.0], [1.0], [2.0], [0.5]]
+    for function in (
+        lambda x: where(equal(x[0], 0.0), p[0], p[1]),
+        lambda x: where(equal(x[0], 2.0), p[0], where(equal(x[0], 0.0), p[1], p[2])),
+        lambda x: where(equal(x[0], 1.0), p[0], where(equal(x[0], 1.0), p[1], p[2])),
+        lambda x: where(x[0].step(), p[0], p[1]),
+    ):
+        rows_agree(function, p, [1.0, 2.0, 3.0], np.array(x))
+
+
+# ---- Branches ----
+
+
+def piecewise(w, x):
+    """Three ways to go, one of them in a loop."""
+    total = 0.0
+    for xi in x:
+        if xi > 1.0:
+            total = total + w[0] * xi
+        elif xi == 0.5 or w[1] * xi < -1.0:
+            total = total - w[1] * xi * xi
+        else:
+            total = total + w[0] * w[1] * sin(max(xi, -xi))
+    return total * w[0]
+
+
+def test_rows_take_their_own_branches():
+    """Against the engine row by row; parameters and inputs in the questions; theta other than the data."""
+    rng = np.random.default_rng(0)
+    w = [Value(9.0), Value(-9.0)]
+    x = np.round(rng.normal(size=(40, 2)) * 2) / 2
+    assert (x == 0.5).any() and (x > 1).any()
+    rows_agree(lambda x: piecewise(w, x), w, [0.5, 1.5], x, inputs=float)
+    function = compile(lambda x: piecewise(w, x), w)
+    for theta in ([0.5, 1.5], [0.5, -1.5], [2.0, 0.1]):  # other answers for the same rows
+        expected = []
+        for row in x.tolist():
+            leaves = [Value(t) for t in theta]
+            expected.append(piecewise(leaves, row).data)
+        assert function.value(theta, x) == pytest.approx(np.mean(expected), rel=1e-12)
+    assert [p.data for p in w] == [9.0, -9.0]
+
+
+def test_branches_may_raise():
+    """By option, with the row, the question and the line."""
+    w = [Value(2.0)]
+    function = compile(lambda x: w[0] * x if x > 0 else -x, w, branches="raise")
+    assert function.value([2.0], [1.0, 3.0]) == 4.0
+    with pytest.raises(RuntimeError, match=r"row 1 takes another branch .* 1 > 0 was True at .*functions\.py:\d+"):
+        function.value([2.0], [1.0, -3.0])
+    with pytest.raises(ValueError, match="give one of trace, raise"):
+        compile(lambda x: x, w, branches="both")
+
+
+def test_too_many_branches():
+    """Sorting is one for each order."""
+    w = [Value(2.0)]
+    rows = np.array(list(itertools.permutations(range(5))), dtype=float)
+    with pytest.raises(RuntimeError, match="more than 64 branches"):
+        compile(lambda x: w[0] * sorted(x)[0], w).value([1.0], rows)
+
+
+@pytest.mark.parametrize(
+    ("question", "rows"),
+    [
+        (lambda x: x < 1.0, [0.0, 1.0, 2.0, math.nan]),
+        (lambda x: x <= 1.0, [0.0, 1.0, 2.0]),
+        (lambda x: x >= 1.0, [0.0, 1.0, 2.0]),
+        (lambda x: x < 1.0, [0.0, 1.0, 2.0]),
+        (lambda x: x == 1.0, [0.0, 1.0, 2.0]),
+        (lambda x: x != 1.0, [0.0, 1.0, 2.0]),
+        (lambda x: x in (1.0, 2.0), [0.0, 1.0, 2.0]),
+        (lambda x: bool(x), [0.0, 1.0, -0.0, math.nan]),
+        (lambda x: x * 2 == 2.0, [0.0, 1.0]),
+        (lambda x: bool(x * 0.0), [0.0, math.inf]),
+    ],
+)
+def test_every_question(question, rows):
+    """As plain numbers answer it."""
+    w = [Value(3.0)]
+    function = compile(lambda x: w[0] * 2.0 if question(x) else w[0] * 5.0, w, reduction="none")
+    assert function.value([1.0], rows).tolist() == [2.0 if question(x) else 5.0 for x in rows]
+
+
+def test_validations_are_asked_of_every_row():
+    """A loss that refuses a target refuses it in any row of a batch."""
+    w = [Value(0.5), Value(0.1)]
+    for loss, outputs, right, wrong in (
+        (nn.hinge, lambda x: w[0] * x, [1.0, -1.0], [1.0, 2.0]),
+        (nn.binary_cross_entropy, lambda x: w[0] * x, [1.0, 0.0], [0.0, 1.5]),
+        (nn.cross_entropy, lambda x: [w[0] * x, w[1] * x], [[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [0.5, 0.6]]),
+        (nn.cross_entropy, lambda x: [w[0] * x, w[1] * x], [1, 0], [1, 2]),
+    ):
+        function = compile(lambda x, y, loss=loss, outputs=outputs: loss(outputs(x), y), w)
+        expected = np.mean([loss(outputs(x), y).data for x, y in zip([1.0, 2.0], right)])
+        assert function.value([0.5, 0.1], [1.0, 2.0], right) == pytest.approx(expected)
+        with pytest.raises((ValueError, IndexError)):
+            function.value([0.5, 0.1], [1.0, 2.0], wrong)
+
+
+def test_a_guard_that_is_not_checked_is_noticed(monkeypatch):
+    """The negative control: with guards that hold for every row the answer is wrong."""
+    w = [Value(2.0)]
+
+    def compiled():
+        return compile(lambda x: w[0] * x if x > 0 else -x, w).value([2.0], [1.0, -3.0])
+
+    assert compiled() == 2.5
+    monkeypatch.setattr(Guards, "hold", lambda *_: np.array([True, True]))
+    assert compiled() == -2.0
+
+
+# ---- Ragged waves ----
+
+
+def attention(p, x):
+    """A list of keys and values that grows; sums, maxima and dots of every length."""
+    keys, values, out = [], [], 0.0
+    for i in range(0, len(x), 2):
+        query = [p[0] * x[i], p[1] * x[i + 1]]
+        keys.append([p[2] * x[i], p[3] * x[i + 1]])
+        values.append([p[4] * x[i], p[5] + x[i + 1]])
+        weights = softmax([dot(query, key) for key in keys])
+        out = out + dot([dot(weights, column) for column in zip(*values)], p[6:8])
+    return out
+
+
+@pytest.mark.parametrize("steps", [2, 3, 7])
+def test_ragged_attention(steps):
+    """Padded; equal to the engine, on batches and unrolled, and few statements."""
+    rng = np.random.default_rng(0)
+    p, theta, x = [Value(0.0) for _ in range(8)], rng.normal(size=8), rng.normal(size=(4, 2 * steps))
+    rows_agree(lambda x: attention(p, x), p, theta, x)
+    for w, number in zip(p, theta):
+        w.data = float(number)
+    inputs = [Value(number) for number in x[0]]
+    output = attention(p, inputs)
+    value, gradient = compile(output, p, inputs=inputs).value_and_grad(theta, x[0])
+    assert value == pytest.approx(output.data, rel=1e-12)
+    np.testing.assert_allclose(gradient, gradients(output, p), rtol=1e-10)
+
+
+# ---- Arrays ----
+
+
+def test_arrays_of_all_kinds():
+    """Three axes, none, ints, bools, strides; what a row holds is nested lists."""
+    rng = np.random.default_rng(0)
+    w = [Value(0.5), Value(-1.5)]
+
+    def function(cube, number, flags):
+        assert len(cube) == 2 and len(cube[0]) == 3 and len(cube[0][0]) == 2
+        return (
+            w[0] * sum(x for matrix in cube for row in matrix for x in row) * number + w[1] * flags[1] * cube[1][2][0]
+        )
+
+    cube, number, flags = rng.normal(size=(4, 2, 3, 2)), np.arange(4), rng.random((4, 2)) > 0.5
+    expected = [
+        0.5 * c.sum() * n - 1.5 * f[1] * c[1, 2, 0] for c, n, f in zip(cube, number.tolist(), flags.astype(float))
+    ]
+    f = compile(function, w, reduction="none")
+    np.testing.assert_allclose(f.value([0.5, -1.5], cube, number, flags), expected)
+    turned = np.asfortranarray(cube)[::-1]
+    np.testing.assert_allclose(f.value([0.5, -1.5], turned, number[::-1], flags[::-1]), expected[::-1])
+    program = f.program(cube, number, flags)
+    np.testing.assert_allclose(program.value([0.5, -1.5], cube, number, flags), expected)
+    with pytest.raises(ValueError, match=r"cube has shape \(4, 2, 3\); give \(B, 2, 3, 2\)"):
+        program.value([0.5, -1.5], cube[..., 0], number, flags)
+    with pytest.raises(TypeError, match="give real numbers"):
+        f.value([0.5, -1.5], cube.astype(str), number, flags)
+
+
+def test_float32():
+    """Arrays and gradient are float32, and as near as that is; indexes too."""
+    rng = np.random.default_rng(0)
+    model = nn.MLP(3, [5, 4], activation=nn.tanh, seed=0)
+    parameters = model.parameters()
+    theta, x, y = rng.normal(size=len(parameters)), rng.normal(size=(7, 3)), rng.integers(4, size=7)
+
+    def loss(x, y):
+        return nn.cross_entropy(model(x), y)
+
+    value, gradient = compile(loss, parameters).value_and_grad(theta, x, y)
+    near, slopes = compile(loss, parameters, dtype="float32").value_and_grad(theta, x, y)
+    assert slopes.dtype == np.float32 and near == pytest.approx(value, rel=1e-5) and near != value
+    np.testing.assert_allclose(slopes, gradient, rtol=1e-3, atol=1e-6)
+    assert "float64" not in compile(loss, parameters, dtype="float32").source(x, y)
+    with pytest.raises(ValueError, match="give one of float64, float32"):
+        compile(loss, parameters, dtype="float16")
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_large_batches_are_worked_off_in_chunks(reduction, monkeypatch):
+    """Of 32 rows here; the last one is short."""
+    model = nn.MLP(2, [3, 1], activation=nn.tanh, seed=0)
+    theta, x = [p.data for p in model.parameters()], np.random.default_rng(0).normal(size=(100, 2))
+    whole = compile(model, model.parameters(), reduction=reduction)
+    value = whole.value(theta, x)
+    monkeypatch.setattr(programs, "CHUNK", 1)
+    chunked = compile(model, model.parameters(), reduction=reduction)
+    np.testing.assert_allclose(chunked.value(theta, x), value, rtol=1e-13)
+    assert len(chunked.program(x)._chunks([x])) == 4 and len(whole.program(x)._chunks([x])) == 1
+    if reduction != "none":
+        np.testing.assert_allclose(
+            chunked.value_and_grad(theta, x)[1], whole.value_and_grad(theta, x)[1], rtol=1e-12, atol=1e-15
+        )
+
+
+def test_programs_of_functions_pickle():
+    """The program does; the function, which knows its parameters by identity, says so."""
+    model = nn.MLP(2, [3, 1], seed=0)
+    function, x = compile(model, model.parameters()), np.ones((3, 2))
+    theta = [p.data for p in model.parameters()]
+    again = pickle.loads(pickle.dumps(function.program(x)))
+    assert again.value(theta, x) == function.value(theta, x)
+    assert np.array_equal(again.value_and_grad(theta, x)[1], function.value_and_grad(theta, x)[1])
+    assert again.value_and_grad([math.nan] * len(theta), x)[0] != again.value(theta, x)
+    with pytest.raises(RuntimeError, match="was unpickled"):
+        again.backward(x)
+    with pytest.raises(TypeError, match="pickle its program"):
+        pickle.dumps(function)
+
+
+def test_backward_adds_to_the_parameters():
+    """As Value.backward does, at their present numbers."""
+    model, x, y = nn.MLP(2, [3, 1], seed=0), np.ones((3, 2)), np.zeros(3)
+    loss = compile(lambda x, y: nn.half_squared_error(model(x), y), model.parameters())
+    mean_loss = nn.cost(nn.half_squared_error, [model(row) for row in x], y)
+    assert loss.backward(x, y) == pytest.approx(mean_loss.data)
+    loss.backward(x, y)
+    np.testing.assert_allclose(
+        [p.grad for p in model.parameters()], 2 * np.array(gradients(mean_loss, model.parameters())), rtol=1e-12
+    )
+
+
+def test_constants_that_change_are_noticed():
+    """A leaf from outside keeps its number only as long as it has it."""
+    w, scale = [Value(2.0)], Value(3.0)
+    function = compile(lambda x: scale * w[0] * x, w)
+    assert function.value([2.0], [1.0]) == 6.0
+    scale.data = 5.0
+    assert function.value([2.0], [1.0]) == 10.0
+    assert function.value_and_grad([2.0], [1.0])[1].tolist() == [5.0]
+
+
+def test_names_that_are_taken():
+    """Arguments that are called as the source calls something else get names of their own."""
+    w = [Value(2.0)]
+    for function in (
+        lambda theta, z1: w[0] * theta * z1,
+        lambda np, n: w[0] * np * n,
+        lambda d, index: w[0] * d * index,
+        lambda float_, g: w[0] * float_ * g,
+        lambda *many: w[0] * many[0] * many[1],
+    ):
+        assert compile(function, w).value_and_grad([2.0], [3.0], [4.0])[0] == 24.0
+
+
+def test_a_decorator():
+    """compile without a function waits for one."""
+    w = [Value(2.0)]
+
+    @compile(wrt=w, reduction="sum")
+    def doubled(x):
+        return w[0] * x
+
+    assert doubled.value([2.0], [1.0, 2.0]) == 6.0
+
+
+def test_an_output_that_no_input_reaches():
+    """Is one for each row."""
+    w = [Value(2.0)]
+    function = compile(lambda x: w[0] * 3.0, w, reduction="none")
+    assert function.value([2.0], [1.0, 2.0]).tolist() == [6.0, 6.0]
+    value, gradient = compile(lambda x: w[0] * 3.0, w).value_and_grad([2.0], [1.0, 2.0])
+    assert (value, gradient.tolist()) == (6.0, [3.0])
+
+
+def test_floats_that_would_raise_are_computed_carefully():
+    """Where Python's floats raise, IEEE 754 has an answer."""
+    p = [Value(0.0), Value(1.0)]
+    for function, numbers in (
+        (lambda p: (1.0 / p[0]).tanh() + p[1], [0.0, 1.0]),
+        (lambda p: p[0].log() * p[1], [0.0, 2.0]),
+        (lambda p: p[0].exp() - p[1], [1000.0, 2.0]),
+        (lambda p: maximum(p[0] ** p[1], 0.0), [-1.0, 0.5]),
+        (lambda p: p[0].sin() + p[1], [math.inf, 1.0]),
+        (lambda p: (p[0].relu().sqrt() * p[1]).sigmoid(), [-1.0, 1.0]),
+    ):
+        for w, number in zip(p, numbers):
+            w.data = number
+        output = function(p)
+        value, gradient = compile(output, p).value_and_grad(numbers)
+        np.testing.assert_array_equal([value, *gradient], [output.data, *gradients(output, p)])

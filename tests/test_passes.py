@@ -1,0 +1,192 @@
+"""The passes of the compiler, each alone: what goes in, what comes out, and that the whole stays the same."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+from autograd import TABLE, Value, dot, log_softmax, maximum, select, softmax
+from autograd.compile.blocks import Block, Gather, View
+from autograd.compile.code import HELPERS, Code, element, helpers_for, write
+from autograd.compile.contract import Apply, Dot, Max, Select, Sum, contract
+from autograd.compile.emit import _PRODUCTS, product
+from autograd.compile.lower import NARROW, lower
+from autograd.compile.schedule import schedule
+from autograd.compile.simplify import simplify
+from autograd.compile.trace import Trace, trace
+from autograd.strategies import SMOOTH, expressions
+
+
+def leaves(count: int) -> list[Value]:
+    return [Value(0.5 + 0.25 * i) for i in range(count)]
+
+
+def evaluate(graph: Trace, numbers: list[float]) -> list[float]:
+    """The outputs of a trace, instruction after instruction."""
+    found: list[float] = []
+    for i, (op, operands) in enumerate(zip(graph.ops, graph.operands)):
+        if op is not None:
+            found.append(op(*(found[j] for j in operands)))
+        else:
+            found.append(graph.numbers[i] if graph.is_constant(i) else numbers[i])
+    return [found[i] for i in graph.outputs]
+
+
+@given(expressions(ops=(*SMOOTH, "maximum", "where", "equal", "step"), max_instructions=15))
+def test_trace_and_simplify_keep_what_is_computed(expression):
+    """Bit for bit, but for the sign of a zero sum."""
+    wrt = [Value(x) for x in expression.leaves]
+    output = expression(*wrt)
+    if isinstance(output, Value):
+        for graph in (traced := trace([output], wrt), simplify(traced)):
+            np.testing.assert_array_equal(evaluate(graph, list(expression.leaves)), [output.data])
+        assert str(simplify(simplify(traced))) == str(simplify(traced))
+
+
+def test_simplify_does_what_it_says_and_no_more():
+    """0 + x is x, what is there twice is there once; products with 0 and 1 and differences of one stay."""
+    x, y = leaves(2)
+
+    def count(output: Value) -> int:
+        graph = simplify(trace([output], [x, y]))
+        return sum(op is not None for op in graph.ops)
+
+    assert count(0 + x + 0.0) == 0 and count(-0.0 + x * y) == 1
+    assert count(x * y + x * y) == 2 and count(x * y + y * x) == 3
+    assert count(x * 0.0) == count(x * 1.0) == count(x - x) == count(x / x) == 1
+    assert count(Value(2.0) * Value(3.0) + x) == 1
+    constant = Value(1.0)
+    assert count((constant > 0) * x + TABLE["where"](constant.step(), x, y)) == 2
+
+
+def test_contract_finds_sums_dots_maxima_and_selections():
+    """By kind; what is used twice is left as it is."""
+    x = leaves(6)
+
+    def kinds(*outputs: Value) -> list[str]:
+        nodes = contract(simplify(trace(outputs, x[:3], x[3:])))
+        return sorted(node.op.name if isinstance(node, Apply) else type(node).__name__ for node in nodes.values())
+
+    assert kinds(x[0] + x[1] + x[2] + x[3]) == ["Sum"]
+    assert kinds(dot(x[:3], x[3:])) == ["Dot"]
+    assert kinds(dot(x[:3], x[3:]) + x[0]) == ["Dot", "add"]
+    assert kinds(dot(x[:2], x[3:5]) + x[0] + x[1]) == ["Dot", "Sum"]
+    product = x[0] * x[3]
+    assert kinds(product + x[1] * x[4], product) == ["add", "mul", "mul"]
+    assert kinds(softmax(x)[0]).count("Max") == 1 and kinds(maximum(maximum(x[0], x[1]), x[2])) == ["maximum"] * 2
+    assert kinds(select(x[:3], Value(1.0))) == []  # a constant index has picked
+    index = Value(1.0)
+    graph = simplify(trace([select(x[:3], index)], x[:3], [index]))
+    assert list(contract(graph).values()) == [Select(3, (0, 1, 2))]
+
+
+def test_schedule_waits_for_what_is_alike():
+    """Every node once, inputs first, one kind in a wave; ragged sums together within a factor of two."""
+    x = leaves(16)
+    sums = [sum(x[n:]).tanh() for n in range(8)]
+    output = sum(y * 2.0 for y in sums)
+    graph = simplify(trace([output], x))
+    nodes = contract(graph)
+    waves = schedule(nodes, graph)
+    seen = set(range(len(graph.ops))) - set(nodes)
+    for wave in waves:
+        assert all(set(nodes[i].operands) <= seen for i in wave)
+        assert len({type(nodes[i]) for i in wave}) == 1
+        seen |= set(wave)
+    assert seen >= set(nodes) and sorted(map(len, waves)) == [1, 8, 8]
+
+
+def lowered(output: Value, wrt: list[Value], **options: object):
+    graph = simplify(trace([output], wrt))
+    nodes = contract(graph)
+    return lower(graph, nodes, schedule(nodes, graph), {}, False)
+
+
+def test_lower_finds_matrix_products_views_and_gathers():
+    """And writes what is narrow one number at a time."""
+    w = leaves(12)
+    rows = [w[0:3], w[3:6]]
+    layer = [dot(row, w[6:9]).tanh() for row in rows]
+    statements = lowered(dot(layer, w[9:11]) + w[11], w).statements
+    assert [s.kind if isinstance(s.kind, str) else s.kind.name for s in statements] == [
+        "matmul",
+        "tanh",
+        "matmul",
+        "add",
+    ]
+    assert all(isinstance(x, View) for s in statements for x in s.operands)
+    scattered = sum((w[i] * 1.5).tanh() * (i + 1.0) for i in (0, 3, 4, 9))
+    assert all(s.result.scalar for s in lowered(scattered, w).statements if s.kind == TABLE["tanh"])
+    many = leaves(40)
+    wide = sum((many[i * i % 37] * 1.5).tanh() * (i + 1.0) for i in range(NARROW + 3))
+    gathered = [x for s in lowered(wide, many).statements for x in s.operands if isinstance(x, Gather)]
+    assert gathered and not any(s.result.scalar for s in lowered(wide, many).statements if s.result.size > 1)
+
+
+@pytest.mark.parametrize("axes", list(_PRODUCTS))
+def test_every_product_is_the_einsum_that_it_says(axes):
+    """Against einsum; the careful ones, of slopes without a batch, too."""
+    sizes = {"b": 2, "r": 3, "l": 4, "k": 5}
+    rng = np.random.default_rng(0)
+    x, y = (rng.normal(size=[sizes[a] for a in part]) for part in axes[:2])
+    expected = np.einsum(f"{axes[0]},{axes[1]}->{axes[2]}", x, y)
+    namespace: dict[str, object] = {"np": np, "x": x, "y": y}
+    for careful in (False, True) if not {"b", "k"} & {*axes[0]} else (False,):
+        text = product(["x", "y"], axes, careful).text
+        for helper in helpers_for(f" {text}"):
+            exec(helper, namespace)
+        np.testing.assert_allclose(eval(text, namespace), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("op", [op for op in TABLE.values() if op.name not in ("detach",)], ids=lambda op: op.name)
+def test_both_dialects_write_every_row(op):
+    """For arrays and for numbers, as the table has it."""
+    numbers = [0.5, 0.25, 2.0][: len(op.partials)]
+    for scalar in (False, True):
+        names = ["x", "y", "w"][: len(numbers)]
+        text = write(op, [Code(name, scalar=scalar) for name in names]).text
+        namespace: dict[str, object] = {"np": np, "math": math, **dict(zip(names, numbers))}
+        for helper in helpers_for(f" {text}"):
+            exec(helper, namespace)
+        assert math.isclose(eval(text, namespace), op(*numbers), rel_tol=1e-15)
+        assert ("np." not in text) if scalar else ("math." not in text)
+
+
+def test_elements_of_every_layout():
+    """Rows, columns, blocks, transposes, repeats, backwards, with a batch and without, against an index."""
+    numbers = np.arange(24.0)
+    for shape in ((24,), (4, 6), (2, 12)):
+        for offset, strides, view_shape in (
+            (0, (1,), (24,)), (3, (1,), (5,)), (23, (-2,), (6,)), (0, (6, 1), (4, 6)), (7, (6, 1), (2, 3)),
+            (7, (1, 6), (3, 2)), (5, (0,), (3,)), (5, (), ()), (0, (1, 0), (4, 3)), (0, (0, 1), (3, 4)),
+        ):  # fmt: skip
+            for batched in (False, True):
+                view = View(Block("v", shape, batched), offset, strides, view_shape)
+                assert view.is_slice
+                v = numbers.reshape(shape)
+                v = np.stack([v, v + 100]) if batched else v
+                got = eval(element("v", view), {"v": v, "n": 2, "np": np})
+                steps = np.indices(view_shape)
+                places = offset + sum((s * axis for s, axis in zip(strides, steps)), np.zeros(view_shape, dtype=int))
+                expected = v.reshape(*[2] * batched, -1)[..., places]
+                np.testing.assert_array_equal(np.broadcast_to(got, expected.shape), expected)
+
+
+def test_every_helper_has_a_definition():
+    """And is found by its name."""
+    for name in HELPERS:
+        assert any(text.startswith(f"def {name}(") for text in helpers_for(f" {name}(x)"))
+
+
+def test_nodes_print():
+    """What a pass gives can be read."""
+    x = leaves(3)
+    graph = simplify(trace([log_softmax(x)[0]], x))
+    text = str(graph)
+    assert text.splitlines()[0] == "0 parameter" and text.splitlines()[-1].startswith("outputs: ")
+    shown = str(list(contract(graph).values()))
+    assert "Max(operands=(0, 1, 2))" in shown and "Sum(operands=" in shown and "<primitive log>" in shown
+    assert isinstance(Dot((0,), (1,)).operands, tuple) and Sum((0, 1, 2)).operands == Max((0, 1, 2)).operands
