@@ -48,7 +48,7 @@ def run(script: str, *arguments: str, cwd: Path) -> str:
 
 def test_every_example_is_run():
     """A new script needs a line here."""
-    assert {path.name for path in EXAMPLES.glob("*.py")} == {*PICTURES, "backprop_by_hand.py"}
+    assert {path.name for path in EXAMPLES.glob("*.py")} == {*PICTURES, "backprop_by_hand.py", "both_ways.py"}
 
 
 def test_backprop_by_hand(tmp_path):
@@ -60,6 +60,14 @@ def test_backprop_by_hand(tmp_path):
     assert "-0.019049118258278118" in lines["dE_o2/dout_h1"]
     assert out.count("difference 0.0e+00") >= 1 and "w1.grad  engine 0.000438567734474346" in out
     assert "0.29102777369359933" in out and "3.510187782978859e-05" in out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_both_ways(tmp_path):
+    """The same losses, to rounding, and much faster; the source on demand."""
+    out = run("both_ways.py", "--steps", "3", "--source", cwd=tmp_path)
+    found = re.search(r"the losses differ by (\S+) at most\ncompiled is ([\d,]+) times as fast", out)
+    assert found and float(found[1]) < 1e-12 and "    z2 = a1 @ W2.T + b2\n" in out, out
     assert list(tmp_path.iterdir()) == []
 
 
