@@ -7,6 +7,7 @@ import math
 import pickle
 import subprocess
 import sys
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ from autograd import (
     softmax,
     topological_order,
 )
+from autograd.compile import lower as lowering
 from autograd.compile.program import loaded
 from autograd.strategies import DOMAINS, SMOOTH, expressions
 
@@ -85,7 +87,18 @@ def test_every_row_in_waves(op, data):
     fixed = data.draw(st.sampled_from([None, 0])) if len(op.partials) > 1 else None
     results = [op(*(x.data if k == fixed else x for k, x in enumerate(row))) for row in leaves]
     output = sum(y * (i + 1.0) for i, y in enumerate(results))
-    agrees(compile(output, flat), output, flat)
+    with arrays_of_all_widths() if data.draw(st.booleans()) else nullcontext():
+        agrees(compile(output, flat), output, flat)
+
+
+@contextmanager
+def arrays_of_all_widths():
+    """Nothing is written as scalar statements, however narrow."""
+    narrow, lowering.NARROW = lowering.NARROW, 0
+    try:
+        yield
+    finally:
+        lowering.NARROW = narrow
 
 
 OPS = (
@@ -116,7 +129,8 @@ def test_random_graphs(expression, data):
     assume(all(abs(x.data) < 1e6 or not math.isfinite(x.data) for x in topological_order([output])))
     assume(all(abs(g) < 1e6 or not math.isfinite(g) for g in gradients(output, leaves)))
     split = data.draw(st.integers(0, len(leaves)))
-    agrees(compile(output, leaves[:split], inputs=leaves[split:]), output, leaves[:split], leaves[split:])
+    with arrays_of_all_widths() if data.draw(st.booleans()) else nullcontext():
+        agrees(compile(output, leaves[:split], inputs=leaves[split:]), output, leaves[:split], leaves[split:])
 
 
 @pytest.mark.parametrize("loss", [nn.half_squared_error, nn.mean_squared_error, nn.cross_entropy])
@@ -292,9 +306,11 @@ def test_dots_that_fill_no_grid():
     pairs = [(0, 0), (1, 1), (2, 2), (3, 3), (0, 1), (1, 0)]
     output = sum(dot(w[i], x[j]).tanh() for i, j in pairs)
     leaves = list(itertools.chain.from_iterable(w + x))
-    program = compile(output, leaves)
-    assert "einsum" in program.source
-    agrees(program, output, leaves)
+    with arrays_of_all_widths():
+        program = compile(output, leaves)
+        assert "einsum" in program.source
+        agrees(program, output, leaves)
+    agrees(compile(output, leaves), output, leaves)
 
 
 def many(count: int) -> list[Value]:
@@ -356,12 +372,14 @@ def _attention(p):
     return out
 
 
+@pytest.mark.parametrize("widths", [nullcontext, arrays_of_all_widths])
 @pytest.mark.parametrize("layout", list(LAYOUTS))
-def test_layouts(layout):
+def test_layouts(layout, widths):
     """What is read backwards, overlaps, is shared or tied; at other numbers, too."""
     p = many(8)
-    program = compile(LAYOUTS[layout](p), p)
-    assert "as_strided" not in program.source
+    with widths():
+        program = compile(LAYOUTS[layout](p), p)
+        assert "as_strided" not in program.source
     for factor in (1.0, -0.75, 2.5):
         for i, w in enumerate(p):
             w.data = factor * 0.1 * (i + 1)
@@ -446,7 +464,8 @@ def test_random_layouts(data, batch):
         table = [x, [-t for t in x], [0.5 * t + 0.1 for t in x]]
         rows_agree(lambda row: build(leaves, row), leaves, theta, np.array(table), atol=1e-9)
     else:
-        agrees(compile(build(leaves, inputs), leaves, inputs=inputs), build(leaves, inputs), leaves, inputs)
+        with arrays_of_all_widths() if data.draw(st.booleans()) else nullcontext():
+            agrees(compile(build(leaves, inputs), leaves, inputs=inputs), build(leaves, inputs), leaves, inputs)
 
 
 def test_the_shift_of_a_softmax_is_one_maximum():

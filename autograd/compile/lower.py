@@ -26,7 +26,7 @@ APART = 4
 PARTS = 20
 """A sum over more blocks than these gathers them."""
 
-NARROW = 12
+NARROW = 64
 """A wave that reads no more numbers than these, has no batch axis, and would gather or is a single operation, is
 written as scalar statements, one for each row: about where one costs as much as the other."""
 
