@@ -12,7 +12,7 @@ from autograd import TABLE, Value, dot, log_softmax, maximum, select, softmax
 from autograd.compile.blocks import Block, Gather, View
 from autograd.compile.code import HELPERS, Code, element, helpers_for, write
 from autograd.compile.contract import Apply, Dot, Max, Select, Sum, contract
-from autograd.compile.emit import _PRODUCTS, product
+from autograd.compile.forward import _PRODUCTS, product
 from autograd.compile.lower import NARROW, lower
 from autograd.compile.schedule import schedule
 from autograd.compile.simplify import simplify

@@ -11,7 +11,7 @@ from ..formula import FLAT
 from ..ops import CALL, MUL, STEP, Op
 from .blocks import Block, Gather, Operand, Statement, View, blocks_of, is_batched, shape_of
 from .code import Code, element, number
-from .emit import Forward, axes_of, product
+from .forward import Forward, axes_of, product
 
 
 class Backward:
