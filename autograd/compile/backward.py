@@ -169,6 +169,10 @@ class Backward:
         text = self._summed(view, code, shape, batched)
         if self.forward.is_float(block) and not (code.scalar and text == code.text):
             text = f"float({text})"
+        if block not in self.started and text.isidentifier():
+            self.gradient[block] = text
+            self.started.add(block)
+            return
         self.body.append(f"{own} = {f'{self.d(block)} + ' if block in self.started else ''}{text}")
         self.gradient.pop(block, None)
         self.started.add(block)

@@ -30,7 +30,7 @@ def simplify(trace: Trace) -> Trace:
         if op is None:
             continue
         found = operands[i] = tuple([same[j] for j in trace.operands[i]])
-        if all(constant[j] for j in found):
+        if constant[found[0]] and constant[found[-1]] and all([constant[j] for j in found]):
             constant[i], operands[i] = True, ()
         elif op is WHERE and constant[found[0]]:
             same[i] = found[1] if trace.numbers[found[0]] else found[2]
@@ -49,7 +49,9 @@ def simplify(trace: Trace) -> Trace:
             for j in operands[i]:
                 needed[j] = True
     kept = [i for i in range(count) if needed[i] and same[i] == i]
-    new = {i: place for place, i in enumerate(kept)}
+    new = [0] * count
+    for place, i in enumerate(kept):
+        new[i] = place
     return Trace(
         [None if constant[i] else trace.ops[i] for i in kept],
         [tuple([new[j] for j in operands[i]]) for i in kept],
