@@ -30,7 +30,7 @@ def simplify(trace: Trace) -> Trace:
         if op is None:
             continue
         found = operands[i] = tuple([same[j] for j in trace.operands[i]])
-        if constant[found[0]] and constant[found[-1]] and all([constant[j] for j in found]):
+        if constant[found[0]] and constant[found[-1]] and all(constant[j] for j in found):
             constant[i], operands[i] = True, ()
         elif op is WHERE and constant[found[0]]:
             same[i] = found[1] if trace.numbers[found[0]] else found[2]
