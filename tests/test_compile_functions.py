@@ -13,10 +13,26 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import nn
-from autograd import Value, compile, dot, equal, gradients, log_softmax, maximum, mean, select, sin, softmax, where
+from autograd import (
+    TABLE,
+    Value,
+    compile,
+    dot,
+    equal,
+    gradients,
+    log_softmax,
+    maximum,
+    mean,
+    select,
+    sin,
+    softmax,
+    where,
+)
 from autograd.compile import program as programs
 from autograd.compile.guards import Guards
 from autograd.strategies import SMOOTH, expressions
+
+from .laws import SPECIAL
 
 
 def rows_agree(function, wrt: list[Value], theta, *arrays, atol: float = 1e-11, inputs: type = Value) -> None:
@@ -166,6 +182,26 @@ def test_other_threads_go_on_while_a_function_is_traced():
 
     assert compile(function, w).value([2.0], [3.0]) == 6.0
     assert set(seen) == {(True, 1.0)}
+
+
+@pytest.mark.parametrize("op", TABLE.values(), ids=lambda op: op.name)
+def test_every_row_at_special_values_in_a_batch(op):
+    """All rows at once: the values of each, whatever the others are; and the gradients of each."""
+    count = len(op.partials)
+    rows = list(itertools.product(SPECIAL, repeat=count)) if count < 3 else [(c, 2.0, -3.0) for c in SPECIAL]
+    w = [Value(0.0) for _ in range(count)]
+
+    def function(x):
+        return op(*(a + b for a, b in zip(w, x))) * 2.0
+
+    values = compile(function, w, reduction="none").value([0.0] * count, rows)
+    gradient_of = compile(function, w).value_and_grad
+    for row, value in zip(rows, values):
+        output = function(row)
+        got = [value, *gradient_of([0.0] * count, [row])[1]]
+        for x, expected in zip(got, [output.data, *gradients(output, w)]):
+            same = x == expected or (math.isnan(x) and math.isnan(expected))
+            assert same or abs(x - expected) <= 2 * math.ulp(expected), (op, row, got)
 
 
 # ---- Indexes ----
@@ -495,7 +531,9 @@ def test_a_decorator():
     def doubled(x):
         return w[0] * x
 
+    assert repr(doubled).endswith("doubled of 1 parameter, 0 programs so far")
     assert doubled.value([2.0], [1.0, 2.0]) == 6.0
+    assert repr(doubled).endswith("doubled of 1 parameter, 1 program so far")
 
 
 def test_an_output_that_no_input_reaches():

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..functions import is_index
 from ..graph import topological_order
+from ..notation import counted
 from ..recording import enable_grad
 from ..value import Value, WatchedValue, add_to_grads, data_of, watching
 from .code import HELPERS
@@ -126,6 +127,13 @@ class CompiledFunction:
     def source(self, *arrays: Any) -> str:
         """The source of that program."""
         return self.program(*arrays).source
+
+    def __repr__(self) -> str:
+        programs = sum(map(len, self._compiled.values()))
+        name = getattr(self.function, "__qualname__", type(self.function).__name__)
+        return (
+            f"CompiledFunction {name} of {counted(len(self._wrt), 'parameter')}, {counted(programs, 'program')} so far"
+        )
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a compiled function knows its parameters by identity; pickle its program(*arrays) instead")
