@@ -62,11 +62,13 @@ def watched() -> _Block:
     return _Block(None, WATCHED)
 
 
-TRACED, WATCHED = 2, 3
+TRACED, WATCHED, DETACHED = 2, 3, 4
 
 
 def recording() -> int:
     """Whether this thread records: True or False, or `TRACED` or `WATCHED` where it records more than the graph.
+
+    Where it is watched, nothing goes unrecorded: in `no_grad` it is `DETACHED`, and no gradient passes.
 
     >>> with no_grad():
     ...     recording()
@@ -81,7 +83,9 @@ def recording() -> int:
                 records = block.records
             if block.more > more:
                 more = block.more
-    return False if records is False else more or True
+    if records is False:
+        return DETACHED if more == WATCHED else False
+    return more or True
 
 
 class _Block:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import os
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ import numpy as np
 from . import copying, ops
 from .graph import adjoints
 from .ops import TABLE, Op, as_float, unboxed
-from .recording import TRACED, WATCHED, recording, watched
+from .recording import DETACHED, TRACED, recording, watched
 
 _Infix: TypeAlias = "Callable[[Value, Any], Value]"
 _Input: TypeAlias = "Value | float"
@@ -26,13 +27,15 @@ _new: Callable[[type[Value]], Value] = object.__new__
 def _new_node(op: Op, numbers: tuple[float, ...], x: _Input, y: _Input | None = None, w: _Input | None = None) -> Value:
     """A new node; `numbers` is the output and then the inputs."""
     mode = recording()
-    node = _new(Value) if mode < TRACED else _new(WatchedValue) if mode is WATCHED else _new_traced()
+    node = _new(Value) if mode < TRACED else _new_traced() if mode == TRACED else _new(WatchedValue)
     node._data, node._grad, node.label = numbers[0], 0.0, ""
     if mode:
         node.op, node.numbers, node._x, node._y, node._w = op, numbers, x, y, w
     else:
         # A leaf, but no parameter: its own number says that it was computed.
         node.op, node.numbers, node._x, node._y, node._w = None, numbers[:1], None, None, None
+    if mode == DETACHED and op is not ops.DETACH:
+        return _new_node(ops.DETACH, (numbers[0], numbers[0]), node)
     return node
 
 
@@ -80,7 +83,7 @@ def _comparison(compare: Callable[[float, float], bool]) -> Callable[[Value, Any
         if number is None:
             return NotImplemented  # type: ignore[no-any-return]  # Python's own sign, not a result
         answer = compare(self._data, number)
-        return answer if _watch is None else _watch(compare, (self, other), answer)
+        return tell(compare, (self, other), answer) if _watches else answer
 
     return method
 
@@ -94,31 +97,43 @@ def _refusal(what: str, hint: str) -> Callable[..., NoReturn]:
 
 Watch: TypeAlias = "Callable[[Callable[..., Any] | None, tuple[Any, ...], Any], Any]"
 
-_watch: Watch | None = None
+_watches: tuple[Watch, ...] = ()
+_lock, _answering = threading.Lock(), threading.local()
 
 
 @contextmanager
 def watching(watch: Watch) -> Iterator[None]:
     """A block in which `watch` answers what a program asks of Values: given the question, the operands and the answer.
 
-    It is for `compile`.  Questions are operators such as ``operator.gt``; None is for data that are read.
+    It is for `compile`.  Questions are operators such as ``operator.gt``, and `hash`; None is for data that are read.
+    Other threads are asked, too: it is for `watch` to tell its own.
 
     >>> with watching(lambda question, operands, answer: print(question, operands, answer)):
     ...     Value(3.0) * 2 > 5.0
     <built-in function gt> (Value(data=6.0, grad=0.0), 5.0) True
     """
-    global _watch
-    before, _watch = _watch, watch
+    global _watches
+    with _lock:
+        _watches = (*_watches, watch)
     try:
         with watched():
             yield
     finally:
-        _watch = before
+        with _lock:
+            _watches = tuple([other for other in _watches if other is not watch])
 
 
 def tell(question: Callable[..., Any] | None, operands: tuple[Any, ...], answer: Any) -> Any:
-    """The answer, if nobody who watches has another."""
-    return answer if _watch is None else _watch(question, operands, answer)
+    """The answer, if nobody who watches has another; what is asked in order to answer is not told."""
+    if getattr(_answering, "now", False):
+        return answer
+    _answering.now = True
+    try:
+        for watch in _watches:
+            answer = watch(question, operands, answer)
+    finally:
+        _answering.now = False
+    return answer
 
 
 def _number(other: Any) -> float | None:
@@ -167,9 +182,7 @@ class Value:
     @property
     def data(self) -> float:
         """The number; whatever real number is assigned becomes a float."""
-        if _watch is not None:
-            _watch(None, (self,), self._data)
-        return self._data
+        return tell(None, (self,), self._data) if _watches else self._data
 
     @data.setter
     def data(self, data: Any) -> None:
@@ -246,7 +259,7 @@ class Value:
         return f"Value(data={self._data!r}, grad={self._grad!r}{label})"
 
     def __format__(self, spec: str) -> str:
-        return format(self._data, spec) if spec else repr(self)
+        return format(self.data, spec) if spec else repr(self)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
         """``np.exp(v)`` records the row ``exp``; with an array among the inputs, one node per element."""
@@ -275,6 +288,7 @@ class Value:
         return _new_node(op, (op.forward(*numbers), *numbers), *inputs)
 
     def _copy_with(self, inputs: tuple[_Input, ...]) -> Value:
+        tell(None, (self,), self._data)
         return _restore(None, self._kind(), self._data, self._grad, self.label, self.op, self.numbers, *inputs)
 
     def _kind(self) -> type[Value]:
@@ -306,11 +320,22 @@ class WatchedValue(Value):
 
     def __eq__(self, other: object) -> bool:
         number = other._data if isinstance(other, WatchedValue) else _number(other)
-        if _watch is None or self is other or number is None:
+        if not _watches or self is other or number is None:
             return self is other
         return tell(operator.eq, (self, other), self._data == number)  # type: ignore[no-any-return]  # a bool
 
-    __hash__ = Value.__hash__
+    def __hash__(self) -> int:
+        return tell(hash, (self,), object.__hash__(self)) if _watches else object.__hash__(self)
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """As in `Value`; reading them is told."""
+        found = _get_numbers(self, WatchedValue)
+        return tell(None, (self,), found) if _watches else found  # type: ignore[no-any-return]
+
+    @numbers.setter
+    def numbers(self, numbers: tuple[float, ...]) -> None:
+        _set_numbers(self, numbers)
 
 
 class TracedValue(Value):
@@ -337,6 +362,7 @@ def _new_traced() -> Value:
 _PACKAGE = os.path.dirname(__file__) + os.sep
 
 
+_get_numbers, _set_numbers = Value.__dict__["numbers"].__get__, Value.__dict__["numbers"].__set__
 _get_data, _get_grad = operator.attrgetter("_data"), operator.attrgetter("_grad")
 _set_grad = Value.__dict__["_grad"].__set__
 _BY_UFUNC = {

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 import pickle
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -23,11 +25,13 @@ from autograd import (
     log_softmax,
     maximum,
     mean,
+    no_grad,
     select,
     sin,
     softmax,
     where,
 )
+from autograd import value as values
 from autograd.compile import program as programs
 from autograd.compile.guards import Guards
 from autograd.strategies import SMOOTH, expressions
@@ -136,12 +140,15 @@ def test_what_would_bake_an_example_in_is_refused():
     for function in (
         lambda x: w[0] * x[0].data,
         lambda x: w[0].data * x[0],
-        lambda x: w[0] * float(f"{(x[0] * 2).data:.1f}"),
+        lambda x: w[0] * float(f"{x[0] * 2:.1f}"),
+        lambda x: x[0] * gradients(w[0] ** 3, w)[0],
+        lambda x: x[0] * copy.copy(w[0]),
+        lambda x: x[0] * (w[0] * 2).numbers[0],
     ):
         with pytest.raises(TypeError, match="was read while compiling"):
             compile(function, w).value([1.0], x)
     noise = np.random.default_rng(0)
-    for function in (lambda x: w[0] * x[0] + noise.normal(), lambda x: w[0] * float(f"{x[0]:.3f}")):
+    for function in (lambda x: w[0] * x[0] + noise.normal(), lambda x: w[0] * float(repr(x[0])[11:14])):
         with pytest.raises(TypeError, match="does something else for other numbers, or at random"):
             compile(function, w).value([1.0], x)
     assert w[0] > 0.5 and bool(w[0]) and w[0].data == 1.0  # afterwards, all as before
@@ -561,3 +568,142 @@ def test_floats_that_would_raise_are_computed_carefully():
         output = function(p)
         value, gradient = compile(output, p).value_and_grad(numbers)
         np.testing.assert_array_equal([value, *gradient], [output.data, *gradients(output, p)])
+
+
+# ---- Found by adversaries ----
+
+
+def test_slopes_that_are_sums_are_kept():
+    """What is first added to a gradient as a sum over the batch, and then to parts of it."""
+    w = [Value(0.0) for _ in range(3)]
+
+    def function(x):
+        u = [sin(p) for p in w]
+        k = u[1] * u[0] * x[0]
+        y = [a + b * k for a, b in zip(u, x)]
+        return y[0] * y[1] * y[2]
+
+    rows_agree(function, w, [0.3, 0.5, 0.7], np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]))
+
+
+def test_numbers_that_only_decide_are_watched_too():
+    """Leaves from outside that are compared, read, or hidden from the gradient."""
+    w, t = [Value(0.5), Value(-1.5)], Value(0.0)
+
+    def hidden(x):
+        with no_grad():
+            square = t * t
+        return square * w[0] * x
+
+    for function in (
+        lambda x: w[0] * x if x > t else w[1] * x,
+        lambda x: w[0] * x if t > 0 else w[1] * x,
+        lambda x: w[0] * x * t.data,
+        hidden,
+    ):
+        compiled = compile(function, w)
+        for number in (0.0, 5.0, -5.0):
+            t.data = number
+            expected = np.mean([function(x).data for x in (1.0, 2.0)])
+            assert compiled.value([0.5, -1.5], [1.0, 2.0]) == pytest.approx(expected)
+
+
+def test_no_grad_inside_of_a_function():
+    """Stops the gradient, not the numbers."""
+    w = [Value(0.0), Value(0.0)]
+
+    def function(x):
+        with no_grad():
+            scale = w[0] * x - 1.0
+        return w[1] * x * scale if scale > 0 else w[0] * scale
+
+    rows_agree(function, w, [0.5, -1.5], np.array([4.0, 1.0, 3.0]))
+    rows_agree(function, w, [2.5, 0.5], np.array([4.0, 1.0, 3.0]))
+
+
+def test_two_threads_compile_at_once():
+    """Each asks its own questions; afterwards nobody is watched."""
+    w, barriers, results = [Value(0.5), Value(-1.5)], [threading.Barrier(2), threading.Barrier(2)], {}
+
+    def compiled(key):
+        calls = []
+
+        def function(x):
+            calls.append(x)
+            if len(calls) == 1:
+                barriers[0].wait(10)
+            y = w[0] * x if x > 0 else w[1] * x
+            if len(calls) == 1:
+                barriers[1].wait(10)
+            return y
+
+        results[key] = compile(function, w).value([0.5, -1.5], [1.0, -2.0])
+
+    threads = [threading.Thread(target=compiled, args=(key,)) for key in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert results == {0: 1.75, 1: 1.75} and values._watches == ()
+
+
+def test_questions_in_other_threads_and_in_sets_are_refused():
+    """They would be lost."""
+    w = [Value(0.5), Value(-1.5)]
+
+    def elsewhere(x):
+        with ThreadPoolExecutor(1) as pool:
+            return next(pool.map(lambda v: v * 2 if v > 0 else v * 3, [x])) * w[1]
+
+    with pytest.raises(TypeError, match="in another thread"):
+        compile(elsewhere, w).value([0.5, -1.5], [1.0, -2.0])
+    for function in (lambda x: w[0] if x in {0.0, 1.0} else w[1], lambda x: w[0] * {0.0: 2.0}.get(x, 1.0)):
+        with pytest.raises(TypeError, match="looked up in a set or a dict"):
+            compile(function, w).value([0.5, -1.5], [0.0, 1.0])
+
+
+def test_values_are_compared_by_identity_as_in_the_eager_run():
+    """Only what is computed from inputs alone is a plain number there."""
+    w = [Value(0.5), Value(-1.5)]
+
+    def function(x):
+        h = w[0] * x
+        return w[1] * 3 if h == 0.0 else w[1] * 5
+
+    assert compile(function, w).value([0.5, -1.5], [0.0]) == function(0.0).data == -7.5
+
+
+def test_selections_of_all_kinds():
+    """Tables of numbers, of one element, with a beginning in common; indexes of indexes, none that varies."""
+    w = [Value(0.0) for _ in range(3)]
+    tokens, x = np.array([0, 1, 2]), np.array([1.0, 2.0, 3.0])
+    theta = [0.5, -1.5, 2.0]
+    rows_agree(lambda i: select([1.0, 2.0, 3.0], i) * w[0], w, theta, tokens)
+    rows_agree(lambda i: select(w, select([2.0, 0.0, 1.0], i)) * 2.0, w, theta, tokens)
+    rows_agree(lambda i: select([w[0]], i * 0.0) * 2.0, w, theta, tokens)
+    rows_agree(lambda i, x: dot(select([w[:2]], i * 0.0), [x, x]), w, theta, tokens, x)
+    rows_agree(lambda i, x: dot(select([[0.0, 0.0], w[:2], w[1:]], i), [x, 1.0]), w, theta, tokens, x)
+    rows_agree(lambda i, x: select([x, w[1], w[2]], i) * select([x, w[0], w[1]], i), w, theta, tokens, x)
+    index = Value(1.0)
+    program = compile([select(w, index), w[0] * 2], w, inputs=[index])
+    assert program.outputs(theta, [2.0]).tolist() == [2.0, 1.0]
+    slope = compile(select(w, index) * 2, [*w, index]).value_and_grad([*theta, 2.0])[1]
+    assert slope.tolist() == [0.0, 0.0, 2.0, 0.0]
+
+
+def test_repeated_outputs_and_questions_of_one_number():
+    """Are as many as they were."""
+    w = [Value(0.5), Value(-1.5)]
+    u = w[0].sin()
+    assert compile([w[0], w[0]], w).outputs([0.5, 1.0]).tolist() == [0.5, 0.5]
+    assert compile([u, u, u], w).outputs([0.5, 1.0]).shape == (3,)
+    assert compile(lambda x: w[0] * max([x, x]), w).value([0.5, 1.0], [1.0, 2.0]) == 0.75
+    assert compile(lambda x: w[0] if x >= x else w[1], w).value([0.5, 1.0], [1.0, math.nan]) == 0.75
+
+
+def test_array_classes_and_more_names():
+    """np.matrix, and arguments called like functions."""
+    w = [Value(0.5), Value(-1.5)]
+    assert compile(lambda map: map * w[0] + w[1].__abs__(), w).value([0.5, -1.5], [2.0]) == 2.5
+    rows = np.asarray([[1.0, 2.0], [3.0, 4.0]]).view(np.matrix)
+    assert compile(lambda x: w[0] * x[0] + w[1] * x[1], w).value([1.0, 0.0], rows) == 2.0

@@ -182,9 +182,10 @@ class Backward:
         is_theta = block is self.program.parameters
         core, text = view.core, self._summed(view, code, shape, batched)
         if core.is_whole and block not in self.started and not is_theta:
-            self._first(
-                view, code if text == code.text else Code(text), shape if text == code.text else core.shape, alias
-            )
+            if text == code.text:
+                self._first(block, code, shape, alias)
+            else:
+                self._first(block, Code(text), core.shape, False)
             return
         self._start(block)
         if is_theta:
@@ -195,9 +196,9 @@ class Backward:
             target = element(self.d(block), core)
         self.body.append(f"{target}{'' if target.isidentifier() or target.endswith(']') else '[...]'} += {text}")
 
-    def _first(self, view: View, code: Code, shape: tuple[int, ...] | None, alias: bool) -> None:
+    def _first(self, block: Block, code: Code, shape: tuple[int, ...] | None, alias: bool) -> None:
         """What is first added to the gradient of a whole block is that gradient."""
-        block, name = view.block, f"d{self.forward.names[view.block]}"
+        name = f"d{self.forward.names[block]}"
         whole = self.forward.shape(block.shape, block.batched)
         self.started.add(block)
         if alias or (shape != block.shape and self._broadcasts(block)):

@@ -5,6 +5,7 @@ The expressions come from running the rows of the table, and their partials, on 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -158,7 +159,8 @@ def number(x: float) -> Code:
 
 def helpers_for(text: str) -> list[str]:
     """The definitions of the helpers that `text` calls."""
-    found = [name for name in HELPERS if f" {name}(" in text or f"({name}(" in text]
+    called = set(re.findall(r"\b(\w+)\(", text))
+    found = [name for name in HELPERS if name in called]
     if "product" in found:
         found = sorted({*found, "times"}, key=list(HELPERS).index)
     return [function(name, HELPERS[name], _BODIES[name].split("\n")) for name in found]

@@ -48,7 +48,7 @@ class Dot:
 
 @dataclass(frozen=True)
 class Select:
-    """choices[index], as `autograd.select` records it; NaN where that is none of them."""
+    """choices[index], of at least two, as `autograd.select` records it; an error where it is none of them."""
 
     index: int
     choices: tuple[int, ...]
@@ -93,8 +93,7 @@ def contract(trace: Trace) -> dict[int, Node]:
             continue
         if op is DETACH:
             _contract_maximum(nodes, trace.operands[i][0], uses)
-        if op is WHERE and (selected := _selection(trace, nodes, i, uses)):
-            nodes.pop(trace.operands[i][2], None)
+        if op is WHERE and (selected := _selection(trace, nodes, i)):
             nodes[i] = selected
             continue
         if op is not ADD:
@@ -121,10 +120,14 @@ def contract(trace: Trace) -> dict[int, Node]:
         nodes[fresh] = dot
         nodes[i] = Sum((fresh, *rest)) if len(rest) > 1 else Apply(ADD, (fresh, rest[0]))
         fresh += 1
+    beginnings = {trace.operands[i][2] for i, node in nodes.items() if isinstance(node, Select)}
+    for i, node in nodes.items():  # a selection that goes on in another is no error where the index is beyond it
+        if isinstance(node, Select) and (len(node.choices) == 1 or i in beginnings):
+            nodes[i] = Apply(WHERE, trace.operands[i])
     return _needed(nodes, trace.outputs)
 
 
-def _selection(trace: Trace, nodes: dict[int, Node], i: int, uses: list[int]) -> Select | None:
+def _selection(trace: Trace, nodes: dict[int, Node], i: int) -> Select | None:
     """where(equal(index, k), x, rest), if the rest is a selection of the k elements before."""
     condition, x, rest = trace.operands[i]
     if trace.ops[condition] is not EQUAL:
@@ -135,7 +138,7 @@ def _selection(trace: Trace, nodes: dict[int, Node], i: int, uses: list[int]) ->
         return Select(index, (x,))
     if (
         isinstance(before, Select)
-        and (before.index, float(len(before.choices)), 1) == (index, trace.numbers[k], uses[rest])
+        and (before.index, float(len(before.choices))) == (index, trace.numbers[k])
         and trace.is_constant(k)
     ):
         return Select(index, (*before.choices, x))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..notation import counted
 from .backward import Backward
 from .blocks import Gather, Lowered, Statement, blocks_of, is_batched, shape_of
-from .code import Code, function, helpers_for, number
+from .code import function, helpers_for
 from .forward import Forward
 
 
@@ -17,8 +17,7 @@ def emit(program: Lowered, dtype: str = "float64", careful: bool = False) -> str
     """
     forward = Forward(program, dtype, careful)
     lines = forward.lines()
-    output = forward.read(program.outputs[0])
-    result = output.text if isinstance(output, Code) else number(output).text
+    result = forward.full(program.outputs[0]).text
     arguments = ", ".join(["theta", *(block.name for block in program.inputs)])
     rows = "n, " if program.batch else ""
     header = [f"n = len({program.inputs[0].name})"] if program.batch else []

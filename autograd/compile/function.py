@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import builtins
 import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from math import prod
+from math import isfinite, prod
 from typing import Any, NoReturn
 
 import numpy as np
@@ -45,6 +46,13 @@ class _Traced:
     graph: Trace
     inputs: list[Value]
     questions: list[Question]
+    asked: list[Value]
+    """Leaves, neither parameters nor inputs, that were asked for their numbers."""
+
+    def leaves(self) -> list[Value]:
+        """Those, and the leaves of the graph that are no inputs."""
+        inputs = {*self.inputs}
+        return [*self.asked, *(x for x in topological_order([self.output]) if x.op is None and x not in inputs)]
 
     def does_the_same(self, other: _Traced) -> bool:
         x, y = self.graph, other.graph
@@ -153,7 +161,7 @@ class CompiledFunction:
         """Which rows are run by which program; those that no program is for are traced."""
         shapes = tuple(a.shape[1:] for a in arrays)
         found = [branch for branch in self._compiled.get(shapes, []) if branch.is_current()]
-        left = np.arange(len(arrays[0]))
+        left, known = np.arange(len(arrays[0])), len(found)
         for i in range(MOST_BRANCHES):
             if i == len(found):
                 found.append(self._compile(shapes, theta, [a[left[0]] for a in arrays]))
@@ -163,6 +171,8 @@ class CompiledFunction:
                 yield slice(None), branch.program
                 return
             held = branch.guards.hold(theta, [a[left] for a in arrays])
+            if i >= known:  # traced for this row, whatever NumPy makes of a tie
+                held[0] = True
             if held.all() and len(left) == len(arrays[0]):
                 yield slice(None), branch.program
                 return
@@ -196,21 +206,22 @@ class CompiledFunction:
         names = dict(zip(_names(self.function, len(shapes)), shapes))
         program = Program(traced.graph, names, batch=True, reduction=self.reduction, dtype=self.dtype, wrt=self._wrt)
         guards = Guards(traced.questions, self._wrt, traced.inputs, names) if traced.questions else None
-        known = {*self._wrt, *traced.inputs}
-        leaves = {x for x in topological_order([again.output]) if x.op is None}
-        outside = [x for x in topological_order([traced.output]) if x.op is None and x in leaves and x not in known]
+        outside = {*traced.leaves()} & {*again.leaves()} - {*self._wrt}  # each trace has its own inner leaves
         return _Branch(program, guards, {x: x._data for x in outside})
 
     def _traced_elsewhere(self, shapes: Any, theta: Any, numbers: Sequence[float], traced: _Traced) -> _Traced:
-        """A second trace, for other numbers that give the same answers, or, if they do not, for the same."""
-        indexes = {question.operands[0] for question in traced.questions if question.compare is is_index}
-        others = [x if leaf in indexes else x * 1.001 + 0.001 for leaf, x in zip(traced.inputs, numbers)]
-        try:
-            found = self._traced(shapes, theta, others)
+        """A second trace, for other numbers that give the same answers, or, if none do, for the same."""
+        indexes = [question.operands[0] for question in traced.questions if question.compare is is_index]
+        fixed = {*topological_order(indexes)}
+        for step in (0.7, 1e-3):
+            others = _others(numbers, step)
+            others = [x if leaf in fixed else other for leaf, x, other in zip(traced.inputs, numbers, others)]
+            try:
+                found = self._traced(shapes, np.array(_others(theta.tolist(), step)), others)
+            except Exception:  # the function may refuse numbers; those of the sample it did not
+                continue
             if found.answers() == traced.answers():
                 return found
-        except Exception:  # the function may refuse numbers; those of the sample it did not
-            pass
         return self._traced(shapes, theta, numbers)
 
     def _traced(self, shapes: Sequence[tuple[int, ...]], theta: Any, numbers: Sequence[float]) -> _Traced:
@@ -219,12 +230,17 @@ class CompiledFunction:
         for shape in shapes:
             arguments.append(_nested(inputs[start : start + prod(shape)], shape))
             start += prod(shape)
-        recorder = Recorder({**dict(zip(self._wrt, theta.tolist())), **dict(zip(inputs, numbers))})
+        recorder = Recorder(dict(zip(self._wrt, theta.tolist())), dict(zip(inputs, numbers)))
         with enable_grad(), watching(recorder):
             output = self.function(*arguments)
         if not isinstance(output, Value):
             raise TypeError(f"the function returned {output!r:.60} ({type(output).__name__}); it must return one Value")
-        return _Traced(output, trace([output], self._wrt, inputs), inputs, recorder.questions)
+        return _Traced(output, trace([output], self._wrt, inputs), inputs, recorder.questions, [*recorder.constants])
+
+
+def _others(numbers: Sequence[float], step: float) -> list[float]:
+    """Other numbers, some `step` away."""
+    return [x + step * (1.0 + i % 7 / 10) if isfinite(x) else 0.5 for i, x in enumerate(numbers)]
 
 
 def _nested(values: list[Value], shape: tuple[int, ...]) -> Any:
@@ -240,6 +256,6 @@ def _names(function: Callable[..., Any], count: int) -> list[str]:
         names = list(inspect.signature(function).parameters)
     except (TypeError, ValueError):
         names = []
-    taken = re.compile(r"theta|np|math|n|g|d\w+|[zavpwuWbci]\d+|float|len|" + "|".join(HELPERS))
-    fit = len(names) == count and not any(taken.fullmatch(name) for name in names)
+    taken = re.compile(r"theta|np|math|n|g|d\w+|[zavpwuWbci]\d+|" + "|".join(HELPERS))
+    fit = len(names) == count and not any(taken.fullmatch(name) or hasattr(builtins, name) for name in names)
     return names if fit else [f"x{i + 1}" for i in range(count)]

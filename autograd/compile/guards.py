@@ -46,41 +46,64 @@ class Question:
 class Recorder:
     """Answers every question while a function is traced (`autograd.value.watching`), and keeps it.
 
-    `numbers` are those of the parameters and the inputs; the answers are for them, whatever the Values hold.  A
+    `parameters` and `inputs` are Values with their numbers; the answers are for these, whatever the Values hold.  A
     TypeError where a number is read that depends on any of them, which would make it a constant of the program.
     """
 
-    def __init__(self, numbers: dict[Value, float]) -> None:
+    def __init__(self, parameters: dict[Value, float], inputs: dict[Value, float]) -> None:
         self.questions: list[Question] = []
-        self._numbers, self._varying = numbers, {*numbers}
+        self.constants: dict[Value, float] = {}
+        """Other leaves that were asked for their numbers."""
+        self._numbers = {**parameters, **inputs}
+        self._varying, self._inputs, self._plain = {*self._numbers}, {*inputs}, {*inputs}
         self._thread = threading.get_ident()
 
     def __call__(self, compare: Callable[..., Any] | None, operands: tuple[Any, ...], answer: Any) -> Any:
         """The answer."""
-        if threading.get_ident() != self._thread:
-            return answer
+        own = threading.get_ident() == self._thread
+        if not own:
+            return answer if compare is hash else self._overheard(operands, answer)
+        return self._answer(compare, operands, answer)
+
+    def _answer(self, compare: Callable[..., Any] | None, operands: tuple[Any, ...], answer: Any) -> Any:
+        values = [x for x in operands if isinstance(x, Value)]
         numbers = [self._number(x) if isinstance(x, Value) else float(x) for x in operands]
-        if not any(x in self._varying for x in operands if isinstance(x, Value)):
+        if self._varying.isdisjoint(values):
             return answer
-        if compare is None:
+        if compare is None or compare is hash:
+            what = "read" if compare is None else "looked up in a set or a dict"
             raise TypeError(
-                "a number that depends on an input or a parameter was read while compiling, which would make it a "
-                "constant; compute with the Value, select(sequence, index) with it, or read it outside of the function"
+                f"a number that depends on an input or a parameter was {what} while compiling, which would make it a "
+                "constant; compute with the Value, select(sequence, index) with it, or do it outside of the function"
             )
+        if compare is operator.eq and not all(x in self._plain for x in values):
+            return operands[0] is operands[1]  # as Values are compared: they are no plain numbers in the eager run
         answer = bool(compare(*numbers))
         pair = [x if isinstance(x, Value) else Value(x) for x in (*operands, 0.0)[:2]]
         x, y = (*numbers, 0.0)[:2]
         self.questions.append(Question(compare, (pair[0], pair[1]), (x, y), answer, _line()))
         return answer
 
+    def _overheard(self, operands: tuple[Any, ...], answer: Any) -> Any:
+        """Other threads may ask what they like, but not of the numbers that are traced here."""
+        if not self._inputs.isdisjoint(topological_order([x for x in operands if isinstance(x, Value)])):
+            raise TypeError(
+                "a number that depends on an input was compared or read in another thread while compiling; compute it "
+                "in the thread that compiles"
+            )
+        return answer
+
     def _number(self, value: Value) -> float:
         for node in topological_order([value], self._numbers):
+            below = [x for x in node.inputs if isinstance(x, Value)]
             if node.op is None:
-                self._numbers[node] = node._data
+                self._numbers[node] = self.constants[node] = node._data
                 continue
             self._numbers[node] = node.op(*(self._numbers[x] if isinstance(x, Value) else x for x in node.inputs))
-            if any(x in self._varying for x in node.inputs if x.__class__ is not float):
+            if not self._varying.isdisjoint(below):
                 self._varying.add(node)
+            if self._plain.issuperset(below):
+                self._plain.add(node)
         return self._numbers[value]
 
 

@@ -234,8 +234,9 @@ class _Lowering:
         batched = any(self.where[j] >= 0 and self.blocks[self.where[j]].batched for table in tables for j in table)
         if not batched and len(at) == len(tables) * len(indexes) == len(wave):  # each picks from each of the vectors
             numbers = np.array([[at[index, choices] for choices in tables] for index in indexes])
-            operands = [np.array(list(tables)).T, np.squeeze(np.array(list(indexes)))]
-            self._add("take", numbers, [self._operand(np.squeeze(x), whole=True) for x in operands])
+            table, index = np.array(list(tables)).T, np.array(list(indexes))
+            operands = [table[:, 0] if len(tables) == 1 else table, index[0] if len(indexes) == 1 else index]
+            self._add("take", numbers, [self._operand(x, whole=True) for x in operands])
             return
 
         def read(order: Array) -> list[Operand]:

@@ -228,7 +228,7 @@ class Program:
 
 def as_array(name: str, numbers: Any, dtype: Any) -> Any:
     """An array of real numbers that lies in memory row by row; a TypeError, with its name, for anything else."""
-    if isinstance(numbers, np.ndarray) and numbers.dtype == dtype and numbers.flags.c_contiguous:
+    if type(numbers) is np.ndarray and numbers.dtype == dtype and numbers.flags.c_contiguous:
         return numbers
     array = np.asarray(numbers)
     if array.dtype.kind not in "biuf" and array.size:
