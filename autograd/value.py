@@ -90,7 +90,8 @@ def _comparison(compare: Callable[[float, float], bool]) -> Callable[[Value, Any
 
 def _refusal(what: str, hint: str) -> Callable[..., NoReturn]:
     def method(self: Value, *_: Any) -> NoReturn:
-        raise TypeError(f"{what} of a Value would cut the graph silently; {hint}")
+        compiling = "in what is compiled, compute with the functions of autograd, where and select"
+        raise TypeError(f"{what} of a Value would cut the graph silently; {compiling if _watches else hint}")
 
     return method
 
@@ -245,7 +246,13 @@ class Value:
         "float()", "write .data for the number, and the functions of autograd rather than those of math"
     )
     __int__ = __trunc__ = _refusal("int()", "write int(v.data) for the number")
-    __index__ = _refusal("An index that is, or a list indexed with,", "write select(sequence, index)")
+
+    def __index__(self) -> NoReturn:
+        raise TypeError(
+            "a Value is no int, which an index, a range or a factor of a list has to be; to pick from a sequence by a "
+            "Value write select(sequence, index); to scale a list, scale each of its elements"
+        )
+
     __complex__ = _refusal("complex()", "write complex(v.data) for the number")
     __round__ = _refusal("round()", "write round(v.data, digits) for the number")
     __floor__ = _refusal("math.floor()", "write math.floor(v.data) for the number")

@@ -98,8 +98,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("pictures"), help="the folder for the picture and the model")
     parser.add_argument("--data", type=Path, help="a text file, a name on each line")
     parser.add_argument("--engine", choices=["compiled", "eager"], default="compiled")
-    parser.add_argument("--steps", type=int, default=1000, help="training steps (1000)")
-    parser.add_argument("--batch", type=int, default=32, help="names in a step (32)")
+    parser.add_argument("--steps", type=count, default=1000, help="training steps (1000)")
+    parser.add_argument("--batch", type=count, default=32, help="names in a step (32)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     options = parser.parse_args(argv)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -135,7 +135,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"held out: {total / len(held_out[: 10 * options.batch]):.3f}")
 
     made = [sample(model, letters, Random(seed)) for seed in range(20)]
-    print("made up:", ", ".join(f"{name}{'*' * (name in names)}" for name in made), "(* is in the data)")
+    print("made up:", ", ".join(f"{name or '(none)'}{'*' * (name in names)}" for name in made), "(* is in the data)")
     model.save(options.out / "gpt.npz")
     picture(losses, made, set(names)).savefig(options.out / "gpt.png", dpi=150)
     print(f"wrote {options.out / 'gpt.npz'} and {options.out / 'gpt.png'}")
@@ -159,17 +159,28 @@ class Eager:
             return float(mean([self.function(name).data for name in names.tolist()]))
 
 
+def count(text: str) -> int:
+    """A whole number from 1, as argparse asks for it."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}; give a whole number from 1")
+    return int(text)
+
+
 def read(path: Path | None) -> list[str]:
     """The names, each once, in small letters, those that fit the context."""
     if path is not None:
-        lines: Iterable[str] = path.read_text(encoding="utf-8").splitlines()
+        try:
+            lines: Iterable[str] = path.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SystemExit(f"--data {path}: {error}; give a text file in UTF-8, a name on each line") from None
     else:
         shipped = [files("names").joinpath(f"dist.{kind}.first") for kind in ("female", "male")]
         lines = (line.split()[0] for file in shipped for line in file.read_text().splitlines())
     names = sorted({line.strip().lower() for line in lines})
     fitting = [name for name in names if 0 < len(name) < CONTEXT]
     if len(fitting) < 20:
-        raise SystemExit(f"{path} holds {len(fitting)} names of 1 to {CONTEXT - 1} letters; give a file of 20 or more")
+        found = f"{len(fitting)} different names of 1 to {CONTEXT - 1} letters"
+        raise SystemExit(f"--data {path} holds {found}; give a file of 20 or more")
     return fitting
 
 

@@ -84,7 +84,11 @@ class Compiled:
         self.task, self.reason = task, reason
         self.x, self.y = np.array(task.examples), np.array(task.targets)
         model, loss = task.model, task.loss
-        self.function = compile(lambda x, y: loss(model(x), y), task.parameters)
+
+        def loss_of_an_example(x: Any, y: Any) -> Any:
+            return loss(model(x), y)
+
+        self.function = compile(loss_of_an_example, task.parameters)
         self.check()
 
     def run(self, batch: Sequence[int]) -> tuple[float, Callable[[], None]]:

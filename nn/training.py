@@ -51,6 +51,7 @@ class History:
             axes = Figure(figsize=(6.0, 3.5), layout="constrained").add_subplot()
         axes.plot(range(1, len(self.loss) + 1), self.loss, marker="." if len(self.loss) < 50 else "")
         axes.set(xlabel="epoch", ylabel="mean loss", title="Training")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
         if path is not None:
             axes.figure.savefig(path)

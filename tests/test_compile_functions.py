@@ -6,6 +6,7 @@ import copy
 import itertools
 import math
 import pickle
+import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -148,8 +149,13 @@ def test_what_would_bake_an_example_in_is_refused():
         with pytest.raises(TypeError, match="was read while compiling"):
             compile(function, w).value([1.0], x)
     noise = np.random.default_rng(0)
-    for function in (lambda x: w[0] * x[0] + noise.normal(), lambda x: w[0] * float(repr(x[0])[11:14])):
-        with pytest.raises(TypeError, match="does something else for other numbers, or at random"):
+    for function, what in (
+        (lambda x: w[0] * x[0] + noise.normal(), r"functions\.py:\d+\) does something else every time"),
+        (lambda x: w[0] * float(repr(x[0])[11:14]), "does something else every time"),
+        (lambda x: w[0] * x[0] if random.random() < 2.0 else x[0], "draws random numbers"),
+        (lambda x: w[0] * x[0] if np.random.rand() < 2.0 else x[0], "draws random numbers"),
+    ):
+        with pytest.raises(TypeError, match=what):
             compile(function, w).value([1.0], x)
     assert w[0] > 0.5 and bool(w[0]) and w[0].data == 1.0  # afterwards, all as before
 
@@ -541,6 +547,7 @@ def test_a_decorator():
     assert repr(doubled).endswith("doubled of 1 parameter, 0 programs so far")
     assert doubled.value([2.0], [1.0, 2.0]) == 6.0
     assert repr(doubled).endswith("doubled of 1 parameter, 1 program so far")
+    assert doubled([1.0, 2.0]) == 6.0 and "for rows of shapes ()\nv1 = theta[0] * x" in str(doubled)
 
 
 def test_an_output_that_no_input_reaches():
@@ -704,6 +711,6 @@ def test_repeated_outputs_and_questions_of_one_number():
 def test_array_classes_and_more_names():
     """np.matrix, and arguments called like functions."""
     w = [Value(0.5), Value(-1.5)]
-    assert compile(lambda map: map * w[0] + w[1].__abs__(), w).value([0.5, -1.5], [2.0]) == 2.5
+    assert compile(lambda array: array * w[0] + w[1].__abs__(), w).value([0.5, -1.5], [2.0]) == 2.5
     rows = np.asarray([[1.0, 2.0], [3.0, 4.0]]).view(np.matrix)
     assert compile(lambda x: w[0] * x[0] + w[1] * x[1], w).value([1.0, 0.0], rows) == 2.0

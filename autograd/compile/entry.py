@@ -41,8 +41,10 @@ def compile(
 ) -> Any:
     """The graph that computes `values` as a program of arrays, to be differentiated with respect to `wrt`.
 
-    A function, written for one example in scalars, becomes a `CompiledFunction`, to be called with arrays that carry a
-    leading batch axis; also as a decorator, ``@compile(wrt=parameters)``.
+    A function, written for one example in scalars, becomes a `CompiledFunction` (see there for `reduction` and
+    `branches`), to be called with arrays that carry a leading batch axis; also as a decorator,
+    ``@compile(wrt=parameters)``.  Both have `value` and `value_and_grad`, of `theta`, the flat vector of the numbers of
+    `wrt`, and the inputs; and `backward`, which reads and writes the Values: ``loss.backward(xs, ys)``.
 
     The graph is contracted, scheduled into waves of like nodes, and re-rolled: sums of products become matrix products,
     the scalar chain rule their transposes.  `inputs` are leaves that vary from call to call; all other leaves keep the
@@ -63,9 +65,18 @@ def compile(
     >>> @compile(wrt=w)
     ... def squared(x):
     ...     return (w[0] * x + w[1]) ** 2
-    >>> squared.value([0.5, -1.0], [2.0, 4.0, 6.0])
-    1.6666666666666667
+    >>> squared.value([0.5, -1.0], [2.0, 4.0, 6.0]) == squared([2.0, 4.0, 6.0])
+    True
+    >>> from nn import SGD
+    >>> optimiser = SGD(w, 0.01)
+    >>> for _ in range(100):
+    ...     optimiser.zero_grad()
+    ...     loss = squared.backward([2.0, 4.0, 6.0])
+    ...     optimiser.step()
+    >>> round(loss, 3)
+    0.093
     """
+    dtype = getattr(dtype, "__name__", str(dtype))
     if dtype not in DTYPES:
         raise ValueError(f"dtype is {dtype!r:.60}; give one of {', '.join(DTYPES)}")
     wrt = _listed("wrt", wrt)
@@ -76,6 +87,8 @@ def compile(
     if values is None:
         return partial(compile, wrt=wrt, reduction=reduction, branches=branches, dtype=dtype)
     if callable(values):
+        if inputs:
+            raise ValueError("inputs= of a function; its arguments are its inputs, arrays in each call")
         return CompiledFunction(values, wrt, reduction, branches, dtype)
     outputs, inputs = [values] if isinstance(values, Value) else _listed("values", values), _listed("inputs", inputs)
     if not outputs:
@@ -92,5 +105,6 @@ def compile(
 
 def _listed(name: str, values: Any) -> list[Any]:
     if isinstance(values, Value) or not hasattr(values, "__iter__"):
-        raise TypeError(f"{name} is {values!r:.60} ({type(values).__name__}); give a list of Values")
+        hint = "model.parameters()" if hasattr(values, "parameters") else "a list of Values"
+        raise TypeError(f"{name} is {values!r:.60} ({type(values).__name__}); give {hint}")
     return list(values)

@@ -25,6 +25,12 @@ class Forward:
         self.counters: Counter[str] = Counter()
         self.inline: dict[Block, Code] = {}
         self.shown: list[Statement] = []
+        self.weights = {
+            operand
+            for statement in program.statements
+            for operand in statement.operands
+            if statement.kind in ("matmul", "dots") and isinstance(operand, View)
+        }
         read = [operand for statement in program.statements for operand in statement.operands] + program.outputs
         self.uses = Counter(block for operand in read for block in blocks_of(operand))
 
@@ -153,14 +159,14 @@ class Forward:
         return code
 
     def _parameter(self, view: View) -> str:
-        """The name of a view of the parameters; W for matrices, b for vectors."""
+        """The name of a view of the parameters; W for matrices, w for vectors in products, b for others."""
         core = view.core
         text = element("theta", core)
         if text == "theta":
             name = text
         else:
             if text not in self.parameters:
-                letter = "W" if len(core.shape) > 1 else "b"
+                letter = "W" if len(core.shape) > 1 else "w" if view in self.weights else "b"
                 self.parameters[text] = f"{letter}{self.next(letter)}", core
             name, _ = self.parameters[text]
         return name + "[:, None]" if view.repeated and view.repeated[-1] == len(view.shape) - 1 else name

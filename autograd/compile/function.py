@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import inspect
+import random
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -72,8 +73,10 @@ class CompiledFunction:
     What the function compares is checked again in every call, for every row: rows with other answers are run by a
     program of their own, traced for them, or, with ``branches="raise"``, are a RuntimeError that says which, and where.
 
-    A ValueError for arrays without rows, or of different numbers of them; a TypeError, with the user's line, for what
-    would make one example a constant of the program: a number read, a random one.
+    A ValueError for arrays without rows, or of different numbers of them; a TypeError, with the user's line, where a
+    number is read, which would make it a constant of the program; a TypeError for a function that draws random numbers.
+    The function runs twice or thrice for a trace, at other numbers; Python's own numbers that it reads from outside
+    keep the values that they had.  ``print`` shows the programs so far.
 
     >>> from nn import Neuron, half_squared_error, tanh
     >>> neuron = Neuron(2, activation=tanh, seed=0)
@@ -99,6 +102,10 @@ class CompiledFunction:
         self.function, self.reduction, self.branches, self.dtype = function, reduction, branches, dtype
         self._wrt = list(wrt)
         self._compiled: dict[tuple[tuple[int, ...], ...], list[_Branch]] = {}
+
+    def __call__(self, *arrays: Any) -> Any:
+        """The reduced value at the numbers that the parameters have now."""
+        return self.value(data_of(self._wrt), *arrays)
 
     def value(self, theta: Any, *arrays: Any) -> Any:
         """The reduced value: a float, or with "none" an array of one for each row."""
@@ -136,6 +143,16 @@ class CompiledFunction:
         """The source of that program."""
         return self.program(*arrays).source
 
+    def __str__(self) -> str:
+        """Every program so far, and of which rows it is."""
+        found = [repr(self)]
+        for shapes, branches in self._compiled.items():
+            for branch in branches:
+                questions = branch.guards.questions if branch.guards else ()
+                asked = "\n  ".join(dict.fromkeys(["", *map(str, questions)]))
+                found.append(f"for rows of shapes {', '.join(map(str, shapes))}{asked}\n{branch.program}")
+        return "\n\n".join(found)
+
     def __repr__(self) -> str:
         programs = sum(map(len, self._compiled.values()))
         name = getattr(self.function, "__qualname__", type(self.function).__name__)
@@ -151,10 +168,15 @@ class CompiledFunction:
     def _checked(self, theta: Any, given: Sequence[Any]) -> tuple[Any, list[Any]]:
         theta, arrays = as_array("theta", theta, self.dtype), [as_array("an input", a, self.dtype) for a in given]
         if theta.shape != (len(self._wrt),):
-            raise ValueError(f"theta has shape {theta.shape}; give ({len(self._wrt)},), a number for each parameter")
-        if not arrays or any(not a.ndim for a in arrays) or len({len(a) for a in arrays}) > 1 or not len(arrays[0]):
-            shapes = ", ".join(str(a.shape) for a in arrays) or "none"
-            raise ValueError(f"arrays of shapes {shapes}; give at least one, each with a row for every example")
+            wanted = "a number for each parameter" if self._wrt else "it was compiled without parameters, wrt=[...]"
+            raise ValueError(f"theta has shape {theta.shape}; give ({len(self._wrt)},): {wanted}")
+        shapes = f"arrays of shapes {', '.join(str(a.shape) for a in arrays) or 'none'}"
+        if not arrays or any(not a.ndim for a in arrays):
+            raise ValueError(f"{shapes}; give at least one, each with a row for every example, [x] for a single one")
+        if len({len(a) for a in arrays}) > 1 or not len(arrays[0]):
+            raise ValueError(
+                f"{shapes}: rows of {[len(a) for a in arrays]} examples; give as many in each, at least one"
+            )
         return theta, arrays
 
     def _split(self, theta: Any, arrays: list[Any]) -> Iterator[tuple[Any, Program]]:
@@ -195,13 +217,15 @@ class CompiledFunction:
 
     def _compile(self, shapes: tuple[tuple[int, ...], ...], theta: Any, sample: Sequence[Any]) -> _Branch:
         numbers = np.concatenate([a.reshape(-1) for a in sample]).tolist()
+        before = _random_state()
         with paused_collector():
             traced = self._traced(shapes, theta, numbers)
+            drew = _random_state() != before
             again = self._traced_elsewhere(shapes, theta, numbers, traced)
-        if not traced.does_the_same(again):
+        if drew or not traced.does_the_same(again):
             raise TypeError(
-                f"{self.function!r:.60} does something else for other numbers, or at random; compile repeats one "
-                "computation for every row: compute with the Values, and draw random numbers outside"
+                f"{_where(self.function)} {'draws random numbers' if drew else 'does something else every time'}; "
+                "compile repeats one computation for every row: compute with the Values, and draw at random outside of it"
             )
         names = dict(zip(_names(self.function, len(shapes)), shapes))
         program = Program(traced.graph, names, batch=True, reduction=self.reduction, dtype=self.dtype, wrt=self._wrt)
@@ -236,6 +260,18 @@ class CompiledFunction:
         if not isinstance(output, Value):
             raise TypeError(f"the function returned {output!r:.60} ({type(output).__name__}); it must return one Value")
         return _Traced(output, trace([output], self._wrt, inputs), inputs, recorder.questions, [*recorder.constants])
+
+
+def _where(function: Callable[..., Any]) -> str:
+    """The name of a function, and where it is written."""
+    name, code = getattr(function, "__qualname__", type(function).__name__), getattr(function, "__code__", None)
+    return f"{name} ({code.co_filename}:{code.co_firstlineno})" if code else name
+
+
+def _random_state() -> Any:
+    """The states of the global generators, in a form that can be compared."""
+    name, keys, *rest = np.random.get_state(legacy=True)
+    return random.getstate(), name, str(keys), rest
 
 
 def _others(numbers: Sequence[float], step: float) -> list[float]:

@@ -230,9 +230,14 @@ def as_array(name: str, numbers: Any, dtype: Any) -> Any:
     """An array of real numbers that lies in memory row by row; a TypeError, with its name, for anything else."""
     if type(numbers) is np.ndarray and numbers.dtype == dtype and numbers.flags.c_contiguous:
         return numbers
-    array = np.asarray(numbers)
+    try:
+        array = np.asarray(numbers)
+    except ValueError as error:
+        raise ValueError(f"{name} is ragged ({error}); give rows of one length") from None
     if array.dtype.kind not in "biuf" and array.size:
-        raise TypeError(f"{name} holds {array.dtype}; give real numbers")
+        kind = type(array.flat[0]).__name__ if array.dtype == object else array.dtype
+        hint = "their numbers, such as [p.data for p in parameters]" if kind == "Value" else "real numbers"
+        raise TypeError(f"{name} holds {kind}s; give {hint}")
     return np.ascontiguousarray(array, dtype=dtype).reshape(array.shape)
 
 
