@@ -21,6 +21,10 @@ ENOUGH_EXAMPLES, ENOUGH_NODES = 32, 300
 """With fewer examples, or nodes in a mini-batch, compiling does not pay."""
 
 
+class EngineError(RuntimeError):
+    """What was compiled cannot go on."""
+
+
 @dataclass
 class Task:
     """What is to be trained: a model and a loss on examples, and the parameters to be differentiated."""
@@ -46,7 +50,7 @@ class Engine(Protocol):
         """The mean loss of a mini-batch, and what sets the gradients of the parameters to its gradient."""
 
     def check(self) -> None:
-        """A RuntimeError if it no longer computes what the model and the loss do."""
+        """An EngineError if it no longer computes what the model and the loss do."""
 
 
 class Eager:
@@ -94,7 +98,10 @@ class Compiled:
     def run(self, batch: Sequence[int]) -> tuple[float, Callable[[], None]]:
         """See `Engine`."""
         theta = data_of(self.task.parameters)
-        value, gradient = self.function.value_and_grad(theta, self.x[batch], self.y[batch])
+        try:
+            value, gradient = self.function.value_and_grad(theta, self.x[batch], self.y[batch])
+        except Exception as error:  # such as too many branches
+            raise EngineError(str(error)) from error
         return value, lambda: assign_grads(self.task.parameters, gradient.tolist())
 
     def check(self) -> None:
@@ -103,7 +110,7 @@ class Compiled:
         with no_grad():
             eager = self.task.mean_loss([0]).data
         if not (isclose(compiled, eager, rel_tol=1e-9, abs_tol=1e-12) or (eager != eager and compiled != compiled)):
-            raise RuntimeError(
+            raise EngineError(
                 "the model or the loss computes something else than when it was compiled (for the first example "
                 f'{eager:.6g}, compiled {compiled:.6g}); train with engine="eager"'
             )

@@ -19,7 +19,7 @@ from autograd import Value, assign, enable_grad, no_grad, origin_of_nonfinite, t
 from autograd.diagnose import Origin
 from autograd.value import data_of
 
-from .engines import Task, chosen
+from .engines import Eager, Engine, EngineError, Task, chosen
 from .layers import as_count
 from .module import Module
 from .optimisers import SGD, NonFiniteError, Optimiser
@@ -95,7 +95,8 @@ def fit(
     `engine` says how: "eager" records each example anew; "compiled" runs model and loss as the matrix program that
     `autograd.compile` makes of them, with the same history, to rounding; "auto" compiles where that pays, and can be
     done, and says so in the history and beside the progress.  A compiled model is called for a few examples only, not
-    for each: a RuntimeError, and the parameters are as before, if it turns out that it has changed what it computes.
+    for each; if it turns out that it has changed what it computes, "auto" begins anew, eager, and "compiled" raises a
+    RuntimeError with the parameters as before.
 
     A ValueError for x and y that do not fit each other, the model or the loss, or a TypeError for an argument of
     another kind, before anything is changed.  A NonFiniteError for a loss or a gradient that is infinite or NaN: the
@@ -125,15 +126,36 @@ def fit(
     differentiated = list(dict.fromkeys([*model.parameters(), *optimiser.parameters]))
     task = Task(model, loss, examples, targets, differentiated)
     runs = chosen(engine, task, tried, min(size, len(examples)))
-    history, start = History(engine=runs.name, reason=runs.reason), _snapshot(optimiser)
-    if progress and engine == "auto":
+    start = _snapshot(optimiser)
+    try:
+        return _train(runs, task, optimiser, epochs, size, seed, until, progress, engine == "auto")
+    except EngineError as error:  # what was trained is not what the model computes
+        _rewind(optimiser, start)
+        if engine != "auto":
+            raise
+        runs = Eager(task, f"begun anew, because it could not go on compiled: {error}")
+        return _train(runs, task, optimiser, epochs, size, seed, until, progress, True)
+
+
+def _train(
+    runs: Engine,
+    task: Task,
+    optimiser: Optimiser,
+    epochs: int,
+    size: int,
+    seed: Any,
+    until: Callable[[History], bool] | None,
+    progress: bool,
+    says_how: bool,
+) -> History:
+    history, good, count = History(engine=runs.name, reason=runs.reason), _snapshot(optimiser), len(task.examples)
+    if progress and says_how:
         tqdm.write(f"fit: {runs.name}, {runs.reason}", file=sys.stderr)
-    good = start
     with tqdm(total=epochs, desc="epochs", disable=not progress) as bar:
         for _ in range(epochs):
-            order = _shuffled(len(examples), seed, optimiser.epochs)
+            order = _shuffled(count, seed, optimiser.epochs)
             total = 0.0
-            for batch in (order[start : start + size] for start in range(0, len(order), size)):
+            for batch in (order[start : start + size] for start in range(0, count, size)):
                 try:
                     mean, differentiate = runs.run(batch)
                     _check_loss(mean, history, batch)
@@ -151,17 +173,13 @@ def fit(
                     raise _with_origin(error, origin) from None
                 total += mean * len(batch)
             optimiser.epochs += 1
-            history.loss.append(total / len(examples))
+            history.loss.append(total / count)
             history.learning_rate.append(rate)
             bar.update()
             bar.set_postfix(loss=f"{history.loss[-1]:.4g}")
             if until is not None and until(history):
                 break
-    try:
-        runs.check()
-    except RuntimeError:
-        _rewind(optimiser, start)
-        raise
+    runs.check()
     return history
 
 

@@ -504,11 +504,35 @@ def test_a_model_that_changes_is_noticed():
         model.scale = 0.5
         return False
 
+    options = {"loss": half_squared_error, "epochs": 2, "batch_size": 10, "until": until, "progress": False}
     with pytest.raises(RuntimeError, match="computes something else than when it was compiled"):
-        fit(model, x, y, loss=half_squared_error, epochs=2, batch_size=10, until=until, progress=False)
+        fit(model, x, y, engine="compiled", **options)
     assert data(model) == before
-    model.scale = 1.0
-    fit(model, x, y, loss=half_squared_error, epochs=2, batch_size=10, until=until, progress=False, engine="eager")
+    found = {}
+    for engine in ("auto", "eager"):  # auto begins anew
+        model.inner.load_state_dict(MLP(2, [6, 1], seed=0).state_dict())
+        model.scale = 1.0 if engine == "auto" else 0.5
+        found[engine] = fit(model, x, y, engine=engine, **options)
+    assert found["auto"].loss == found["eager"].loss and "begun anew" in found["auto"].reason
+
+
+def test_a_model_of_many_branches_falls_back():
+    """More than a program can be made for each."""
+
+    class Odd(Module):
+        def __init__(self):
+            self.w = [Value(0.1 * i) for i in range(100)]
+
+        def __call__(self, inputs):
+            return self.w[next(i for i in range(100) if inputs[0] < i - 50)] * inputs[1]
+
+    x = np.random.default_rng(0).uniform(-45, 45, size=(300, 2))
+    model = Odd()
+    history = fit(
+        model, x, x[:, 1], loss=half_squared_error, epochs=2, batch_size=100, progress=False, engine="auto",
+        optimiser=SGD(model.parameters(), 1e-4),
+    )  # fmt: skip
+    assert history.engine == "eager" and "branches" in history.reason
 
 
 def test_a_compiled_training_that_diverges_says_where():

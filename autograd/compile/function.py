@@ -225,7 +225,7 @@ class CompiledFunction:
         if drew or not traced.does_the_same(again):
             raise TypeError(
                 f"{_where(self.function)} {'draws random numbers' if drew else 'does something else every time'}; "
-                "compile repeats one computation for every row: compute with the Values, and draw at random outside of it"
+                "compile repeats one computation for every row: compute with the Values, and draw at random outside"
             )
         names = dict(zip(_names(self.function, len(shapes)), shapes))
         program = Program(traced.graph, names, batch=True, reduction=self.reduction, dtype=self.dtype, wrt=self._wrt)
