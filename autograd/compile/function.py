@@ -118,13 +118,14 @@ class CompiledFunction:
     def value_and_grad(self, theta: Any, *arrays: Any) -> tuple[float, np.ndarray[Any, Any]]:
         """The reduced value and its gradient with respect to `theta`."""
         theta, x = self._checked(theta, arrays)
-        total, gradient = 0.0, np.zeros_like(theta)
+        total: Any = 0.0
+        gradient: Any = 0.0
         for rows, program in self._split(theta, x):
+            if isinstance(rows, slice):  # all of them
+                return program._gradient(theta, x)
             chosen = [a[rows] for a in x]
             value, slopes = program._gradient(theta, chosen)
-            if len(chosen[0]) == len(x[0]):
-                return value, slopes
-            share = len(chosen[0]) / len(x[0]) if self.reduction == "mean" else 1.0
+            share = len(rows) / len(x[0]) if self.reduction == "mean" else 1.0
             total, gradient = total + share * value, gradient + share * slopes
         return total, gradient
 
@@ -170,19 +171,21 @@ class CompiledFunction:
         if theta.shape != (len(self._wrt),):
             wanted = "a number for each parameter" if self._wrt else "it was compiled without parameters, wrt=[...]"
             raise ValueError(f"theta has shape {theta.shape}; give ({len(self._wrt)},): {wanted}")
-        shapes = f"arrays of shapes {', '.join(str(a.shape) for a in arrays) or 'none'}"
-        if not arrays or any(not a.ndim for a in arrays):
-            raise ValueError(f"{shapes}; give at least one, each with a row for every example, [x] for a single one")
-        if len({len(a) for a in arrays}) > 1 or not len(arrays[0]):
-            raise ValueError(
-                f"{shapes}: rows of {[len(a) for a in arrays]} examples; give as many in each, at least one"
-            )
+        counts = [len(a) if a.ndim else -1 for a in arrays]
+        if not counts or min(counts) < 1 or len({*counts}) > 1:
+            shapes = f"arrays of shapes {', '.join(str(a.shape) for a in arrays) or 'none'}"
+            if not counts or min(counts) < 0:
+                raise ValueError(f"{shapes}; give at least one, each with a row for every example, [x] for one example")
+            raise ValueError(f"{shapes}: rows of {counts} examples; give as many in each, at least one")
         return theta, arrays
 
     def _split(self, theta: Any, arrays: list[Any]) -> Iterator[tuple[Any, Program]]:
         """Which rows are run by which program; those that no program is for are traced."""
         shapes = tuple(a.shape[1:] for a in arrays)
         found = [branch for branch in self._compiled.get(shapes, []) if branch.is_current()]
+        if found and found[0].guards is None:
+            yield slice(None), found[0].program
+            return
         left, known = np.arange(len(arrays[0])), len(found)
         for i in range(MOST_BRANCHES):
             if i == len(found):

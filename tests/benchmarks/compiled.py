@@ -230,7 +230,7 @@ def compiling() -> None:
         big = graph(Value, model, count)
         nodes = len(topological_order([big]))
         gc.collect()
-        rounds = 5 if nodes < 200_000 else 1
+        rounds = 5 if nodes < 200_000 else 3
         work = partial(lambda big: compile(big, model.parameters()).source, big)
         times.append(min(seconds(work, 1) for _ in range(rounds)) / nodes)
         tracemalloc.start()
