@@ -89,7 +89,15 @@ class _Lowering:
             varies = self._varies_in_batch(node)
             groups.setdefault((varies, *[int(self.where[j]) for j in read]), []).append(i)
             batched.setdefault(varies, []).append(i)
+        if len(batched) == 1 and self._is_shared(wave):
+            return [wave]
         return list((groups if len(groups) <= APART else batched).values())
+
+    def _is_shared(self, wave: Wave) -> bool:
+        """Whether the rows are one product of several vectors with shared ones, wherever they come from."""
+        dots = [node for i in wave if isinstance(node := self.nodes[i], Dot)]
+        grid = self._grid(dots) if dots else None
+        return grid is not None and min(map(len, grid)) > 1
 
     def _varies_in_batch(self, node: Node) -> bool:
         return self.result.batch and any(
