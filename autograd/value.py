@@ -192,7 +192,7 @@ class Value:
     @property
     def grad(self) -> float:
         """The sum of the derivatives that `backward` has added; set it to 0 to begin anew."""
-        return self._grad
+        return tell(None, (self,), self._grad) if _watches else self._grad
 
     @grad.setter
     def grad(self, grad: Any) -> None:
@@ -309,6 +309,7 @@ class Value:
         return copying.deepcopy(self, memo, Value._copy_with)  # type: ignore[no-any-return]  # a Value
 
     def __reduce__(self) -> tuple[Any, ...]:
+        tell(None, (self,), self._data)
         fields = (self._kind(), self._data, self._grad, self.label, self.op, self.numbers, *self.inputs)
         return _restore, (copying.ancestors(self), *fields)
 
@@ -326,9 +327,9 @@ class WatchedValue(Value):
     __slots__ = ()
 
     def __eq__(self, other: object) -> bool:
-        number = other._data if isinstance(other, WatchedValue) else _number(other)
-        if not _watches or self is other or number is None:
-            return self is other
+        if not _watches or isinstance(other, np.ndarray):
+            return object.__eq__(self, other)
+        number = other._data if isinstance(other, Value) else _number(other)
         return tell(operator.eq, (self, other), self._data == number)  # type: ignore[no-any-return]  # a bool
 
     def __hash__(self) -> int:

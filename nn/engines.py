@@ -49,7 +49,7 @@ class Engine(Protocol):
     def run(self, batch: Sequence[int]) -> tuple[float, Callable[[], None]]:
         """The mean loss of a mini-batch, and what sets the gradients of the parameters to its gradient."""
 
-    def check(self) -> None:
+    def check(self, examples: Sequence[int]) -> None:
         """An EngineError if it no longer computes what the model and the loss do."""
 
 
@@ -75,7 +75,7 @@ class Eager:
 
         return mean.data, differentiate
 
-    def check(self) -> None:
+    def check(self, examples: Sequence[int]) -> None:
         """See `Engine`: it always computes what they do."""
 
 
@@ -93,7 +93,7 @@ class Compiled:
             return loss(model(x), y)
 
         self.function = compile(loss_of_an_example, task.parameters)
-        self.check()
+        self.check([0])
 
     def run(self, batch: Sequence[int]) -> tuple[float, Callable[[], None]]:
         """See `Engine`."""
@@ -104,16 +104,18 @@ class Compiled:
             raise EngineError(str(error)) from error
         return value, lambda: assign_grads(self.task.parameters, gradient.tolist())
 
-    def check(self) -> None:
-        """See `Engine`: the first example says."""
-        compiled = self.function.value(data_of(self.task.parameters), self.x[:1], self.y[:1])
-        with no_grad():
-            eager = self.task.mean_loss([0]).data
-        if not (isclose(compiled, eager, rel_tol=1e-9, abs_tol=1e-12) or (eager != eager and compiled != compiled)):
-            raise EngineError(
-                "the model or the loss computes something else than when it was compiled (for the first example "
-                f'{eager:.6g}, compiled {compiled:.6g}); train with engine="eager"'
-            )
+    def check(self, examples: Sequence[int]) -> None:
+        """See `Engine`; some examples say."""
+        theta = data_of(self.task.parameters)
+        for i in examples:
+            compiled = self.function.value(theta, self.x[i : i + 1], self.y[i : i + 1])
+            with no_grad():
+                eager = self.task.mean_loss([i]).data
+            if not (isclose(compiled, eager, rel_tol=1e-9, abs_tol=1e-12) or (eager != eager and compiled != compiled)):
+                raise EngineError(
+                    f"the model or the loss computes something else than when it was compiled (for example {i} "
+                    f'{eager:.6g}, compiled {compiled:.6g}); train with engine="eager"'
+                )
 
 
 def chosen(engine: str, task: Task, loss: Any, batch_size: int) -> Engine:

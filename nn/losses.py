@@ -79,7 +79,7 @@ def hinge(score: Any, target: Any) -> Any:
     (0.75, 1.25, 0.0)
     """
     ((s, t),) = _pairs(_single("hinge", score), _as_list(target))
-    if abs(t) != 1:
+    if not abs(t) <= 1.0 <= abs(t):
         raise ValueError(f"hinge of target {t!r}; give -1 or 1")
     return relu(1.0 - t * s)
 

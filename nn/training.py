@@ -24,6 +24,9 @@ from .layers import as_count
 from .module import Module
 from .optimisers import SGD, NonFiniteError, Optimiser
 
+CHECKED = 16
+"""At the end, so many examples are computed once more, to see that what was compiled is still what the model does."""
+
 
 @dataclass
 class History:
@@ -177,9 +180,12 @@ def _train(
             history.learning_rate.append(rate)
             bar.update()
             bar.set_postfix(loss=f"{history.loss[-1]:.4g}")
-            if until is not None and until(history):
-                break
-    runs.check()
+            if until is not None:
+                ends = until(history)
+                runs.check([optimiser.epochs % count])  # it may have changed the model
+                if ends:
+                    break
+    runs.check(range(0, count, -(-count // CHECKED)))
     return history
 
 

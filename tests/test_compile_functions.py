@@ -9,6 +9,8 @@ import pickle
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -386,7 +388,7 @@ def test_a_guard_that_is_not_checked_is_noticed(monkeypatch):
         return compile(lambda x: w[0] * x if x > 0 else -x, w).value([2.0], [1.0, -3.0])
 
     assert compiled() == 2.5
-    monkeypatch.setattr(Guards, "hold", lambda *_: np.array([True, True]))
+    monkeypatch.setattr(Guards, "hold", lambda *_, **__: np.array([True, True]))
     assert compiled() == -2.0
 
 
@@ -714,3 +716,50 @@ def test_array_classes_and_more_names():
     assert compile(lambda array: array * w[0] + w[1].__abs__(), w).value([0.5, -1.5], [2.0]) == 2.5
     rows = np.asarray([[1.0, 2.0], [3.0, 4.0]]).view(np.matrix)
     assert compile(lambda x: w[0] * x[0] + w[1] * x[1], w).value([1.0, 0.0], rows) == 2.0
+
+
+def test_comparisons_are_exact_or_refused():
+    """With arrays elementwise, with itself (the NaN idiom), and never with what a float only comes near to."""
+    w = [Value(0.5), Value(-1.2)]
+    near = compile(lambda x: w[0] if np.any(x == np.array([1.0, 2.0])) else w[1], w, reduction="none")
+    assert near.value([0.5, -1.2], [0.0, 1.0, 2.0]).tolist() == [-1.2, 0.5, 0.5]
+    finite = compile(lambda x: w[0] * 0.0 if x != x else w[0] * x, w, reduction="none")
+    assert finite.value([0.5, -1.2], [1.0, math.nan]).tolist() == [0.5, 0.0]
+    for other in (Fraction(1, 3), 2**53 + 1, Decimal("0.5"), 1 + 0j, np.float32(0.1)):
+        with pytest.raises(TypeError, match="compare with a float"):
+            compile(lambda x, other=other: w[0] if x == other else w[1], w).value([0.5, -1.2], [1.0])
+
+
+def test_ties_are_no_branches_of_their_own():
+    """A dot product of NumPy may differ by an ulp from one that is added one by one."""
+    rng = random.Random(0)
+    for _ in range(20):
+        theta = [rng.randrange(1, 10) / 10 for _ in range(4)]
+        w, x = [Value(t) for t in theta], [rng.randrange(1, 10) / 10 for _ in range(4)]
+        bound = float(dot(theta, x))
+        function = compile(lambda x, w=w, bound=bound: dot(w, x) if dot(w, x) >= bound else w[0] * 5.0, w)
+        values = function.value(theta, [x] * 50 + [[0.0] * 4])
+        assert values == pytest.approx((50 * bound + theta[0] * 5.0) / 51) or bound == 0.0
+
+
+def test_the_order_in_which_branches_are_met_does_not_matter():
+    """Bit for bit, as a resumed training needs it."""
+    w = [Value(0.3), Value(0.7)]
+
+    def function(x):
+        return w[0] * x if x > 0 else w[1] * x * x
+
+    rows = np.random.default_rng(0).normal(size=31)
+    first, second = compile(function, w), compile(function, w)
+    first([1.0])
+    second([-1.0])
+    for x, y in zip(first.value_and_grad([0.3, 0.7], rows), second.value_and_grad([0.3, 0.7], rows)):
+        assert np.array_equal(x, y)
+
+
+def test_gradients_and_pickles_of_parameters_are_read():
+    """And so refused."""
+    w = [Value(0.5)]
+    for function in (lambda x: w[0] * x * w[0].grad, lambda x: x * pickle.loads(pickle.dumps(w[0]))):
+        with pytest.raises(TypeError, match="was read while compiling"):
+            compile(function, w).value([0.5], [1.0])

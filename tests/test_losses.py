@@ -118,3 +118,10 @@ def test_bad_targets_are_refused(call, error, message):
     """With what was given and what is allowed."""
     with pytest.raises(error, match=message):
         call()
+
+
+def test_hinge_takes_a_target_that_is_a_value():
+    """1 and -1, as numbers."""
+    assert hinge(Value(0.25), Value(-1.0)).data == 1.25
+    with pytest.raises(ValueError, match="give -1 or 1"):
+        hinge(Value(0.25), Value(0.5))

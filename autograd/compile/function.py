@@ -34,6 +34,7 @@ class _Branch:
 
     program: Program
     guards: Guards | None
+    answers: list[Any]
     constants: dict[Value, float]
     """Leaves from outside of the function, neither parameters nor inputs, and their data, which the program keeps."""
 
@@ -120,7 +121,7 @@ class CompiledFunction:
         theta, x = self._checked(theta, arrays)
         total: Any = 0.0
         gradient: Any = 0.0
-        for rows, program in self._split(theta, x):
+        for rows, program in self._in_order(theta, x):
             if isinstance(rows, slice):  # all of them
                 return program._gradient(theta, x)
             chosen = [a[rows] for a in x]
@@ -179,6 +180,10 @@ class CompiledFunction:
             raise ValueError(f"{shapes}: rows of {counts} examples; give as many in each, at least one")
         return theta, arrays
 
+    def _in_order(self, theta: Any, arrays: list[Any]) -> list[tuple[Any, Program]]:
+        """The pieces of `_split` by their first row: the same sums in whichever order the branches were met."""
+        return sorted(self._split(theta, arrays), key=lambda piece: 0 if isinstance(piece[0], slice) else piece[0][0])
+
     def _split(self, theta: Any, arrays: list[Any]) -> Iterator[tuple[Any, Program]]:
         """Which rows are run by which program; those that no program is for are traced."""
         shapes = tuple(a.shape[1:] for a in arrays)
@@ -186,18 +191,19 @@ class CompiledFunction:
         if found and found[0].guards is None:
             yield slice(None), found[0].program
             return
-        left, known = np.arange(len(arrays[0])), len(found)
-        for i in range(MOST_BRANCHES):
-            if i == len(found):
-                found.append(self._compile(shapes, theta, [a[left[0]] for a in arrays]))
-                self._compiled[shapes] = found
-            branch = found[i]
-            if branch.guards is None:
-                yield slice(None), branch.program
-                return
-            held = branch.guards.hold(theta, [a[left] for a in arrays])
-            if i >= known:  # traced for this row, whatever NumPy makes of a tie
-                held[0] = True
+        left, waiting = np.arange(len(arrays[0])), list(found)
+        for _ in range(MOST_BRANCHES):
+            if waiting:
+                branch = waiting.pop(0)
+                held = self._held(branch, theta, [a[left] for a in arrays])
+            else:
+                branch = self._compile(shapes, theta, [a[left[0]] for a in arrays])
+                twin = next((other for other in found if other.answers == branch.answers), None)
+                if twin is None:
+                    found.append(branch)
+                    self._compiled[shapes] = found
+                held = self._held(branch, theta, [a[left] for a in arrays], nearly=twin is not None)
+                held[0] = True  # it was traced for this row; that it is not held is a tie
             if held.all() and len(left) == len(arrays[0]):
                 yield slice(None), branch.program
                 return
@@ -207,7 +213,7 @@ class CompiledFunction:
             if not len(left):
                 return
             if self.branches == "raise":
-                missed = branch.guards.first_missed(theta, [a[left[:1]] for a in arrays])
+                missed = found[0].guards.first_missed(theta, [a[left[:1]] for a in arrays])  # type: ignore[union-attr]
                 raise RuntimeError(
                     f"row {left[0]} takes another branch than the one compiled for: {missed}; choose with where, or "
                     'compile with branches="trace", which traces such rows'
@@ -217,6 +223,12 @@ class CompiledFunction:
             f"the rows take more than {MOST_BRANCHES} branches, each a program of its own; choose with where, maximum "
             f"or select instead of comparing numbers, as at {last}"
         )
+
+    @staticmethod
+    def _held(branch: _Branch, theta: Any, arrays: Sequence[Any], nearly: bool = False) -> Any:
+        if branch.guards is None:
+            return np.ones(len(arrays[0]), dtype=bool)
+        return np.array(branch.guards.hold(theta, arrays, nearly))
 
     def _compile(self, shapes: tuple[tuple[int, ...], ...], theta: Any, sample: Sequence[Any]) -> _Branch:
         numbers = np.concatenate([a.reshape(-1) for a in sample]).tolist()
@@ -234,7 +246,7 @@ class CompiledFunction:
         program = Program(traced.graph, names, batch=True, reduction=self.reduction, dtype=self.dtype, wrt=self._wrt)
         guards = Guards(traced.questions, self._wrt, traced.inputs, names) if traced.questions else None
         outside = {*traced.leaves()} & {*again.leaves()} - {*self._wrt}  # each trace has its own inner leaves
-        return _Branch(program, guards, {x: x._data for x in outside})
+        return _Branch(program, guards, traced.answers(), {x: x._data for x in outside})
 
     def _traced_elsewhere(self, shapes: Any, theta: Any, numbers: Sequence[float], traced: _Traced) -> _Traced:
         """A second trace, for other numbers that give the same answers, or, if none do, for the same."""

@@ -67,7 +67,7 @@ class Recorder:
 
     def _answer(self, compare: Callable[..., Any] | None, operands: tuple[Any, ...], answer: Any) -> Any:
         values = [x for x in operands if isinstance(x, Value)]
-        numbers = [self._number(x) if isinstance(x, Value) else float(x) for x in operands]
+        numbers = [self._number(x) if isinstance(x, Value) else x for x in operands]
         if self._varying.isdisjoint(values):
             return answer
         if compare is None or compare is hash:
@@ -78,6 +78,9 @@ class Recorder:
             )
         if compare is operator.eq and not all(x in self._plain for x in values):
             return operands[0] is operands[1]  # as Values are compared: they are no plain numbers in the eager run
+        for x in numbers:
+            if type(x) not in (float, int, bool, np.float64) or float(x) != x == x:
+                raise TypeError(f"{x!r:.60} ({type(x).__name__}) compared while compiling; compare with a float")
         answer = bool(compare(*numbers))
         pair = [x if isinstance(x, Value) else Value(x) for x in (*operands, 0.0)[:2]]
         x, y = (*numbers, 0.0)[:2]
@@ -134,13 +137,19 @@ class Guards:
         for i, question in enumerate(questions):
             self._columns.setdefault((question.compare, question.answer), []).append(i)
 
-    def hold(self, theta: Any, arrays: Sequence[Any]) -> Any:
-        """For each row, whether every question has the answer that it had; an array of bools."""
+    def hold(self, theta: Any, arrays: Sequence[Any], nearly: bool = False) -> Any:
+        """For each row, whether every question has the answer that it had, or `nearly` has it: an array of bools.
+
+        Where both sides are equal to rounding, NumPy's sums may answer otherwise than those that are added one by one.
+        """
         sides = self._program.outputs(theta, *arrays)
         held: Any = True
         for (compare, answer), columns in self._columns.items():
             places = 2 * np.array(columns)
-            same = _ON_ARRAYS[compare](sides[:, places], sides[:, places + 1]) == answer
+            x, y = sides[:, places], sides[:, places + 1]
+            same = _ON_ARRAYS[compare](x, y) == answer
+            if nearly:
+                same |= np.isclose(x, y, rtol=1e-12, atol=1e-12)
             held = held & same.all(axis=1)
         return held
 
