@@ -13,6 +13,7 @@ import argparse
 import time
 from collections.abc import Callable, Sequence
 from random import Random
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -55,16 +56,17 @@ compiled = compile(loss, parameters).backward
 
 
 def train(step: Callable[[Any, Any], float], xs: Any, ys: Any, steps: int) -> tuple[list[float], float]:
-    """The losses of gradient descent, and the seconds that a step took, the first one aside."""
-    losses, start = [], 0.0
-    for i in range(steps):
-        start = time.perf_counter() if i == 1 else start
+    """The losses of gradient descent, and the median of the seconds that a step took, the first one aside."""
+    losses, times = [], []
+    for _ in range(steps):
+        start = time.perf_counter()
         for p in parameters:
             p.grad = 0.0
         losses.append(step(xs, ys))
         for p in parameters:
             p.data -= 0.1 * p.grad
-    return losses, (time.perf_counter() - start) / (steps - 1)
+        times.append(time.perf_counter() - start)
+    return losses, median(times[1:])
 
 
 def main(argv: Sequence[str] | None = None) -> None:
