@@ -1,5 +1,6 @@
 """Scalar reverse-mode automatic differentiation that shows its work."""
 
+from .check import check_gradients, gradcheck
 from .compile import CompiledFunction, Program, compile
 from .derivation import Derivation
 from .diagnose import origin_of_nonfinite, why_zero
@@ -56,6 +57,7 @@ __all__ = [
     "add",
     "arctan",
     "assign",
+    "check_gradients",
     "compile",
     "cos",
     "cosh",
@@ -70,6 +72,7 @@ __all__ = [
     "expm1",
     "formula",
     "grad",
+    "gradcheck",
     "gradients",
     "hessian",
     "hvp",
