@@ -102,9 +102,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--batch", type=count, default=32, help="names in a step (32)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     options = parser.parse_args(argv)
-    options.out.mkdir(parents=True, exist_ok=True)
-
     names = read(options.data)
+    options.out.mkdir(parents=True, exist_ok=True)
     letters = sorted({letter for name in names for letter in name})
     stop, number = len(letters), {letter: i for i, letter in enumerate(letters)}
     random = Random(0)
