@@ -81,6 +81,8 @@ class Report:
 def gradcheck(function: Callable[..., Any], *args: Any) -> Report:
     """The derivatives of ``function(*args)``, numbers in and one number out, against differences of the function.
 
+    A TypeError for an argument that is no real number, or a result that does not depend on the arguments.
+
     >>> print(gradcheck(lambda x, y: x * y + y, 2.0, 3.0))
     x1 = 2: engine 3, numerical 3 +- ...: pass
     x2 = 3: engine 3, numerical 3 +- ...: pass
@@ -102,7 +104,7 @@ def gradcheck(function: Callable[..., Any], *args: Any) -> Report:
 def check_gradients(output: Value, leaves: Sequence[Value]) -> Report:
     """The derivatives of a graph against differences of the graph, computed anew at other numbers of its leaves.
 
-    What is detached keeps its number, as its derivative has it.
+    What is detached keeps its number, as its derivative has it.  A TypeError for what is not a Value.
 
     >>> w = Value(0.5, "w")
     >>> print(check_gradients((w * 3).tanh(), [w]))

@@ -359,12 +359,21 @@ class TracedValue(Value):
 
 
 def _new_traced() -> Value:
+    node = _new(TracedValue)
+    node.line = line_outside()  # type: ignore[attr-defined]  # a TracedValue
+    return node
+
+
+def line_outside() -> str:
+    """The file and the number of the line, outside of this package, that is being run.
+
+    >>> line_outside().rpartition("/")[2]
+    '<doctest autograd.value.line_outside[0]>:1'
+    """
     frame: Any = sys._getframe(1)
     while frame.f_back and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
-    node = _new(TracedValue)
-    node.line = f"{frame.f_code.co_filename}:{frame.f_lineno}"  # type: ignore[attr-defined]  # a TracedValue
-    return node
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 _PACKAGE = os.path.dirname(__file__) + os.sep

@@ -99,7 +99,7 @@ def test_schedule_waits_for_what_is_alike():
     assert seen >= set(nodes) and sorted(map(len, waves)) == [1, 8, 8]
 
 
-def lowered(output: Value, wrt: list[Value], **options: object):
+def lowered(output: Value, wrt: list[Value]):
     graph = simplify(trace([output], wrt))
     nodes = contract(graph)
     return lower(graph, nodes, schedule(nodes, graph), {}, False)

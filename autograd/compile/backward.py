@@ -81,8 +81,6 @@ class Backward:
             if partial is None or self.active.isdisjoint(blocks_of(operand)):
                 continue
             slope = partial(z, *codes)
-            if op.gate and not isinstance(slope, Code) and slope == 0.0:
-                continue
             code = self.times(d, slope, op.gate)
             alias = code is d and not aliased
             self.contribute(operand, code, statement.result.shape, alias, statement.result.batched)

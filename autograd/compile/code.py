@@ -153,8 +153,17 @@ def write(op: Op, operands: Sequence[Any]) -> Code:
 
 def number(x: float) -> Code:
     """A constant, fit for either dialect."""
-    text = repr(x).replace("inf", "np.inf").replace("nan", "np.nan")
+    text = spelled(x)
     return Code(text, SIGNED if text.startswith("-") else CALL, scalar=True)
+
+
+def spelled(numbers: Any) -> str:
+    """A float, or a list of them, as the source writes it.
+
+    >>> spelled([1.0, float("-inf")])
+    '[1.0, -np.inf]'
+    """
+    return repr(numbers).replace("inf", "np.inf").replace("nan", "np.nan")
 
 
 def helpers_for(text: str) -> list[str]:

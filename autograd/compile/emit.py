@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..notation import counted
 from .backward import Backward
 from .blocks import Gather, Lowered, Statement, blocks_of, is_batched, shape_of
-from .code import function, helpers_for
+from .code import function, helpers_for, spelled
 from .forward import Forward
 
 
@@ -39,9 +39,7 @@ def emit(program: Lowered, dtype: str = "float64", careful: bool = False) -> str
         ]
     text = "\n\n\n".join(parts)
     constants = "\n".join(
-        f"{name} = np.array({values.tolist()!r}{forward.typed if values.dtype.kind == 'f' else ''})".replace(
-            "inf", "np.inf"
-        ).replace("nan", "np.nan")
+        f"{name} = np.array({spelled(values.tolist())}{forward.typed if values.dtype.kind == 'f' else ''})"
         for name, values in forward.constants.values()
     )
     helpers = helpers_for(text)

@@ -256,8 +256,10 @@ def product(texts: Sequence[str], axes: tuple[str, str, str], careful: bool = Fa
     """
     if axes not in _PRODUCTS:
         return Code(f"np.einsum('{axes[0]},{axes[1]}->{axes[2]}', {texts[0]}, {texts[1]})")
-    text = _PRODUCTS[axes].format(*texts)
+    template = _PRODUCTS[axes]
     if careful:
-        x, sign, y = _PRODUCTS[axes].partition(" @ ") if " @ " in _PRODUCTS[axes] else _PRODUCTS[axes].partition(" * ")
-        return Code(f"{'product' if '@' in sign else 'times'}({x.format(texts[0])}, {y.format(texts[1])})")
+        name, sign = ("product", " @ ") if " @ " in template else ("times", " * ")
+        x, _, y = template.partition(sign)
+        return Code(f"{name}({x.format(texts[0])}, {y.format(texts[1])})")
+    text = template.format(*texts)
     return Code(text, CALL if text.endswith(")") and text.startswith(("(", "outer")) else PRODUCT)

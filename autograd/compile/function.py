@@ -21,7 +21,7 @@ from ..value import Value, WatchedValue, add_to_grads, data_of, watching
 from .code import HELPERS
 from .collector import paused_collector
 from .guards import Guards, Question, Recorder
-from .program import REDUCTIONS, Program, as_array
+from .program import REDUCTIONS, Program, as_array, reduced
 from .trace import Trace, trace
 
 BRANCHES = ("trace", "raise")
@@ -109,15 +109,21 @@ class CompiledFunction:
         return self.value(data_of(self._wrt), *arrays)
 
     def value(self, theta: Any, *arrays: Any) -> Any:
-        """The reduced value: a float, or with "none" an array of one for each row."""
+        """The reduced value, for `theta`, (P,), and arrays (B, ...): a float, or with "none" (B,), one for each row.
+
+        Errors as for the class.
+        """
         theta, x = self._checked(theta, arrays)
         values = np.empty(len(x[0]), dtype=self.dtype)
         for rows, program in self._split(theta, x):
             values[rows] = program.outputs(theta, *(a[rows] for a in x))[:, 0]
-        return values if self.reduction == "none" else float(getattr(np, self.reduction)(values))
+        return reduced(values, self.reduction)
 
     def value_and_grad(self, theta: Any, *arrays: Any) -> tuple[float, np.ndarray[Any, Any]]:
-        """The reduced value and its gradient with respect to `theta`."""
+        """The reduced value, a float, and its gradient with respect to `theta`, (P,); arguments as for `value`.
+
+        A ValueError if nothing is reduced.
+        """
         theta, x = self._checked(theta, arrays)
         total: Any = 0.0
         gradient: Any = 0.0

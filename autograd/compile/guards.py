@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import operator
-import os
-import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +12,7 @@ import numpy as np
 
 from ..functions import is_index
 from ..graph import topological_order
-from ..value import Value
+from ..value import Value, line_outside
 from .program import Program
 from .trace import trace
 
@@ -84,7 +82,7 @@ class Recorder:
         answer = bool(compare(*numbers))
         pair = [x if isinstance(x, Value) else Value(x) for x in (*operands, 0.0)[:2]]
         x, y = (*numbers, 0.0)[:2]
-        self.questions.append(Question(compare, (pair[0], pair[1]), (x, y), answer, _line()))
+        self.questions.append(Question(compare, (pair[0], pair[1]), (x, y), answer, line_outside()))
         return answer
 
     def _overheard(self, operands: tuple[Any, ...], answer: Any) -> Any:
@@ -108,16 +106,6 @@ class Recorder:
             if self._plain.issuperset(below):
                 self._plain.add(node)
         return self._numbers[value]
-
-
-def _line() -> str:
-    frame: Any = sys._getframe(1)
-    while frame.f_back and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
-
-
-_PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
 
 class Guards:

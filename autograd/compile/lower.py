@@ -122,11 +122,12 @@ class _Lowering:
     def _is_narrow(self, rows: Wave, operands: Sequence[Operand] = ()) -> bool:
         """Whether numbers are cheaper one by one than as arrays; the one place where this is decided."""
         nodes = [self.nodes[i] for i in rows[:NARROW]]
+        kind = self.nodes[rows[0]]
+        alone = len(rows) == 1 and not isinstance(kind, (Dot, Sum))
         return (
             sum(len(node.operands) for node in nodes) <= NARROW >= len(rows)
-            and not isinstance(nodes[0], (Max, Select))
-            and (not isinstance(nodes[0], (Dot, Sum)) or any(isinstance(x, Gather) for x in operands))
-            and (len(rows) == 1 or any(isinstance(x, Gather) for x in operands))
+            and not isinstance(kind, (Max, Select))
+            and (alone or _gathers(operands) > 0)
             and not any(map(self._varies_in_batch, nodes))
         )
 
@@ -203,13 +204,10 @@ class _Lowering:
     def _sums(self, wave: Wave) -> None:
         length = max(len(self.nodes[i].operands) for i in wave)
 
-        def terms(order: Array) -> Array:
+        def operands(order: Array) -> list[Operand]:
             found = np.array([self._padded(self.nodes[wave[i]].operands, length) for i in order])
             by_block = np.lexsort((self.place[found], self.where[found]), axis=1)
-            return np.take_along_axis(found, by_block, axis=1)
-
-        def operands(order: Array) -> list[Operand]:
-            found = terms(order)
+            found = np.take_along_axis(found, by_block, axis=1)
             kinds = self.where[found]
             alike = np.all(kinds == kinds[:1])  # then each part of the terms is read from one block
             columns = np.flatnonzero(kinds[0, 1:] != kinds[0, :-1]) + 1 if alike else np.array([], dtype=np.int64)
@@ -300,7 +298,7 @@ class _Lowering:
             if whole:
                 return values
             flat = values.ravel().view(np.int64)
-            return float(values.flat[0]) if np.all(flat == flat[0]) else _narrow(values)
+            return float(values.flat[0]) if np.all(flat == flat[0]) else _unrepeated(values)
         if np.all(where == where.flat[0]):
             offset = int(place.flat[0])
             corner = (0,) * place.ndim
@@ -360,7 +358,7 @@ def _regular(where: Array, place: Array) -> int:
     return int(breaks[0]) + 1 if len(breaks) else len(where)
 
 
-def _narrow(values: Array) -> Array:
+def _unrepeated(values: Array) -> Array:
     """Constants with the axes along which they repeat made one long, for broadcasting; bit for bit: -0.0 is not 0.0."""
     bits = values.view(np.int64)
     for axis in range(values.ndim):

@@ -186,7 +186,7 @@ class Program:
         return [[a[i : i + self._chunk] for a in arrays] for i in range(0, len(arrays[0]), self._chunk)]
 
     def _reduced(self, values: Any) -> Any:
-        return values if self._reduction == "none" else float(getattr(np, self._reduction)(values))
+        return reduced(values, self._reduction)
 
     def _checked(self, theta: Any, inputs: Sequence[Any]) -> tuple[Any, list[Any]]:
         theta, arrays = as_array("theta", theta, self._dtype), []
@@ -239,6 +239,15 @@ def as_array(name: str, numbers: Any, dtype: Any) -> Any:
         hint = "their numbers, such as [p.data for p in parameters]" if kind == "Value" else "real numbers"
         raise TypeError(f"{name} holds {kind}s; give {hint}")
     return np.ascontiguousarray(array, dtype=dtype).reshape(array.shape)
+
+
+def reduced(values: Array, reduction: str) -> Any:
+    """The values of the rows, (B,), as one of `REDUCTIONS`: a float, or with "none" as they are.
+
+    >>> reduced(np.array([1.0, 2.0]), "mean")
+    1.5
+    """
+    return values if reduction == "none" else float(getattr(np, reduction)(values))
 
 
 def loaded(source: str) -> dict[str, Any]:
