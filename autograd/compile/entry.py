@@ -100,7 +100,7 @@ def compile(
     shapes = {"x": (len(inputs),)} if inputs else {}
     with paused_collector():
         graph = trace(outputs, wrt, inputs)
-    return Program(graph, shapes, dtype=dtype, wrt=wrt)
+    return Program(graph, shapes, dtype=dtype, wrt=wrt, inputs=inputs)
 
 
 def _listed(name: str, values: Any) -> list[Any]:

@@ -101,12 +101,12 @@ class CompiledFunction:
             if given not in allowed:
                 raise ValueError(f"{name} is {given!r:.60}; give one of {', '.join(allowed)}")
         self.function, self.reduction, self.branches, self.dtype = function, reduction, branches, dtype
-        self._wrt = list(wrt)
+        self.wrt = list(wrt)
         self._compiled: dict[tuple[tuple[int, ...], ...], list[_Branch]] = {}
 
     def __call__(self, *arrays: Any) -> Any:
         """The reduced value at the numbers that the parameters have now."""
-        return self.value(data_of(self._wrt), *arrays)
+        return self.value(data_of(self.wrt), *arrays)
 
     def value(self, theta: Any, *arrays: Any) -> Any:
         """The reduced value, for `theta`, (P,), and arrays (B, ...): a float, or with "none" (B,), one for each row.
@@ -138,13 +138,13 @@ class CompiledFunction:
 
     def backward(self, *arrays: Any) -> float:
         """Adds the gradient to the ``grad`` of the parameters, at the numbers that they have now; returns the value."""
-        value, gradient = self.value_and_grad(data_of(self._wrt), *arrays)
-        add_to_grads(self._wrt, gradient.tolist())
+        value, gradient = self.value_and_grad(data_of(self.wrt), *arrays)
+        add_to_grads(self.wrt, gradient.tolist())
         return value
 
     def program(self, *arrays: Any) -> Program:
         """The program that runs for arrays of these shapes, or, of several branches, for their first row."""
-        theta, x = self._checked(data_of(self._wrt), arrays)
+        theta, x = self._checked(data_of(self.wrt), arrays)
         return next(self._split(theta, [a[:1] for a in x]))[1]
 
     def source(self, *arrays: Any) -> str:
@@ -165,7 +165,7 @@ class CompiledFunction:
         programs = sum(map(len, self._compiled.values()))
         name = getattr(self.function, "__qualname__", type(self.function).__name__)
         return (
-            f"CompiledFunction {name} of {counted(len(self._wrt), 'parameter')}, {counted(programs, 'program')} so far"
+            f"CompiledFunction {name} of {counted(len(self.wrt), 'parameter')}, {counted(programs, 'program')} so far"
         )
 
     def __reduce__(self) -> NoReturn:
@@ -175,9 +175,9 @@ class CompiledFunction:
 
     def _checked(self, theta: Any, given: Sequence[Any]) -> tuple[Any, list[Any]]:
         theta, arrays = as_array("theta", theta, self.dtype), [as_array("an input", a, self.dtype) for a in given]
-        if theta.shape != (len(self._wrt),):
-            wanted = "a number for each parameter" if self._wrt else "it was compiled without parameters, wrt=[...]"
-            raise ValueError(f"theta has shape {theta.shape}; give ({len(self._wrt)},): {wanted}")
+        if theta.shape != (len(self.wrt),):
+            wanted = "a number for each parameter" if self.wrt else "it was compiled without parameters, wrt=[...]"
+            raise ValueError(f"theta has shape {theta.shape}; give ({len(self.wrt)},): {wanted}")
         counts = [len(a) if a.ndim else -1 for a in arrays]
         if not counts or min(counts) < 1 or len({*counts}) > 1:
             shapes = f"arrays of shapes {', '.join(str(a.shape) for a in arrays) or 'none'}"
@@ -249,9 +249,9 @@ class CompiledFunction:
                 "compile repeats one computation for every row: compute with the Values, and draw at random outside"
             )
         names = dict(zip(_names(self.function, len(shapes)), shapes))
-        program = Program(traced.graph, names, batch=True, reduction=self.reduction, dtype=self.dtype, wrt=self._wrt)
-        guards = Guards(traced.questions, self._wrt, traced.inputs, names) if traced.questions else None
-        outside = {*traced.leaves()} & {*again.leaves()} - {*self._wrt}  # each trace has its own inner leaves
+        program = Program(traced.graph, names, batch=True, reduction=self.reduction, dtype=self.dtype, wrt=self.wrt)
+        guards = Guards(traced.questions, self.wrt, traced.inputs, names) if traced.questions else None
+        outside = {*traced.leaves()} & {*again.leaves()} - {*self.wrt}  # each trace has its own inner leaves
         return _Branch(program, guards, traced.answers(), {x: x._data for x in outside})
 
     def _traced_elsewhere(self, shapes: Any, theta: Any, numbers: Sequence[float], traced: _Traced) -> _Traced:
@@ -275,12 +275,12 @@ class CompiledFunction:
         for shape in shapes:
             arguments.append(_nested(inputs[start : start + prod(shape)], shape))
             start += prod(shape)
-        recorder = Recorder(dict(zip(self._wrt, theta.tolist())), dict(zip(inputs, numbers)))
+        recorder = Recorder(dict(zip(self.wrt, theta.tolist())), dict(zip(inputs, numbers)))
         with enable_grad(), watching(recorder):
             output = self.function(*arguments)
         if not isinstance(output, Value):
             raise TypeError(f"the function returned {output!r:.60} ({type(output).__name__}); it must return one Value")
-        return _Traced(output, trace([output], self._wrt, inputs), inputs, recorder.questions, [*recorder.constants])
+        return _Traced(output, trace([output], self.wrt, inputs), inputs, recorder.questions, [*recorder.constants])
 
 
 def _where(function: Callable[..., Any]) -> str:

@@ -38,6 +38,8 @@ class Program:
     ``print(program)`` lists the statements, with their shapes, how many scalar nodes each stands for, and what did not
     roll and why: what is alone had no others of its kind ready with it, or too few; what is gathered reads from several
     arrays, or from irregular places of one.
+
+    `wrt` and `inputs` are the Values that a graph was compiled for; a program that was unpickled knows none.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Program:
         reduction: str = "mean",
         dtype: str = "float64",
         wrt: Sequence[Value] = (),
+        inputs: Sequence[Value] = (),
     ) -> None:
         with paused_collector():
             graph = simplify(graph)
@@ -56,7 +59,8 @@ class Program:
             waves = schedule(nodes, graph)
         self._passes: tuple[Trace, dict[int, Node], list[Wave]] | None = (graph, nodes, waves)
         self._parameters, self._shapes, self._dtype = graph.parameters, dict(shapes), np.dtype(dtype)
-        self._batch, self._reduction, self._wrt = batch, reduction, list(wrt)
+        self._batch, self._reduction = batch, reduction
+        self.wrt, self.inputs = list(wrt), list(inputs)
         self._several = len(graph.outputs) > 1
 
     # ---- What is emitted ----
@@ -156,10 +160,10 @@ class Program:
         >>> round(neuron([2.0]).data, 6)
         3.0
         """
-        if len(self._wrt) != self._parameters:
+        if len(self.wrt) != self._parameters:
             raise RuntimeError("backward() of a program that was unpickled; call value_and_grad(theta, ...)")
-        value, gradient = self.value_and_grad(data_of(self._wrt), *inputs)
-        add_to_grads(self._wrt, gradient.tolist())
+        value, gradient = self.value_and_grad(data_of(self.wrt), *inputs)
+        add_to_grads(self.wrt, gradient.tolist())
         return value
 
     def _run(self, name: str, theta: Any, arrays: Sequence[Any]) -> Any:
@@ -222,7 +226,13 @@ class Program:
         return f"Program of {self._parameters} parameters and {inputs} inputs, {self._listing.splitlines()[-1]}"
 
     def __getstate__(self) -> dict[str, Any]:
-        lowered: dict[str, Any] = {"_lowered": self._lowered, "_one": self._one, "_passes": None, "_wrt": []}
+        lowered: dict[str, Any] = {
+            "_lowered": self._lowered,
+            "_one": self._one,
+            "_passes": None,
+            "wrt": [],
+            "inputs": [],
+        }
         return {**{k: v for k, v in self.__dict__.items() if k not in ("_fast", "_careful")}, **lowered}
 
 

@@ -1,0 +1,179 @@
+"""Derivatives from values alone: extrapolated differences with an error bar, and the rate of Taylor's remainder.
+
+The numerical derivative is Richardson's extrapolation of differences (Ridders, 1982), begun from many step sizes, each
+side for itself and both together; the estimate with the smallest error counts, and its error is what it is judged by.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import inf, log2, nan
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Array: TypeAlias = "np.ndarray[Any, Any]"
+Curve: TypeAlias = "Callable[[Array], Array]"
+"""A function of one number, on an array of its arguments."""
+
+LEVELS, SHRINK = 8, 1.6
+"""A table of differences has so many steps, each so many times smaller than the one before."""
+
+SAFETY = 20.0
+"""An error that is estimated may be so many times too small."""
+
+SHARP = 1e-4
+"""An estimate whose error is a larger share of the derivative cannot tell a right one from a wrong one."""
+
+HALVINGS = 40
+"""Taylor's remainder is looked at for so many steps, each half of the one before."""
+
+_EPSILON = sys.float_info.epsilon
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number, and how far it may be off.
+
+    >>> print(Estimate(0.5, 1e-12), Estimate(3.0, 0.0))
+    0.5 +- 1e-12 3
+    """
+
+    value: float
+    error: float = 0.0
+
+    def __str__(self) -> str:
+        return f"{self.value:.12g}" + (f" +- {self.error:.1g}" if self.error else "")
+
+
+NOTHING = Estimate(nan, inf)
+
+
+@dataclass(frozen=True)
+class Sides:
+    """A derivative as limits from both sides, from the left and from the right."""
+
+    central: Estimate
+    left: Estimate
+    right: Estimate
+
+
+def differences(curve: Curve, x: float) -> Sides:
+    """The derivative of `curve` at `x`, where it is a float; NaN with an infinite error where there is none.
+
+    >>> found = differences(np.abs, 0.0)
+    >>> found.central.value, found.left.value, found.right.value
+    (0.0, -1.0, 1.0)
+    """
+    reach = [x + start / SHRINK ** np.arange(LEVELS) - x for start in _starts(x)]
+    steps = np.array([row for row in reach if _shrinks(row)])  # exact ones, a row for each start
+    if not steps.size:
+        return Sides(NOTHING, NOTHING, NOTHING)
+    values = curve(np.concatenate([[x], (x + steps).ravel(), (x - steps).ravel()]))
+    here, (above, below) = values[0], values[1:].reshape(2, *steps.shape)
+    sizes = np.maximum(np.abs(here), np.maximum(np.abs(above), np.abs(below)).max(axis=1))
+    quotients = ((above - below) / (2 * steps), (here - below) / steps, (above - here) / steps)
+    return Sides(*(_best(table, steps, power, sizes) for table, power in zip(quotients, (2, 1, 1))))
+
+
+def _shrinks(steps: Array) -> bool:
+    return bool((steps > 0.0).all() and (np.diff(steps) < 0.0).all())
+
+
+def _starts(x: float) -> list[float]:
+    """First steps, the smallest first: shares of the size of x, and of 1."""
+    return sorted(scale * 10.0**-k for scale in {abs(x) or 1.0, 1.0} for k in (1, 2, 3, 4, 5, 6))
+
+
+def _best(tables: Array, steps: Array, power: int, sizes: Array) -> Estimate:
+    best = NOTHING
+    for table, row, size in zip(tables, steps, sizes):
+        if np.isfinite(table).all():
+            best = _better(best, extrapolated(table.tolist(), row.tolist(), power, float(size)))
+    return best
+
+
+def _better(near: Estimate, wide: Estimate) -> Estimate:
+    """Of estimates from smaller and from wider steps, the one with the smaller error.
+
+    Unless the near one is sharp and the other is far from it: wide steps may have crossed a kink or a pole.
+    """
+    sharp = near.error <= SHARP * abs(near.value)
+    if wide.error < near.error and not (sharp and abs(near.value - wide.value) > SAFETY * (near.error + wide.error)):
+        return wide
+    return near
+
+
+def extrapolated(quotients: Sequence[float], steps: Sequence[float], power: int, size: float) -> Estimate:
+    """Richardson's extrapolation of difference quotients whose error has terms in h^power, h^(2 power), ...
+
+    The steps h shrink; `size` is that of the values that were subtracted.  The error is the largest difference to the
+    neighbours that the best entry came from, less what one more step of a table that converges takes off, and rounding.
+    """
+    row, best = list(quotients), NOTHING
+    gaps = [inf] * len(row)
+    noise = [(4 * _EPSILON * size + sys.float_info.min) / h for h in steps]
+    for level in range(1, len(row)):
+        factors = [(steps[k] / steps[k + level]) ** power for k in range(len(row) - 1)]
+        following = [(f * row[k + 1] - row[k]) / (f - 1) for k, f in enumerate(factors)]
+        noise = [(f * noise[k + 1] + noise[k]) / (f - 1) for k, f in enumerate(factors)]
+        before, gaps = gaps, [max(abs(value - row[k]), abs(value - row[k + 1])) for k, value in enumerate(following)]
+        for k, value in enumerate(following):
+            converges = level > 1 and gaps[k] <= before[k]
+            error = gaps[k] / (factors[k] if converges else 1.0) + noise[k]
+            if error < best.error:
+                best = Estimate(value, error + _EPSILON * abs(value))
+        row = following
+    return best
+
+
+@dataclass(frozen=True)
+class Remainder:
+    """How Taylor's remainder vanishes with the step h, as a power of h: NaN where it is lost in rounding throughout.
+
+    ``slope`` is the power of |f(x + h) - f(x) - slope h|, 2 for the right slope and 1 for a wrong one; ``bend`` that of
+    |f(x + h) - 2 f(x) + f(x - h)|, 2 where f is smooth and 1 at a kink.  `exact` says that nothing but rounding is left
+    for any h, as for straight lines.
+    """
+
+    slope: float
+    bend: float
+    exact: bool
+
+
+def remainder(curve: Curve, x: float, slope: float) -> Remainder:
+    """The powers of h with which Taylor's remainder of `curve` at `x` vanishes, to the right.
+
+    >>> found = remainder(np.exp, 0.0, 1.0)
+    >>> f"{found.slope:.1f} {found.bend:.1f}, wrong {remainder(np.exp, 0.0, 1.001).slope:.1f}"
+    '2.0 2.0, wrong 1.0'
+    """
+    scales = {abs(x) or 1.0, 1.0}
+    rates = [_rates(curve, x, slope, scale) for scale in sorted(scales)]
+    return next((rate for rate in rates if not (rate.exact or rate.slope != rate.slope)), rates[0])
+
+
+def _rates(curve: Curve, x: float, slope: float, scale: float) -> Remainder:
+    steps = x + scale * 0.125 * 0.5 ** np.arange(HALVINGS) - x
+    steps = steps[steps > 0.0]
+    values = curve(np.concatenate([[x], x + steps, x - steps]))
+    here, (above, below) = values[0], values[1:].reshape(2, -1)
+    noise = 8 * _EPSILON * np.maximum(np.abs(here), np.maximum(np.abs(above), np.abs(below))) + 4 * _EPSILON * np.abs(
+        slope * steps
+    )
+    off = np.abs(above - here - slope * steps)
+    return Remainder(
+        _power(off, steps, noise), _power(np.abs(above - 2 * here + below), steps, noise), bool((off <= noise).all())
+    )
+
+
+def _power(off: Array, steps: Array, noise: Array) -> float:
+    """The power of h that `off` vanishes with, from the smallest steps at which it stands out of the noise."""
+    clear = np.isfinite(off) & (off > SAFETY * noise)
+    usable = int(np.argmin(clear)) if not clear.all() else len(clear)
+    if usable < 4:
+        return nan
+    first, last = usable - 4, usable - 1
+    return log2(off[first] / off[last]) / log2(steps[first] / steps[last])
