@@ -398,9 +398,15 @@ class Engine:
             return Finding(oracle, str(central), PASS if self._is_sharp(central) else UNSURE)
         if policy is not None and policy != central.value and self.agrees(Estimate(policy)):
             return Finding(oracle, f"{central}, {policy:.6g} by the rules at kinks", KINK, True)
-        return Finding(
-            oracle, str(central), FAIL if isfinite(central.error) and central.value == central.value else UNSURE
-        )
+        return Finding(oracle, str(central), FAIL if self._is_known(central) else UNSURE)
+
+    def _is_known(self, estimate: Estimate) -> bool:
+        """Whether both numbers are more than rounding."""
+        if not (isfinite(estimate.error) and estimate.value == estimate.value):
+            return False
+        if not isfinite(self.value):
+            return SAFETY * estimate.error <= SHARP * abs(estimate.value)
+        return ROUNDING * self.error <= max(0.1 * max(abs(self.value), abs(estimate.value)), self.lost)
 
     def _apart(self, left: Estimate, right: Estimate) -> bool:
         if left.value == right.value or left.value != left.value or right.value != right.value:
@@ -485,7 +491,8 @@ def _taylor(answer: Engine, curve: Callable[[Array], Array], x: float) -> Findin
         return Finding("taylor", f"bend of order h^{found.bend:.1f}", UNSURE)
     if found.exact or found.slope != found.slope:
         return Finding("taylor", "remainder of rounding", UNSURE)
-    verdict = PASS if found.slope > 1.75 else FAIL if found.slope < 1.25 else UNSURE
+    known = ROUNDING * answer.error <= SHARP * abs(answer.value)
+    verdict = UNSURE if not known else PASS if found.slope > 1.75 else FAIL if found.slope < 1.25 else UNSURE
     return Finding("taylor", f"remainder of order h^{found.slope:.1f}", verdict)
 
 

@@ -125,7 +125,7 @@ def extrapolated(quotients: Sequence[float], steps: Sequence[float], power: int,
         rounding = [(f * rounding[k + 1] + rounding[k]) / (f - 1) for k, f in enumerate(factors)]
         before, gaps = gaps, [max(abs(value - row[k]), abs(value - row[k + 1])) for k, value in enumerate(following)]
         for k, value in enumerate(following):
-            converges = level > 1 and gaps[k] <= before[k]
+            converges = gaps[k] * factors[k] <= before[k] < inf
             error = gaps[k] / (factors[k] if converges else 1.0) + rounding[k]
             if error < best.error:
                 best = Estimate(value, error + _EPSILON * abs(value))
