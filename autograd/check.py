@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import inf, isfinite
 from typing import Any, TypeAlias
@@ -317,7 +317,9 @@ def _rows(
             findings.append(answer.judge("eager", Evidence(Sides(eager, NOTHING, NOTHING))))
         for name in asked:
             if name == "differences":
-                findings.append(answer.judge(name, Evidence(_quietly(differences, partial(along, i), point[i]))))
+                findings.append(
+                    answer.judge(name, Evidence(_quietly(differences, partial(along, i), point[i], answer.noise)))
+                )
             elif name == "taylor":
                 findings.append(_taylor(answer, partial(along, i), point[i]))
             elif name in evidence:
@@ -359,15 +361,19 @@ def _has(oracle: str) -> bool:
 
 @dataclass(frozen=True)
 class Engine:
-    """A derivative as the engine has it, how far rounding may have moved it, and what of it may be lost in a tail."""
+    """A derivative as the engine has it, and how far rounding may have moved it.
+
+    `lost` is what of it may be missing in a tail; `noise` is how far rounding may have moved the output itself.
+    """
 
     value: float
     error: float
     lost: float
+    noise: float
 
     def says(self, value: float) -> Engine:
         """Another answer in its place, of the same rounding."""
-        return Engine(value, self.error, self.lost)
+        return replace(self, value=value)
 
     def agrees(self, estimate: Estimate) -> bool:
         """Whether both are the same number, to their errors."""
@@ -392,9 +398,15 @@ class Engine:
             return Finding(oracle, str(central), PASS if self._is_sharp(central) else UNSURE)
         if policy is not None and policy != central.value and self.agrees(Estimate(policy)):
             return Finding(oracle, f"{central}, {policy:.6g} by the rules at kinks", KINK, True)
-        return Finding(
-            oracle, str(central), FAIL if isfinite(central.error) and central.value == central.value else UNSURE
-        )
+        return Finding(oracle, str(central), FAIL if self._is_known(central) else UNSURE)
+
+    def _is_known(self, estimate: Estimate) -> bool:
+        """Whether both numbers are more than rounding."""
+        if not (isfinite(estimate.error) and estimate.value == estimate.value):
+            return False
+        if not isfinite(self.value):
+            return SAFETY * estimate.error <= SHARP * abs(estimate.value)
+        return ROUNDING * self.error <= max(0.1 * max(abs(self.value), abs(estimate.value)), self.lost)
 
     def _apart(self, left: Estimate, right: Estimate) -> bool:
         if left.value == right.value or left.value != left.value or right.value != right.value:
@@ -407,6 +419,8 @@ class Engine:
 
     def _is_sharp(self, estimate: Estimate) -> bool:
         """Whether the two could have been told apart, if one were wrong."""
+        if self.value == estimate.value == 0.0:
+            return SAFETY * estimate.error <= SHARP * self.lost
         if self.value == estimate.value and not (estimate.error or self.error):
             return True
         size = max(abs(self.value), abs(estimate.value))
@@ -419,10 +433,12 @@ def engine_estimates(problem: Problem) -> list[Engine]:
     """The engine's derivatives, with the errors that rounding may have made in them."""
     found = gradients(problem.output, problem.leaves)
     with np.errstate(all="ignore"):
-        samples = _scattered(problem)
+        outputs, samples = _scattered(problem)
         largest = max(float(np.max(np.abs(sample))) for sample in samples.values())
         errors = [float(np.max(np.abs(samples.get(leaf, 0.0) - slope))) for leaf, slope in zip(problem.leaves, found)]
-    return [Engine(slope, _rounding(slope, error), TAIL * largest) for slope, error in zip(found, errors)]
+        noise = float(np.max(np.abs(outputs - number_of_node(problem.output))))
+    noise = ROUNDING * noise if isfinite(noise) else 0.0
+    return [Engine(slope, _rounding(slope, error), TAIL * largest, noise) for slope, error in zip(found, errors)]
 
 
 def _rounding(slope: float, error: float) -> float:
@@ -430,18 +446,21 @@ def _rounding(slope: float, error: float) -> float:
     return 0.0 if not isfinite(slope) else inf if error != error else error
 
 
-def _scattered(problem: Problem) -> dict[Any, Any]:
-    """The engine's adjoints, sampled: every operation, forward and backward, is wrong by about its last bit."""
+def _scattered(problem: Problem) -> tuple[Any, dict[Any, Any]]:
+    """The output and all adjoints, sampled: every operation, forward and backward, is wrong by about its last bit."""
     random = np.random.default_rng(0)
 
     def noisy(numbers: Any) -> Any:
         return numbers * (1.0 + sys.float_info.epsilon * random.uniform(-1.0, 1.0, SAMPLES))
 
-    computed: list[tuple[Any, ...]] = []
+    seen: dict[Any, tuple[Any, ...]] = {x: x.numbers for x in problem.order if x.op is not None}
 
-    def rows(op: Any, *operands: Any) -> Any:
-        result = noisy(op.ufunc(*operands))
-        computed.append((result, *operands))
+    def rows(node: Any, *operands: Any) -> Any:
+        if _tied(node):  # it would be none with rounding: the rules at kinks hold
+            seen[node] = node.numbers
+            return operands[2] if node.op.name == "where" else node.numbers[0]
+        result = noisy(node.op.ufunc(*operands))
+        seen[node] = (result, *operands)
         return result
 
     def times(adjoint: Any, slope: Any, gate: bool) -> Any:
@@ -449,14 +468,16 @@ def _scattered(problem: Problem) -> dict[Any, Any]:
         wins = (adjoint == 0.0) | ((slope == 0.0) & gate)
         return np.where(wins & np.isnan(product), 0.0, product)
 
-    problem.evaluate(problem.point, float, rows)
-    numbers = iter(computed)
-    by_node = {
-        node: node.numbers if node.op.name == "detach" else next(numbers)
-        for node in problem.order
-        if node.op is not None
-    }
-    return chain_rule(reversed(problem.order), {problem.output: 1.0}, by_node.__getitem__, times)
+    outputs = problem.evaluate(problem.point, float, rows)
+    return outputs, chain_rule(reversed(problem.order), {problem.output: 1.0}, seen.__getitem__, times)
+
+
+def _tied(node: Any) -> bool:
+    """Whether a node is exactly at its kink."""
+    name, numbers = node.op.name, node.numbers
+    if name in ("maximum", "minimum", "equal"):
+        return numbers[1] == numbers[2]  # type: ignore[no-any-return]  # floats
+    return name in ("abs", "sign", "step", "relu", "where") and numbers[1] == 0.0
 
 
 # ---- Curves ---------------------------------------------------------------------------------------------------------
@@ -465,12 +486,14 @@ def _scattered(problem: Problem) -> dict[Any, Any]:
 def _taylor(answer: Engine, curve: Callable[[Array], Array], x: float) -> Finding:
     if not isfinite(answer.value):
         return Finding("taylor", "no remainder", UNSURE)
-    found = _quietly(remainder, curve, x, answer.value)
+    found = _quietly(remainder, curve, x, answer.value, answer.noise)
     if found.bend < 1.5:
         return Finding("taylor", f"bend of order h^{found.bend:.1f}", UNSURE)
     if found.exact or found.slope != found.slope:
         return Finding("taylor", "remainder of rounding", UNSURE)
-    return Finding("taylor", f"remainder of order h^{found.slope:.1f}", PASS if found.slope > 1.5 else FAIL)
+    known = ROUNDING * answer.error <= SHARP * abs(answer.value)
+    verdict = UNSURE if not known else PASS if found.slope > 1.75 else FAIL if found.slope < 1.25 else UNSURE
+    return Finding("taylor", f"remainder of order h^{found.slope:.1f}", verdict)
 
 
 def _quietly(function: Callable[..., Any], *args: Any) -> Any:

@@ -60,8 +60,10 @@ class Sides:
     right: Estimate
 
 
-def differences(curve: Curve, x: float) -> Sides:
-    """The derivative of `curve` at `x`, where it is a float; NaN with an infinite error where there is none.
+def differences(curve: Curve, x: float, noise: float = 0.0) -> Sides:
+    """The derivative of `curve` at `x`; NaN with an infinite error where there is none.
+
+    `noise` is how far the values may be off, beyond the rounding of their last bits.
 
     >>> found = differences(np.abs, 0.0)
     >>> found.central.value, found.left.value, found.right.value
@@ -74,8 +76,9 @@ def differences(curve: Curve, x: float) -> Sides:
     values = curve(np.concatenate([[x], (x + steps).ravel(), (x - steps).ravel()]))
     here, (above, below) = values[0], values[1:].reshape(2, *steps.shape)
     sizes = np.maximum(np.abs(here), np.maximum(np.abs(above), np.abs(below)).max(axis=1))
+    off = 4 * _EPSILON * sizes + noise + sys.float_info.min
     quotients = ((above - below) / (2 * steps), (here - below) / steps, (above - here) / steps)
-    return Sides(*(_best(table, steps, power, sizes) for table, power in zip(quotients, (2, 1, 1))))
+    return Sides(*(_best(table, steps, power, off) for table, power in zip(quotients, (2, 1, 1))))
 
 
 def _shrinks(steps: Array) -> bool:
@@ -87,11 +90,11 @@ def _starts(x: float) -> list[float]:
     return sorted(scale * 10.0**-k for scale in {abs(x) or 1.0, 1.0} for k in (1, 2, 3, 4, 5, 6))
 
 
-def _best(tables: Array, steps: Array, power: int, sizes: Array) -> Estimate:
+def _best(tables: Array, steps: Array, power: int, off: Array) -> Estimate:
     best = NOTHING
-    for table, row, size in zip(tables, steps, sizes):
+    for table, row, noise in zip(tables, steps, off):
         if np.isfinite(table).all():
-            best = _better(best, extrapolated(table.tolist(), row.tolist(), power, float(size)))
+            best = _better(best, extrapolated(table.tolist(), row.tolist(), power, float(noise)))
     return best
 
 
@@ -106,23 +109,24 @@ def _better(near: Estimate, wide: Estimate) -> Estimate:
     return near
 
 
-def extrapolated(quotients: Sequence[float], steps: Sequence[float], power: int, size: float) -> Estimate:
+def extrapolated(quotients: Sequence[float], steps: Sequence[float], power: int, noise: float) -> Estimate:
     """Richardson's extrapolation of difference quotients whose error has terms in h^power, h^(2 power), ...
 
-    The steps h shrink; `size` is that of the values that were subtracted.  The error is the largest difference to the
-    neighbours that the best entry came from, less what one more step of a table that converges takes off, and rounding.
+    The steps h shrink; `noise` is how far the values that were subtracted may be off.  The error is the largest
+    difference to the neighbours that the best entry came from, less what one more step of a table that converges takes
+    off, and rounding.
     """
     row, best = list(quotients), NOTHING
     gaps = [inf] * len(row)
-    noise = [(4 * _EPSILON * size + sys.float_info.min) / h for h in steps]
+    rounding = [noise / h for h in steps]
     for level in range(1, len(row)):
         factors = [(steps[k] / steps[k + level]) ** power for k in range(len(row) - 1)]
         following = [(f * row[k + 1] - row[k]) / (f - 1) for k, f in enumerate(factors)]
-        noise = [(f * noise[k + 1] + noise[k]) / (f - 1) for k, f in enumerate(factors)]
+        rounding = [(f * rounding[k + 1] + rounding[k]) / (f - 1) for k, f in enumerate(factors)]
         before, gaps = gaps, [max(abs(value - row[k]), abs(value - row[k + 1])) for k, value in enumerate(following)]
         for k, value in enumerate(following):
-            converges = level > 1 and gaps[k] <= before[k]
-            error = gaps[k] / (factors[k] if converges else 1.0) + noise[k]
+            converges = gaps[k] * factors[k] <= before[k] < inf
+            error = gaps[k] / (factors[k] if converges else 1.0) + rounding[k]
             if error < best.error:
                 best = Estimate(value, error + _EPSILON * abs(value))
         row = following
@@ -143,35 +147,32 @@ class Remainder:
     exact: bool
 
 
-def remainder(curve: Curve, x: float, slope: float) -> Remainder:
-    """The powers of h with which Taylor's remainder of `curve` at `x` vanishes, to the right.
+def remainder(curve: Curve, x: float, slope: float, noise: float = 0.0) -> Remainder:
+    """The powers of h with which Taylor's remainder of `curve` at `x` vanishes, to the right; `noise` as above.
 
     >>> found = remainder(np.exp, 0.0, 1.0)
     >>> f"{found.slope:.1f} {found.bend:.1f}, wrong {remainder(np.exp, 0.0, 1.001).slope:.1f}"
     '2.0 2.0, wrong 1.0'
     """
-    scales = {abs(x) or 1.0, 1.0}
-    rates = [_rates(curve, x, slope, scale) for scale in sorted(scales)]
-    return next((rate for rate in rates if not (rate.exact or rate.slope != rate.slope)), rates[0])
+    rates = [_rates(curve, x, slope, scale, noise) for scale in sorted({abs(x) or 1.0, 1.0})]
+    return next((rate for rate in rates if not rate.exact and rate.slope == rate.slope), rates[0])
 
 
-def _rates(curve: Curve, x: float, slope: float, scale: float) -> Remainder:
+def _rates(curve: Curve, x: float, slope: float, scale: float, noise: float) -> Remainder:
     steps = x + scale * 0.125 * 0.5 ** np.arange(HALVINGS) - x
     steps = steps[steps > 0.0]
     values = curve(np.concatenate([[x], x + steps, x - steps]))
     here, (above, below) = values[0], values[1:].reshape(2, -1)
-    noise = 8 * _EPSILON * np.maximum(np.abs(here), np.maximum(np.abs(above), np.abs(below))) + 4 * _EPSILON * np.abs(
-        slope * steps
-    )
+    size = np.maximum(np.abs(here), np.maximum(np.abs(above), np.abs(below)))
+    rounding = 4 * _EPSILON * (2 * size + np.abs(slope * steps)) + noise
     off = np.abs(above - here - slope * steps)
-    return Remainder(
-        _power(off, steps, noise), _power(np.abs(above - 2 * here + below), steps, noise), bool((off <= noise).all())
-    )
+    bend = np.abs(above - 2 * here + below)
+    return Remainder(_power(off, steps, rounding), _power(bend, steps, rounding), bool((off <= rounding).all()))
 
 
 def _power(off: Array, steps: Array, noise: Array) -> float:
     """The power of h that `off` vanishes with, from the smallest steps at which it stands out of the noise."""
-    clear = np.isfinite(off) & (off > SAFETY * noise)
+    clear = np.isfinite(off) & (off > 5 * SAFETY * noise)
     usable = int(np.argmin(clear)) if not clear.all() else len(clear)
     if usable < 4:
         return nan

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from math import copysign, inf, isfinite
+from math import copysign, inf, isfinite, log10
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -80,21 +80,21 @@ class Problem:
         return len(self.order) * len(self.leaves)
 
     def evaluate(self, numbers: Sequence[Any], constant: Callable[[float], Any], rows: Callable[..., Any]) -> Any:
-        """The output where the leaves are `numbers`: ``rows(op, *operands)`` computes, what is detached stays."""
+        """The output where the leaves are `numbers`: ``rows(node, *operands)`` computes, what is detached stays."""
         found = dict(zip(self.leaves, numbers))
         for node in self.order:
             if node.op is None or node.op.name == "detach":
                 found[node] = constant(number_of_node(node))
             else:
                 operands = [found[x] if isinstance(x, Value) else constant(x) for x in node.inputs]
-                found[node] = rows(node.op, *operands)
+                found[node] = rows(node, *operands)
         return found[self.output]
 
     def along(self, index: int, xs: Array) -> Array:
         """The output where the leaf of this index has each of the numbers `xs`, and the others stay."""
         numbers: list[Any] = list(self.point)
         numbers[index] = xs
-        values = self.evaluate(numbers, float, lambda op, *operands: op.ufunc(*operands))
+        values = self.evaluate(numbers, float, lambda node, *operands: node.op.ufunc(*operands))
         return np.broadcast_to(np.asarray(values, dtype=float), xs.shape)
 
 
@@ -120,11 +120,12 @@ class Numbers:
         array[0] = self._constant(number)
         return array
 
-    def row(self, op: Any, *operands: Any) -> Any:
-        """A row of the table, by its textbook definition."""
-        if op.name not in TEXTBOOK:
-            raise DeclinedError(f"there is no textbook definition of {op.name}")
-        return TEXTBOOK[op.name](self, *operands)
+    def row(self, node: Any, *operands: Any) -> Any:
+        """What a node is of `operands`, by the textbook definition of its row."""
+        name = node.op.name
+        if name not in TEXTBOOK:
+            raise DeclinedError(f"there is no textbook definition of {name}")
+        return TEXTBOOK[name](self, *operands)
 
     def function(self, name: str, x: Any) -> Any:
         """An elementary function."""
@@ -133,14 +134,14 @@ class Numbers:
         return self.elementary(name, x)
 
     def sign(self, x: Any) -> Array:
-        """1, 0 or -1; what the rows with kinks ask."""
+        """1, 0 or -1, or NaN; what the rows with kinks ask."""
         if isinstance(x, Dual):
             by_value = self.sign(x.value)
             return np.where(by_value == 0, self.sign(x.slope), by_value) if self.sided else by_value
         if np.iscomplexobj(x):
             _refuse_at(x.real == 0.0, x, "at a kink")
             x = x.real
-        sign: Array = (x > 0) * 1 - (x < 0) * 1
+        sign: Array = np.where(x == x, (x > 0) * 1 - (x < 0) * 1, x)
         return sign
 
     def positive(self, x: Any) -> Array:
@@ -149,6 +150,10 @@ class Numbers:
             x = x.value
         positive: Array = (x.real if np.iscomplexobj(x) else x) > 0
         return positive
+
+    def indicator(self, mask: Array) -> Array:
+        """1 where the mask is true, 0 elsewhere."""
+        return self.constant(1.0) * mask
 
     def choose(self, mask: Array, x: Any, y: Any) -> Any:
         """`x` where the mask is true, `y` elsewhere."""
@@ -167,8 +172,9 @@ class Numbers:
             return Dual(z, _times(by_y, y.slope) + _times(self._power_slope(x.value, y.value), x.slope))
         if isinstance(x, Dual):
             return Dual(self.power(x.value, y), _times(self._power_slope(x.value, y), x.slope))
-        if np.iscomplexobj(x) and np.any(y.real % 1.0 != 0.0):
-            _refuse_at(x.real <= 0.0, x, "at the end of the domain of a power")
+        if np.iscomplexobj(x):
+            whole = (y.real % 1.0 == 0.0) & (y.imag == 0.0)
+            _refuse_at((x.real <= WIDE * abs(x.imag)) & ~whole, x + y, "at the end of the domain of a power")
         return np.power(x, y)
 
     def _power_slope(self, x: Any, y: Any) -> Any:
@@ -237,7 +243,7 @@ def _softplus(m: Numbers, x: Any) -> Any:
 def _extremum(m: Numbers, x: Any, y: Any, wanted: int) -> Any:
     """The larger of two (`wanted` 1) or the smaller (-1); half of each at a tie."""
     sign = m.sign(x - y)
-    return m.choose(sign == wanted, x, m.choose(sign == 0, x / 2 + y / 2, y))
+    return m.choose(sign == wanted, x, m.choose(sign == 0, m.constant(0.5) * (x + y), y))
 
 
 def _cosh_squared(m: Numbers, x: Any) -> Any:
@@ -269,9 +275,9 @@ TEXTBOOK: dict[str, Callable[..., Any]] = {
     "neg":      lambda m, x: -x,
     "pow":      lambda m, x, y: m.power(x, y),
     "abs":      lambda m, x: x * m.sign(x),
-    "sign":     lambda m, x: m.sign(x),
-    "step":     lambda m, x: (m.sign(x) > 0) * 1,
-    "equal":    lambda m, x, y: (m.sign(x - y) == 0) * 1,
+    "sign":     lambda m, x: m.constant(1.0) * m.sign(x),
+    "step":     lambda m, x: m.indicator(m.sign(x) > 0),
+    "equal":    lambda m, x, y: m.indicator(m.sign(x - y) == 0),
     "relu":     lambda m, x: m.choose(m.sign(x) > 0, x, 0),
     "sigmoid":  _sigmoid,
     "softplus": _softplus,
@@ -317,8 +323,8 @@ MOST_BITS = 4096
 
 
 class _Rational(Numbers):
-    def row(self, op: Any, *operands: Any) -> Any:
-        result = super().row(op, *operands)
+    def row(self, node: Any, *operands: Any) -> Any:
+        result = super().row(node, *operands)
         value = result
         while isinstance(value, Dual):
             value = value.value
@@ -388,18 +394,24 @@ def _as_float(x: Any) -> float:
 # ---- The complex step -----------------------------------------------------------------------------------------------
 
 STEP = 1e-150
+"""The step: a derivative times it is a normal float unless the derivative is below `LEAST`."""
+
+LEAST = 1e-140
+
+WIDE = 1e20
+"""What is not so many times the step is as good as 0."""
 
 _DOMAINS = {"log": 0.0, "sqrt": 0.0, "log1p": -1.0}
 
 
 def _elementary_of_complex(name: str, x: Array) -> Array:
     if name in _DOMAINS:
-        _refuse_at(x.real <= _DOMAINS[name], x, f"at the end of the domain of {name}")
+        _refuse_at(x.real <= _DOMAINS[name] + WIDE * abs(x.imag), x, f"at the end of the domain of {name}")
     return _with_numpy(name, x)
 
 
 def _refuse_at(mask: Array, x: Array, where: str) -> None:
-    """No step from there, if the number depends on what is moved."""
+    """No step from there, for numbers that depend on what is moved."""
     if np.any(mask & (x.imag != 0.0)):
         raise DeclinedError(f"{where} there is no complex step")
 
@@ -408,12 +420,15 @@ def complex_step(problem: Problem, second: int | None = None) -> list[Evidence]:
     """The derivative by each leaf, to rounding: Im f(x + ih) / h.  Declined at kinks, and for second derivatives."""
     if second is not None:
         raise DeclinedError("the complex step is for first derivatives")
+    if any(0.0 < abs(x) < WIDE * STEP for x in problem.point):
+        raise DeclinedError("a number is as small as the step")
     m = Numbers(_elementary_of_complex, complex)
     unit = np.eye(len(problem.leaves)) * complex(0.0, STEP)
     with np.errstate(all="ignore"):
         result = problem.evaluate([x + row for x, row in zip(problem.point, unit)], m.constant, m.row)
         slopes = np.broadcast_to(np.imag(result) / STEP, len(problem.leaves))
-    return [Evidence(Sides(*[Estimate(float(slope))] * 3)) for slope in slopes]
+    estimates = [Estimate(x, LEAST if abs(x) < LEAST else 0.0) for x in map(float, slopes)]
+    return [Evidence(Sides(estimate, estimate, estimate)) for estimate in estimates]
 
 
 # ---- Many digits ----------------------------------------------------------------------------------------------------
@@ -434,20 +449,24 @@ def many_digits(problem: Problem, second: int | None = None) -> list[Evidence]:
     if not all(map(isfinite, problem.point)):
         raise DeclinedError("there are no differences at infinity")
     rough, fine = (_quotients(problem, second, mpmath.mp.clone(), *digits) for digits in DIGITS)
-    return [Evidence(Sides(*(_confirmed(x, y) for x, y in zip(some, others)))) for some, others in zip(rough, fine)]
+    return [
+        Evidence(Sides(*(_confirmed(x, y, lost) for x, y in zip(some, others))))
+        for (some, _), (others, lost) in zip(rough, fine)
+    ]
 
 
-def _confirmed(rough: Any, fine: Any) -> Estimate:
+def _confirmed(rough: Any, fine: Any, lost: Any) -> Estimate:
     try:
-        value, error = float(fine), float(abs(fine - rough))
+        value, error = float(fine), float(abs(fine - rough) + lost)
     except (TypeError, OverflowError):  # complex numbers: beyond the domain
         return NOTHING
     return Estimate(value, error) if isfinite(error) else NOTHING
 
 
-def _quotients(problem: Problem, second: int | None, mp: Any, digits: int, below: int) -> list[tuple[Any, ...]]:
-    """For each leaf, the difference quotients: central, to the left, to the right."""
-    mp.dps = digits
+def _quotients(problem: Problem, second: int | None, mp: Any, digits: int, below: int) -> list[tuple[Any, Any]]:
+    """For each leaf, the difference quotients, central, to the left, to the right, and what rounding takes of them."""
+    smallest = min((abs(x) for x in problem.point if x), default=1.0)
+    mp.dps = digits + 2 * max(0, round(-log10(smallest)))
     names = {"arctan": "atan"}
 
     def elementary(name: str, x: Array) -> Array:
@@ -471,11 +490,16 @@ def _quotients(problem: Problem, second: int | None, mp: Any, digits: int, below
         return list(np.broadcast_to(result, len(moves) * count).reshape(len(moves), count))
 
     if second is None:
-        here, above, below_ = values([(0, 0), (0, 1), (0, -1)])
+        found, scale = values([(0, 0), (0, 1), (0, -1)]), mp.mpf(1)
+        here, above, below_ = found
     else:
-        a, b, c, d, e, f = values([(1, 0), (-1, 0), (1, 1), (-1, 1), (1, -1), (-1, -1)])
-        here, above, below_ = ((x - y) / (2 * steps[second]) for x, y in ((a, b), (c, d), (e, f)))
+        found, scale = values([(1, 0), (-1, 0), (1, 1), (-1, 1), (1, -1), (-1, -1)]), steps[second]
+        here, above, below_ = ((found[k] - found[k + 1]) / (2 * scale) for k in (0, 2, 4))
+    size = max(abs(x) for row in found for x in row)
     return [
-        ((above[i] - below_[i]) / (2 * h), (here[i] - below_[i]) / h, (above[i] - here[i]) / h)
+        (
+            ((above[i] - below_[i]) / (2 * h), (here[i] - below_[i]) / h, (above[i] - here[i]) / h),
+            size / (h * scale) * mp.mpf(10) ** (2 - mp.dps),
+        )
         for i, h in enumerate(steps)
     ]

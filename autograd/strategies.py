@@ -1,16 +1,24 @@
-"""Hypothesis strategies for property tests of scalar code: operands of a primitive, and random expression graphs.
+"""Hypothesis strategies for property tests of scalar code: operands, special values, random graphs, small networks.
 
-Needs hypothesis (``pip install hypothesis``), which is imported nowhere else.
+Needs hypothesis (``pip install hypothesis``), which is imported nowhere else.  What they draw prints as Python that can
+be pasted, after ``from math import inf, nan`` and ``from autograd import *``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import ast
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import reduce
+from itertools import pairwise
+from math import inf, isfinite, nan
+from operator import add
+from typing import Any, TypeAlias
 
 from hypothesis import strategies as st
 
+from .functions import dot
 from .ops import TABLE, Op
 
 
@@ -53,18 +61,70 @@ DOMAINS: dict[str, st.SearchStrategy[tuple[float, ...]]] = {
     "where": st.tuples(st.sampled_from([0.0, 1.0, -2.0]), _ANY, _ANY),
     "detach": st.tuples(_ANY),
 }
-"""For each row, operands where it is smooth, away from kinks and poles."""
+"""For each row, operands of moderate size where it is smooth, away from kinks and poles."""
+
+SPECIAL = (
+    0.0, -0.0, 1.0, -1.0, 0.5, -2.0, 3.0, 36.7, -745.2, 709.8, 800.0, -800.0,
+    5e-324, -5e-324, 1e-320, 2.2250738585072014e-308, 1e-12, 1e12, 1.7976931348623157e308, -1e308, inf, -inf, nan,
+)  # fmt: skip
+"""Zeros of both signs, what overflows or underflows in some row, subnormal numbers, infinities and NaN."""
+
+_SIZES = st.integers(-12, 12).flatmap(lambda exponent: _floats(1.0, 9.99).map(lambda x: x * 10.0**exponent))
+_SIGNED = _SIZES | _SIZES.map(lambda x: -x)
+_POSITIVE_ROWS = ("log", "sqrt", "log1p")
 
 
-def operands(op: Op) -> st.SearchStrategy[tuple[float, ...]]:
-    """Operands of `op` where it is differentiable and its derivatives are of moderate size.
+def operands(op: Op, wide: bool = False) -> st.SearchStrategy[tuple[float, ...]]:
+    """Operands of `op`, a tuple, where it is smooth: of moderate size or, with `wide`, of sizes from 1e-12 to 1e12.
+
+    Wide ones are where the row and its derivatives are finite, at kinks only by chance.
 
     >>> from autograd import log
     >>> from hypothesis import find
     >>> find(operands(log), lambda xs: xs[0] > 1.0)
     (2.0,)
+    >>> abs(find(operands(log, wide=True), lambda xs: xs[0] > 5e11)[0]) < 1e13
+    True
     """
-    return DOMAINS[op.name]
+    if not wide:
+        return DOMAINS[op.name]
+    drawn: st.SearchStrategy[tuple[float, ...]]
+    if op.name == "pow":
+        drawn = st.tuples(_SIZES, _ANY)
+    elif op.name == "where":
+        drawn = st.tuples(st.sampled_from([0.0, 1.0]), _SIGNED, _SIGNED)
+    elif op.name in _POSITIVE_ROWS:
+        drawn = st.tuples(_SIZES)
+    else:
+        drawn = st.tuples(*[_SIGNED] * len(op.partials))
+    return drawn.filter(lambda xs: _is_smooth(op, xs))
+
+
+def _is_smooth(op: Op, xs: tuple[float, ...]) -> bool:
+    z = op.forward(*xs)
+    return isfinite(z) and all(isfinite(partial(z, *xs)) for partial in op.partials if partial)
+
+
+def special_values() -> st.SearchStrategy[float]:
+    """Floats with a name in IEEE 754 or a fate in some row (`SPECIAL`), and any others.
+
+    >>> from hypothesis import find
+    >>> find(special_values(), lambda x: x > 1e300)
+    1.7976931348623157e+308
+    """
+    return st.sampled_from(SPECIAL) | st.floats()
+
+
+# ---- Random graphs --------------------------------------------------------------------------------------------------
+
+_OPERATORS: dict[str, ast.operator] = {
+    "add": ast.Add(), "sub": ast.Sub(), "mul": ast.Mult(), "div": ast.Div(), "pow": ast.Pow(),
+}  # fmt: skip
+
+LONGEST = 40
+"""A formula of more operations than this is written one operation after the other."""
+
+_Instructions: TypeAlias = "dict[int, tuple[Op, tuple[int | float, ...]]]"
 
 
 @dataclass(frozen=True)
@@ -73,14 +133,14 @@ class Expression:
 
     Each instruction is a row and its operands: ints are the numbers of earlier results (the leaves come first),
     floats are constants.  Called with as many numbers, arrays or Values as there are leaves, it gives the last
-    result.
+    result.  It prints as a formula, in which a result that is used more than once has a name.
 
     >>> from autograd import TABLE
-    >>> double_square = Expression((3.0,), ((TABLE["mul"], (0, 0)), (TABLE["mul"], (1, 2.0))))
-    >>> double_square
-    t0 = 3.0; t1 = mul(t0, t0); t2 = mul(t1, 2.0)
-    >>> double_square(3.0)
-    18.0
+    >>> doubled = Expression((3.0,), ((TABLE["relu"], (0,)), (TABLE["add"], (1, 1))))
+    >>> doubled
+    (lambda x1: (t1 := relu(x1)) + t1)(3.0)
+    >>> doubled(3.0)
+    6.0
     """
 
     leaves: tuple[float, ...]
@@ -93,15 +153,65 @@ class Expression:
             results.append(op(*(results[x] if isinstance(x, int) else x for x in inputs)))
         return results[-1]
 
+    @property
+    def formula(self) -> str:
+        """A lambda of the leaves, x1, x2, ..., as Python: ``gradcheck(FORMULA, *leaves)``."""
+        needed = self._needed()
+        parameters = ", ".join(f"x{i + 1}" for i in range(len(self.leaves)))
+        text = self._nested(needed) if len(needed) <= LONGEST else self._in_turn(needed)
+        return f"lambda {parameters}: {ast.unparse(text)}"
+
+    def _needed(self) -> _Instructions:
+        """The instructions that the last result depends on, by their places among the results."""
+        start, last = len(self.leaves), len(self.leaves) + len(self.instructions) - 1
+        needed = {last}
+        for place in range(last, start - 1, -1):
+            if place in needed:
+                needed.update(x for x in self.instructions[place - start][1] if isinstance(x, int))
+        return {place: self.instructions[place - start] for place in sorted(needed) if place >= start}
+
+    def _nested(self, needed: _Instructions) -> ast.expr:
+        """The last result, with the others in it; what is used again has a name from where it is computed first."""
+        uses = Counter(x for _, inputs in needed.values() for x in inputs if isinstance(x, int))
+        written: set[int] = set()
+
+        def write(x: int | float) -> Any:
+            if not isinstance(x, int) or x not in needed or x in written:
+                return self._name(x)
+            written.add(x)
+            op, inputs = needed[x]
+            text = _call(op, [write(y) for y in inputs])
+            return ast.NamedExpr(self._name(x), text) if uses[x] > 1 else text
+
+        return write(len(self.leaves) + len(self.instructions) - 1)  # type: ignore[no-any-return]  # an expr
+
+    def _in_turn(self, needed: _Instructions) -> ast.expr:
+        """One result after the other, in a tuple: Python nests no more than a hundred parentheses."""
+        steps: list[ast.expr] = [
+            ast.NamedExpr(self._name(place), _call(op, [self._name(x) for x in inputs]))
+            for place, (op, inputs) in needed.items()
+        ]
+        return ast.Subscript(ast.Tuple(steps), ast.UnaryOp(ast.USub(), ast.Constant(1)))
+
+    def _name(self, x: int | float) -> Any:
+        """How a leaf, an earlier result or a number is written where it is used."""
+        if not isinstance(x, int):
+            return ast.Constant(x) if isfinite(x) else ast.parse(repr(x), mode="eval").body
+        return ast.Name(f"x{x + 1}" if x < len(self.leaves) else f"t{x - len(self.leaves) + 1}")
+
     def __repr__(self) -> str:
-        lines = [f"t{i} = {x!r}" for i, x in enumerate(self.leaves)]
-        for op, inputs in self.instructions:
-            named = (f"t{x}" if isinstance(x, int) else repr(x) for x in inputs)
-            lines.append(f"t{len(lines)} = {op.name}({', '.join(named)})")
-        return "; ".join(lines)
+        return f"({self.formula})({', '.join(map(repr, self.leaves))})"
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # how hypothesis prints a failing example
         printer.text(repr(self))
+
+
+def _call(op: Op, operands: list[ast.expr]) -> ast.expr:
+    if op.name in _OPERATORS:
+        return ast.BinOp(operands[0], _OPERATORS[op.name], operands[1])
+    if op.name == "neg":
+        return ast.UnaryOp(ast.USub(), operands[0])
+    return ast.Call(ast.Name(op.name), operands, [])
 
 
 SMOOTH = ("add", "sub", "mul", "neg", "sin", "cos", "tanh", "sigmoid", "arctan", "softplus")
@@ -115,19 +225,103 @@ def expressions(
     numbers: st.SearchStrategy[float] = _MODERATE,
     max_leaves: int = 4,
     max_instructions: int = 12,
+    max_depth: int | None = None,
+    sharing: bool = True,
 ) -> Expression:
-    """Random graphs over the rows named in `ops`, with shared nodes, repeated inputs, constants and dead branches.
+    """Random graphs over the rows named in `ops`, of leaves and constants drawn from `numbers`.
+
+    `max_leaves` and `max_instructions` bound the size, `max_depth` the longest way from a leaf to a result.  With
+    `sharing`, results are used any number of times or never; without, once at most: trees, but for the leaves.
 
     >>> from hypothesis import find
     >>> find(expressions(ops=("sin",), max_leaves=1), lambda e: e(*e.leaves) == 0.0)
-    t0 = 0.0; t1 = sin(t0)
+    (lambda x1: sin(x1))(0.0)
     """
     leaves = draw(st.lists(numbers, min_size=1, max_size=max_leaves))
+    depths = [0] * len(leaves)
+    free = set(range(len(leaves)))  # what may still be used
     instructions: list[tuple[Op, tuple[int | float, ...]]] = []
     for count in range(len(leaves), len(leaves) + draw(st.integers(1, max_instructions))):
         op = TABLE[draw(st.sampled_from(list(ops)))]
-        earlier = st.integers(0, count - 1)
-        first = draw(earlier)
-        others: Iterable[int | float] = (draw(earlier | numbers) for _ in op.partials[1:])
-        instructions.append((op, (first, *others)))
+        inputs: list[int | float] = []
+        for place in range(len(op.partials)):
+            usable = [x for x in sorted(free) if max_depth is None or depths[x] < max_depth]
+            earlier = st.sampled_from(usable)
+            x = draw(earlier | numbers if place else earlier)
+            if not sharing and isinstance(x, int) and x >= len(leaves):
+                free.discard(x)
+            inputs.append(x)
+        depths.append(1 + max(depths[x] for x in inputs if isinstance(x, int)))
+        free.add(count)
+        instructions.append((op, tuple(inputs)))
     return Expression(tuple(leaves), tuple(instructions))
+
+
+# ---- Small networks -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Network:
+    """A small network of dense layers with its data, in plain loops: the textbook's, to hold others against.
+
+    `widths` are those of the inputs and of each layer; `activation` is the name of a row, after every layer but the
+    last.  `parameters` are, neuron after neuron, its weights and then its bias; `x` and `y` hold an example a row.
+
+    >>> network = Network((1, 1), "tanh", (2.0, 0.5), ((3.0,),), ((6.0,),))
+    >>> network
+    Network(widths=(1, 1), activation='tanh', parameters=(2.0, 0.5), x=((3.0,),), y=((6.0,),))
+    >>> network(*network.parameters)
+    0.125
+    """
+
+    widths: tuple[int, ...]
+    activation: str
+    parameters: tuple[float, ...]
+    x: tuple[tuple[float, ...], ...]
+    y: tuple[tuple[float, ...], ...]
+
+    def outputs(self, parameters: Sequence[Any], x: Sequence[Any]) -> list[Any]:
+        """What the network makes of one example."""
+        rest, layers = iter(parameters), len(self.widths) - 1
+        for layer, (inputs, neurons) in enumerate(pairwise(self.widths)):
+            sums = []
+            for _ in range(neurons):
+                weights = [next(rest) for _ in range(inputs)]
+                sums.append(dot(weights, x) + next(rest))
+            x = sums if layer == layers - 1 else [TABLE[self.activation](z) for z in sums]
+        return list(x)
+
+    def loss(self, parameters: Sequence[Any], x: Sequence[Any], y: Sequence[Any]) -> Any:
+        """Half the squared error of one example."""
+        return reduce(add, [0.5 * (a - t) * (a - t) for a, t in zip(self.outputs(parameters, x), y)])
+
+    def __call__(self, *parameters: Any) -> Any:
+        """The mean loss of all examples, from as many numbers or Values as there are parameters."""
+        return reduce(add, [self.loss(parameters, x, y) for x, y in zip(self.x, self.y)]) * (1.0 / len(self.x))
+
+
+@st.composite
+def networks(
+    draw: st.DrawFn,
+    activations: Sequence[str] = ("tanh", "sigmoid", "softplus", "sin"),
+    numbers: st.SearchStrategy[float] = _MODERATE,
+    max_layers: int = 3,
+    max_width: int = 3,
+    max_examples: int = 3,
+) -> Network:
+    """Small dense networks with data, of at most so many layers, neurons in a layer, and examples.
+
+    `activations` are names of rows; parameters, inputs and targets are drawn from `numbers`.
+
+    >>> from hypothesis import find
+    >>> find(networks(), lambda network: len(network.widths) == 3)
+    Network(widths=(1, 1, 1), activation='tanh', parameters=(0.0, 0.0, 0.0, 0.0), x=((0.0,),), y=((0.0,),))
+    """
+    widths = tuple(draw(st.lists(st.integers(1, max_width), min_size=2, max_size=max_layers + 1)))
+    count = sum((inputs + 1) * neurons for inputs, neurons in pairwise(widths))
+    examples = draw(st.integers(1, max_examples))
+    parameters, x, y = (
+        draw(st.tuples(*[st.tuples(*[numbers] * n)] * rows))
+        for n, rows in ((count, 1), (widths[0], examples), (widths[-1], examples))
+    )
+    return Network(widths, draw(st.sampled_from(list(activations))), parameters[0], x, y)
