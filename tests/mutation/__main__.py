@@ -1,8 +1,9 @@
 """``python -m tests.mutation``: plants the faults, shows those that no test notices, and a table; 1 below 95 %.
 
-    python -m tests.mutation --only autograd/graph.py     # one file
-    python -m tests.mutation --sample 300 --kind branch   # at most so many of a file and kind, the same every time
-    python -m tests.mutation --list                       # the faults, without running anything
+python -m tests.mutation --only autograd/graph.py     # one file
+python -m tests.mutation --sample 300 --kind branch   # at most so many of a file and kind, the same every time
+python -m tests.mutation --list                       # the faults, without running anything
+python -m tests.mutation --log a.log; python -m tests.mutation --again a.log --log b.log    # what survived, again
 """
 
 from __future__ import annotations
@@ -35,6 +36,10 @@ ENOUGH = 0.95
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     mutants = [m for path in options.only or FILES for m in _chosen(mutants_of(path), options)]
+    if options.again:
+        rows = map(json.loads, options.again.read_text().splitlines())
+        survived = {row["mutant"] for row in rows if row["result"] == "survived"}
+        mutants = [m for m in mutants if m.key in survived]
     if options.list:
         print(*mutants, f"{len(mutants)} mutants", sep="\n")
         return 0
@@ -62,6 +67,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="at a time")
     parser.add_argument("--examples", type=int, default=25, help="that hypothesis tries for a property")
     parser.add_argument("--list", action="store_true", help="list the faults, and run nothing")
+    parser.add_argument("--again", type=Path, metavar="LOG", help="plant only what survived in the run of this log")
     parser.add_argument("--log", type=Path, help="append each result, and the test that noticed, to this file")
     return parser.parse_args(arguments)
 
@@ -76,7 +82,7 @@ def _chosen(mutants: list[Mutant], options: argparse.Namespace) -> list[Mutant]:
 
 def _log(path: Path, mutant: Mutant, outcome: Outcome) -> None:
     with path.open("a") as file:
-        row = [outcome.result, mutant.kind, str(mutant), mutant.key, outcome.test]
+        row = {"result": outcome.result, "kind": mutant.kind, "mutant": mutant.key, "test": outcome.test}
         file.write(json.dumps(row) + "\n")
 
 

@@ -151,7 +151,10 @@ def _is_closed(node: ast.AST) -> bool:
     if isinstance(node, ast.If):
         return _names(node.test) == "TYPE_CHECKING"
     if isinstance(node, ast.Assign):
-        return _names(node.targets[0]) in ("__slots__", "__all__") or _names(getattr(node.value, "func", None)) == "TypeVar"
+        return (
+            _names(node.targets[0]) in ("__slots__", "__all__")
+            or _names(getattr(node.value, "func", None)) == "TypeVar"
+        )
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 

@@ -24,7 +24,6 @@ import types
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -137,6 +136,9 @@ class _Plugin:
             self.failed = self.failed or report.nodeid or "collection"
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        from hypothesis import settings
+
+        settings.load_profile("ci")  # properties have theirs; examples in docstrings may look for the smallest
         if not self.failed:
             self.loop(session.items, self)
         return True
@@ -326,7 +328,7 @@ class _Calls:
         threading.settrace(None)  # type: ignore[arg-type]
         inside = tuple(f"{ROOT / package}{os.sep}" for package in PACKAGES)
         return {
-            (str(Path(code.co_filename).relative_to(ROOT)), code.co_firstlineno)
+            (code.co_filename[len(f"{ROOT}{os.sep}") :], code.co_firstlineno)
             for code in self._codes.values()
             if code.co_filename.startswith(inside)
         }
