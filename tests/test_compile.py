@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import math
 import pickle
@@ -21,13 +22,16 @@ from autograd import (
     Value,
     compile,
     dot,
+    equal,
     gradients,
     log_softmax,
     maximum,
     softmax,
     topological_order,
+    where,
 )
 from autograd.compile import lower as lowering
+from autograd.compile.collector import paused_collector
 from autograd.compile.program import loaded
 from autograd.strategies import DOMAINS, SMOOTH, expressions
 
@@ -291,6 +295,12 @@ def test_arguments_are_checked():
         compile(3.0 and [3.0], [x])
     with pytest.raises(ValueError, match="a Value is given twice"):
         compile(x * y, [x], inputs=[x])
+    with pytest.raises(ValueError, match="a Value is given twice in wrt"):
+        compile(lambda z: x * z, [x, x])
+    with pytest.raises(ValueError, match="inputs= of a function"):
+        compile(lambda z: x * z, [x], inputs=[y])
+    with pytest.raises(TypeError, match=r"give model\.parameters\(\)"):
+        compile(x * y, nn.Neuron(2))
     program = compile(x * y, [x, y])
     for theta in ([1.0], [[1.0, 2.0]], 3.0):
         with pytest.raises(ValueError, match=r"theta has shape .* give \(2,\)"):
@@ -466,6 +476,77 @@ def test_random_layouts(data, batch):
     else:
         with arrays_of_all_widths() if data.draw(st.booleans()) else nullcontext():
             agrees(compile(build(leaves, inputs), leaves, inputs=inputs), build(leaves, inputs), leaves, inputs)
+
+
+@pytest.mark.parametrize("widths", [nullcontext, arrays_of_all_widths])
+@pytest.mark.parametrize("exponent", [0.0, 1.0, 2.0, -1.0])
+def test_powers_with_constant_exponents(exponent, widths):
+    """x**0 has slope 0 also at 0, x**1 slope 1; alone and in waves."""
+    p = many(4)
+    with widths():
+        programs = [compile(p[0] ** exponent, p[:1]), compile(sum(x**exponent for x in p), p)]
+    for shift in (0.0, 0.1, -0.3):
+        for i, x in enumerate(p):
+            x.data = 0.1 * i - shift
+        agrees(programs[0], p[0] ** exponent, p[:1])
+        agrees(programs[1], sum(x**exponent for x in p), p)
+
+
+def test_powers_of_a_negative_constant():
+    """(-2)**x is no -(2**x)."""
+    p = many(3)
+    with arrays_of_all_widths():
+        program = compile(sum((-2.0) ** x for x in p), p)
+    assert program.value([2.0, 3.0, 4.0]) == 4.0 - 8.0 + 16.0
+
+
+def test_a_selection_may_be_the_beginning_of_another():
+    """Then an index beyond the first is an error of neither."""
+    w, index = many(3), Value(0.0)
+    first = chosen = math.nan
+    for i, x in enumerate(w):
+        chosen = where(equal(index, float(i)), x, chosen)
+        first = chosen if i == 1 else first
+    program = compile([first, chosen], w, inputs=[index])
+    np.testing.assert_array_equal(program.outputs([1.0, 2.0, 3.0], [2.0]), [math.nan, 3.0])
+    np.testing.assert_array_equal(program.outputs([1.0, 2.0, 3.0], [1.0]), [2.0, 2.0])
+
+
+def test_the_listing_says_what_did_not_roll():
+    """And why; long ones are shortened in the middle."""
+    p = many(80)
+    irregular = [i * i % 37 for i in range(lowering.NARROW + 3)]
+    lines = str(compile(sum(p[i].tanh() * (n + 1.0) for n, i in enumerate(irregular)), p)).splitlines()
+    assert lines[0].split() == ["a1", "=", "math.tanh(w1)", "()", "1", "node,", "alone"]
+    assert lines[0].index("()") == 62 and lines[-2].endswith("gathered: it reads from a1, a2, a4, ...")
+    assert lines[-1] == "20 statements for 152 nodes"
+    picked = sum(x * math.sqrt(n + 2.0) for n, x in enumerate(p[i] for i in irregular)).tanh()
+    assert "nodes, gathered: what it reads of theta lies at irregular distances" in str(compile(picked, p))
+    with arrays_of_all_widths():
+        for sources, names in (
+            ([*[x.tanh() for x in p[:5]], 2.5], "a1, constants"),
+            ([*[x.tanh() for x in p[:5]], *[x.sin() for x in p[5:9]]], "a1, v1"),
+        ):
+            mixed = sum((sources[i] * p[n]).exp() * (n + 0.5) for n, i in enumerate((0, 5, 3, 1, 5, 2, 4, 0, 3)))
+            program = compile(mixed, p)
+            assert f"gathered: it reads from {names}\n" in str(program)
+            agrees(program, mixed, p)
+    lines = str(compile(_chain(p, 100)[-1], p)).splitlines()
+    assert len(lines) == 201 and "more" not in lines[100]
+    lines = str(compile(_chain(p, 101)[-1], p)).splitlines()
+    assert len(lines) == 202 and lines[100] == "... 2 more ..." and lines[-1] == "202 statements for 202 nodes"
+    assert lines[99].startswith("a50 = ") and lines[101].startswith("v52 = ") and lines[200].startswith("a101 = ")
+
+
+def test_the_collector_is_left_as_it_was():
+    """Running, or not."""
+    assert gc.isenabled()
+    with paused_collector():
+        assert not gc.isenabled()
+        with paused_collector():
+            pass
+        assert not gc.isenabled()
+    assert gc.isenabled()
 
 
 def test_the_shift_of_a_softmax_is_one_maximum():

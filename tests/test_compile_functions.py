@@ -7,6 +7,7 @@ import itertools
 import math
 import pickle
 import random
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -467,8 +468,28 @@ def test_float32():
     assert slopes.dtype == np.float32 and near == pytest.approx(value, rel=1e-5) and near != value
     np.testing.assert_allclose(slopes, gradient, rtol=1e-3, atol=1e-6)
     assert "float64" not in compile(loss, parameters, dtype="float32").source(x, y)
+    assert compile(loss, parameters, dtype=np.float32).value(theta, x, y) == near
     with pytest.raises(ValueError, match="give one of float64, float32"):
         compile(loss, parameters, dtype="float16")
+
+
+def test_every_array_of_a_float32_program_is_float32():
+    """Constants, what is filled and what is gathered; indexes stay ints, and in float64 nothing is said."""
+    w = [Value(0.1 * i) for i in range(30)]
+
+    def loss(x):
+        parts = [*[(v * x).tanh() for v in w[:20]], *[v.sin() for v in w[20:]], 1.5]
+        return sum(parts[i * i % 31] * (i + 0.5) for i in range(40)) + sum(w[:20])
+
+    theta, x = [v.data for v in w], [1.0, -2.0]
+    source = compile(loss, w, dtype="float32").source(x)
+    made = [line for line in source.splitlines() if re.search(r"np\.(array|full|zeros)\(", line)]
+    assert made and all(("np.float32" in line) != line.startswith("i") for line in made), made
+    assert "np.float" not in compile(loss, w).source(x)
+    value, gradient = compile(loss, w).value_and_grad(theta, x)
+    near, slopes = compile(loss, w, dtype="float32").value_and_grad(theta, x)
+    assert near == pytest.approx(value, rel=1e-5)
+    np.testing.assert_allclose(slopes, gradient, rtol=1e-4)
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])

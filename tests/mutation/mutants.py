@@ -27,8 +27,8 @@ CAN_GO = ("reversed", "sorted", "abs", "set")
 TEXTS = (
     (" += ", " = "), (" += ", " -= "), (" + ", " - "), (" - ", " + "), (" * ", " / "), (" / ", " * "), (" @ ", " * "),
     ("-{", "{"), ("-math", "math"), ("-np", "np"), ("-abs", "abs"), (".T", ""), (" > ", " >= "), (" < ", " <= "),
-    (" >= ", " > "), (" <= ", " < "), (" == ", " != "), (" != ", " == "), (" | ", " & "), (" & ", " | "), ("1.0", "2.0"),
-    ("0.0", "1.0"), ("axis=0", "axis=-1"), ("axis=-1", "axis=0"), ("axis=1", "axis=0"), (".sum(", ".max("),
+    (" >= ", " > "), (" <= ", " < "), (" == ", " != "), (" != ", " == "), (" | ", " & "), (" & ", " | "),
+    ("1.0", "2.0"), ("0.0", "1.0"), ("axis=0", "axis=-1"), ("axis=-1", "axis=0"), ("axis=1", "axis=0"), (".sum(", ".max("),
     (".max(", ".min("), ("[..., None]", ""), ("[:, None]", ""), (".copy()", ""), (".ravel()", ""), ("2.0 * ", ""),
     ("swapaxes(1, 2)", "swapaxes(0, 0)"), ("zeros", "ones"),
 )  # fmt: skip
@@ -170,9 +170,9 @@ def _replacements(site: _Site, path: str) -> Iterator[tuple[str, Any]]:
     node, parent = site.node, site.above[-1]
     if isinstance(parent, ast.Lambda) and node is parent.body and _is_partial(site):
         yield from _wrong_derivatives(node)
-    if isinstance(parent, ast.Call) and _names(parent.func) == "_row" and site.place[:2] == (parent, "args"):
-        if site.place[2] in (1, 2) and isinstance(node, ast.expr):
-            yield from _wrong_evaluations(node)
+    of_row = isinstance(parent, ast.Call) and _names(parent.func) == "_row"
+    if of_row and site.place[1:] in (("args", 1), ("args", 2)):
+        yield from _wrong_evaluations(node)
     if isinstance(node, ast.stmt):
         yield from _wrong_statements(site)
     elif isinstance(node, ast.expr) and not _is_closed(parent):
