@@ -523,14 +523,13 @@ def test_the_listing_says_what_did_not_roll():
     picked = sum(x * math.sqrt(n + 2.0) for n, x in enumerate(p[i] for i in irregular)).tanh()
     assert "nodes, gathered: what it reads of theta lies at irregular distances" in str(compile(picked, p))
     with arrays_of_all_widths():
-        for sources, names in (
-            ([*[x.tanh() for x in p[:5]], 2.5], "a1, constants"),
-            ([*[x.tanh() for x in p[:5]], *[x.sin() for x in p[5:9]]], "a1, v1"),
-        ):
-            mixed = sum((sources[i] * p[n]).exp() * (n + 0.5) for n, i in enumerate((0, 5, 3, 1, 5, 2, 4, 0, 3)))
-            program = compile(mixed, p)
+        a, v = [x.tanh() for x in p[:5]], [x.sin() for x in p[5:9]]
+        ragged = (a[0] + a[1] + a[3] + a[4]).sin() + (a[2] + a[0] + a[4]).sin() * 2.0
+        mixed = sum(((a + v)[i] * p[n]).exp() * (n + 0.5) for n, i in enumerate((0, 5, 3, 1, 5, 2, 4, 0, 3)))
+        for output, names in ((ragged, "a1, constants"), (mixed, "v4, v5")):
+            program = compile(output, p)
             assert f"gathered: it reads from {names}\n" in str(program)
-            agrees(program, mixed, p)
+            agrees(program, output, p)
     lines = str(compile(_chain(p, 100)[-1], p)).splitlines()
     assert len(lines) == 201 and "more" not in lines[100]
     lines = str(compile(_chain(p, 101)[-1], p)).splitlines()
