@@ -343,6 +343,9 @@ LAYOUTS = {
     "columns": lambda p: _columns(p),
     "a sum of many": lambda p: sum(_chain(p, 100)),
     "attention": lambda p: _attention(p),
+    "one slope for two": lambda p: _one_slope_for_two(p),
+    "turned, then in part": lambda p: _turned_then_in_part(p),
+    "grid": lambda p: _grid_beside_others(p),
 }
 
 
@@ -382,6 +385,29 @@ def _attention(p):
     return out
 
 
+def _one_slope_for_two(p):
+    """Of the addends of a sum, one goes on to other uses, whose slopes come later."""
+    a, b = [x.exp() for x in p[:4]], [x.sin() for x in p[4:]]
+    used = [(x * 3.0).tanh() for x in a]
+    return sum((x + y).cos() * (i + 1.0) for i, (x, y) in enumerate(zip(a, b))) + sum(used)
+
+
+def _turned_then_in_part(p):
+    """The first slope of a grid comes turned, the next are those of a part of it."""
+    grid = [[dot(p[2 * i : 2 * i + 2], p[4 + 2 * j : 6 + 2 * j]) for j in range(2)] for i in range(2)]
+    part = [(grid[i][1] * 2.0).sin() for i in range(2)]
+    turned = [[(grid[i][j] * p[i]).tanh().exp() for i in range(2)] for j in range(2)]
+    return dot(turned[0], turned[1]) + part[0] * 3.0 + part[1]
+
+
+def _grid_beside_others(p):
+    """Elements of a grid, of vectors and of constants, in no order."""
+    grid = [[dot(p[2 * i : 2 * i + 2], p[2 * j + 1 : 2 * j + 3]) + p[i] for j in range(3)] for i in range(3)]
+    read = [*(v for row in grid for v in row), *(v.sin() for v in p[:3])]
+    picks = [3, 0, 5, 11, 7, 2, 2, 6, 10, 1, 4, 8]
+    return sum((read[i] * read[j]).tanh() * (i + 1.5) for i, j in zip(picks, picks[3:])) + sum(read[1:7:2])
+
+
 @pytest.mark.parametrize("widths", [nullcontext, arrays_of_all_widths])
 @pytest.mark.parametrize("layout", list(LAYOUTS))
 def test_layouts(layout, widths):
@@ -408,6 +434,11 @@ def test_a_zero_slope_does_not_silence_infinity():
     p = many(1)
     output = (p[0] * 0.0).log()
     assert math.isnan(compile(output, p).value_and_grad([1.0])[1][0]) and math.isnan(gradients(output, p)[0])
+    p = [Value(x) for x in (1.0, 0.0, 0.0, 1.0)]
+    agrees(compile(dot(p[:2], p[2:]).log(), p), dot(p[:2], p[2:]).log(), p)
+    off = where(p[1].step(), p[0] * math.inf, p[3])
+    assert gradients(off, p)[0] == 0.0
+    agrees(compile(off, p), off, p)
 
 
 def test_theta_of_any_layout():

@@ -256,6 +256,50 @@ def test_tables_that_are_computed():
     rows_agree(function, parameters, [0.3, -0.4, 0.5, 0.6], x, index)
 
 
+@pytest.mark.parametrize("shared", ["left", "right", "none"])
+def test_dots_that_fill_no_grid_in_a_batch(shared):
+    """Vectors of parameters with those of each row, or rows with rows, in pairs of their own."""
+    w = [Value(0.0) for _ in range(9)]
+    theta, x = np.linspace(-1.0, 1.5, 9), np.random.default_rng(3).normal(size=(4, 9))
+    pairs = [(0, 0), (1, 1), (2, 2), (0, 1), (1, 0)]
+
+    def function(x):
+        a = [w[3 * i : 3 * i + 3] for i in range(3)]
+        b = [[(v * u).tanh() for v, u in zip(x[3 * i : 3 * i + 3], w)] for i in range(3)]
+        left, right = {"left": (a, b), "right": (b, a), "none": (b, [row[::-1] for row in b])}[shared]
+        return sum(dot(left[i], right[j]).tanh() * (i + 2.0 * j + 1.0) for i, j in pairs)
+
+    rows_agree(function, w, theta, x)
+
+
+def test_gathers_from_grids():
+    """A product of vectors with vectors, a bias for each of its rows, read in no order beside other blocks."""
+    w = [Value(0.0) for _ in range(12)]
+    theta, x = np.linspace(-1.0, 1.2, 12), np.random.default_rng(4).normal(size=(5, 6))
+    picks = [3, 0, 5, 7, 2, 2, 6, 1, 4, 8]
+
+    def function(x):
+        grid = [[dot(w[2 * j : 2 * j + 2], x[2 * i : 2 * i + 2]) + w[6 + i] for j in range(2)] for i in range(3)]
+        turned = [[(grid[i][j] * w[9 + i]).tanh() for i in range(3)] for j in range(2)]
+        read = [*(v for row in grid for v in row), *(v.sin() for v in w[:3])]
+        total = sum(read[i] * read[j] * (i + 1.5) for i, j in zip(picks, picks[3:]))
+        return total + dot(turned[0], turned[1]) + sum(grid[1]) * sum(turned[1])
+
+    rows_agree(function, w, theta, x)
+
+
+def test_tables_and_indexes_of_their_own():
+    """Each index its own table of parameters; and an index that is a parameter, of tables that an input computes."""
+    w, x = [Value(0.0) for _ in range(7)], np.array([0.5, -1.5, 2.0, 1.0])
+    theta, i = [0.5, -0.4, 0.3, 1.2, -0.7, 0.9, 2.0], np.array([[0, 2], [1, 1], [2, 0], [0, 0]])
+    rows_agree(lambda i: select(w[:3], i[0]) * 2.0 + select(w[3:6], i[1]) * 5.0, w, theta, i)
+
+    def chosen(x):
+        return select([x, x * 2.0, w[0] * x], w[6]) * 3.0 + select([x.sin(), x * x, w[1] + x], w[6]) * w[2]
+
+    rows_agree(chosen, w, theta, x)
+
+
 def test_an_index_out_of_range_is_an_error():
     """On numbers, on Values, in the first batch, in a later one, in a graph."""
     table = [Value(1.0), Value(2.0), Value(3.0)]
