@@ -344,7 +344,6 @@ LAYOUTS = {
     "a sum of many": lambda p: sum(_chain(p, 100)),
     "attention": lambda p: _attention(p),
     "one slope for two": lambda p: _one_slope_for_two(p),
-    "turned, then in part": lambda p: _turned_then_in_part(p),
     "grid": lambda p: _grid_beside_others(p),
 }
 
@@ -392,19 +391,11 @@ def _one_slope_for_two(p):
     return sum((x + y).cos() * (i + 1.0) for i, (x, y) in enumerate(zip(a, b))) + sum(used)
 
 
-def _turned_then_in_part(p):
-    """The first slope of a grid comes turned, the next are those of a part of it."""
-    grid = [[dot(p[2 * i : 2 * i + 2], p[4 + 2 * j : 6 + 2 * j]) for j in range(2)] for i in range(2)]
-    part = [(grid[i][1] * 2.0).sin() for i in range(2)]
-    turned = [[(grid[i][j] * p[i]).tanh().exp() for i in range(2)] for j in range(2)]
-    return dot(turned[0], turned[1]) + part[0] * 3.0 + part[1]
-
-
 def _grid_beside_others(p):
-    """Elements of a grid, of vectors and of constants, in no order."""
+    """Elements of a grid and of vectors, in no order."""
     grid = [[dot(p[2 * i : 2 * i + 2], p[2 * j + 1 : 2 * j + 3]) + p[i] for j in range(3)] for i in range(3)]
-    read = [*(v for row in grid for v in row), *(v.sin() for v in p[:3])]
-    picks = [3, 0, 5, 11, 7, 2, 2, 6, 10, 1, 4, 8]
+    read = [*(v for row in grid for v in row), *(v.sin() for v in p[:3]), *(v.cos() for v in p[4:7])]
+    picks = [3, 0, 5, 11, 7, 2, 2, 12, 6, 10, 1, 13, 4, 8]
     return sum((read[i] * read[j]).tanh() * (i + 1.5) for i, j in zip(picks, picks[3:])) + sum(read[1:7:2])
 
 

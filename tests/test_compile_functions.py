@@ -276,12 +276,12 @@ def test_gathers_from_grids():
     """A product of vectors with vectors, a bias for each of its rows, read in no order beside other blocks."""
     w = [Value(0.0) for _ in range(12)]
     theta, x = np.linspace(-1.0, 1.2, 12), np.random.default_rng(4).normal(size=(5, 6))
-    picks = [3, 0, 5, 7, 2, 2, 6, 1, 4, 8]
+    picks = [3, 0, 5, 7, 2, 2, 10, 6, 1, 9, 4, 8]
 
     def function(x):
         grid = [[dot(w[2 * j : 2 * j + 2], x[2 * i : 2 * i + 2]) + w[6 + i] for j in range(2)] for i in range(3)]
         turned = [[(grid[i][j] * w[9 + i]).tanh() for i in range(3)] for j in range(2)]
-        read = [*(v for row in grid for v in row), *(v.sin() for v in w[:3])]
+        read = [*(v for row in grid for v in row), *(v.sin() for v in w[:3]), *(v.cos() for v in w[5:7])]
         total = sum(read[i] * read[j] * (i + 1.5) for i, j in zip(picks, picks[3:]))
         return total + dot(turned[0], turned[1]) + sum(grid[1]) * sum(turned[1])
 
