@@ -62,7 +62,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", action="append", metavar="FILE", help="plant in this file; may be repeated")
     parser.add_argument("--tests", action="append", metavar="TEST", help="run these tests; may be repeated")
     parser.add_argument("--kind", action="append", help="plant this kind; may be repeated")
-    parser.add_argument("--match", default="", help="plant only faults whose description contains this")
+    parser.add_argument(
+        "--match", action="append", help="plant faults whose description contains this; may be repeated"
+    )
     parser.add_argument("--sample", type=int, default=0, help="at most so many of a file (0: all)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="at a time")
     parser.add_argument("--examples", type=int, default=25, help="that hypothesis tries for a property")
@@ -73,7 +75,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _chosen(mutants: list[Mutant], options: argparse.Namespace) -> list[Mutant]:
-    fit = [m for m in mutants if options.match in str(m) and (not options.kind or m.kind in options.kind)]
+    fit = [
+        mutant
+        for mutant in mutants
+        if (not options.kind or mutant.kind in options.kind)
+        and (not options.match or any(text in str(mutant) for text in options.match))
+    ]
     if not options.sample or len(fit) <= options.sample:
         return fit
     picked = {*random.Random(0).sample(range(len(fit)), options.sample)}
