@@ -174,8 +174,15 @@ def test_functions_check_their_arguments():
     ):
         with pytest.raises(ValueError, match=message):
             double.value([1.0], *arrays)
-    with pytest.raises(ValueError, match=r"theta has shape \(2,\); give \(1,\)"):
+    for arrays in ((2.0,), (2.0, [1.0]), ()):
+        with pytest.raises(ValueError, match="give at least one, each with a row for every example"):
+            double.value([1.0], *arrays)
+    with pytest.raises(ValueError, match=r"rows of \[0\] examples; give as many in each"):
+        double.value([1.0], [])
+    with pytest.raises(ValueError, match=r"theta has shape \(2,\); give \(1,\): a number for each parameter"):
         double.value([1.0, 2.0], [1.0])
+    with pytest.raises(ValueError, match=r"give \(0,\): it was compiled without parameters"):
+        compile(lambda x: x * 2.0, []).value([1.0], [1.0])
     with pytest.raises(ValueError, match="give one of mean, sum, none"):
         compile(lambda x: x, w, reduction="max")
     with pytest.raises(ValueError, match="a gradient of each row"):
@@ -375,6 +382,9 @@ def test_branches_may_raise():
     assert function.value([2.0], [1.0, 3.0]) == 4.0
     with pytest.raises(RuntimeError, match=r"row 1 takes another branch .* 1 > 0 was True at .*functions\.py:\d+"):
         function.value([2.0], [1.0, -3.0])
+    several = compile(lambda x: w[0] * x if x > 0 and x * 2 < 5 else -x, w, branches="raise")
+    with pytest.raises(RuntimeError, match=r"row 2 takes .* 2 < 5 was True at"):
+        several.value([2.0], [1.0, 2.0, 3.0])
     with pytest.raises(ValueError, match="give one of trace, raise"):
         compile(lambda x: x, w, branches="both")
 
@@ -597,6 +607,7 @@ def test_names_that_are_taken():
         lambda theta, z1: w[0] * theta * z1,
         lambda np, n: w[0] * np * n,
         lambda d, index: w[0] * d * index,
+        lambda x, n: w[0] * x * n,
         lambda float_, g: w[0] * float_ * g,
         lambda *many: w[0] * many[0] * many[1],
     ):
@@ -736,6 +747,35 @@ def test_questions_in_other_threads_and_in_sets_are_refused():
             compile(function, w).value([0.5, -1.5], [0.0, 1.0])
 
 
+def test_numbers_from_outside_may_be_read():
+    """What depends on no parameter and no input is a constant anyway; what was asked is printed."""
+    w, c = [Value(2.0)], Value(3.0)
+
+    def function(x):
+        return w[0] * x * (c * 2.0).data if x else w[0] * 1.0
+
+    program = compile(function, w)
+    assert program.value([2.0], [1.0, 0.0]) == 7.0
+    assert "1 != 0 was True at" in str(program) and "0 != 0 was False at" in str(program)
+
+
+def test_inputs_of_many_axes():
+    """Lists of lists of lists."""
+    w, x = [Value(0.0) for _ in range(2)], np.random.default_rng(6).normal(size=(4, 2, 3, 2))
+
+    def function(x):
+        return mean([(dot(w, pair) * (i + 1.0)).tanh() for i, rows in enumerate(x) for pair in rows]) * x[1][0][1]
+
+    theta = [0.5, -1.5]
+    compiled = compile(function, w)
+    value, gradient = compiled.value_and_grad(theta, x)
+    for parameter, number in zip(w, theta):
+        parameter.data = number
+    outputs = [function(row.tolist()) for row in x]
+    np.testing.assert_allclose(value, np.mean([output.data for output in outputs]), rtol=1e-12)
+    np.testing.assert_allclose(gradient, np.mean([gradients(output, w) for output in outputs], axis=0), rtol=1e-12)
+
+
 def test_values_are_compared_by_identity_as_in_the_eager_run():
     """Only what is computed from inputs alone is a plain number there."""
     w = [Value(0.5), Value(-1.5)]
@@ -745,6 +785,12 @@ def test_values_are_compared_by_identity_as_in_the_eager_run():
         return w[1] * 3 if h == 0.0 else w[1] * 5
 
     assert compile(function, w).value([0.5, -1.5], [0.0]) == function(0.0).data == -7.5
+
+    def itself(x):
+        h = w[0] * x
+        return w[1] * 3 if h == h and x != h else w[1] * 5
+
+    assert compile(itself, w).value([1.0, -1.5], [2.0]) == itself(2.0).data == -4.5
 
 
 def test_selections_of_all_kinds():
@@ -803,8 +849,8 @@ def test_ties_are_no_branches_of_their_own():
         w, x = [Value(t) for t in theta], [rng.randrange(1, 10) / 10 for _ in range(4)]
         bound = float(dot(theta, x))
         function = compile(lambda x, w=w, bound=bound: dot(w, x) if dot(w, x) >= bound else w[0] * 5.0, w)
-        values = function.value(theta, [x] * 50 + [[0.0] * 4])
-        assert values == pytest.approx((50 * bound + theta[0] * 5.0) / 51) or bound == 0.0
+        values = function.value(theta, [x] * 100 + [[0.0] * 4])  # more ties than there may be branches
+        assert values == pytest.approx((100 * bound + theta[0] * 5.0) / 101) or bound == 0.0
 
 
 def test_the_order_in_which_branches_are_met_does_not_matter():
@@ -820,6 +866,16 @@ def test_the_order_in_which_branches_are_met_does_not_matter():
     second([-1.0])
     for x, y in zip(first.value_and_grad([0.3, 0.7], rows), second.value_and_grad([0.3, 0.7], rows)):
         assert np.array_equal(x, y)
+
+    def more(x):
+        return w[0] * x if x > 0.5 else w[1] * x * x if x > -0.5 else w[0] * w[1] * x
+
+    orders = [compile(more, w) for _ in range(6)]
+    for function, order in zip(orders, itertools.permutations([1.0, 0.0, -1.0])):
+        for x in order:
+            function([x])
+    found = [function.value_and_grad([0.3, 0.7], rows) for function in orders]
+    assert len({value for value, _ in found}) == len({tuple(slopes) for _, slopes in found}) == 1
 
 
 def test_gradients_and_pickles_of_parameters_are_read():
