@@ -21,6 +21,7 @@ import sys
 import threading
 import time
 import types
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
@@ -51,11 +52,14 @@ class Baseline:
     calls: dict[str, set[Key]] = field(default_factory=dict)
     on_import: set[Key] = field(default_factory=set)
     """The functions that are called before any test, whose results may be kept."""
+    noticed: Counter[str] = field(default_factory=Counter)
+    """How many mutants each test has noticed so far."""
 
     def tests_of(self, mutant: Mutant, on_import: bool = False) -> list[str]:
-        """The tests that may notice a mutant, the quickest first; of what runs `on_import`, any."""
-        key, quickest = (mutant.path, mutant.function), sorted(self.seconds, key=self.seconds.__getitem__)
-        return [test for test in quickest if on_import or key in self.calls[test]]
+        """The tests that may notice a mutant, quick ones that noticed others first; on import, any."""
+        key = (mutant.path, mutant.function)
+        found = [test for test in self.seconds if on_import or key in self.calls[test]]
+        return sorted(found, key=lambda test: self.seconds[test] / (1 + self.noticed[test]))
 
 
 @dataclass(frozen=True)
@@ -244,6 +248,7 @@ class Suite:
                 yield mutant, outcome
         host.join()
         for mutant, sent, status in run_all(on_import, self._work_on_import, self.jobs):
+            self.baseline.noticed[sent] += 1
             yield mutant, outcome_of(sent, status)
 
     def _host(self, mutants: Sequence[Mutant], report: Connection) -> None:
@@ -272,6 +277,7 @@ class Suite:
             report.send(baseline)
             if not baseline.failed:
                 for found in run_all([i for i, m in enumerate(mutants) if m.function is not None], work, self.jobs):
+                    baseline.noticed[found[1]] += 1
                     report.send(found)
 
         failed = _pytest(self.tests, loop, self.examples)
