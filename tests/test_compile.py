@@ -427,6 +427,9 @@ def test_a_zero_slope_does_not_silence_infinity():
     assert math.isnan(compile(output, p).value_and_grad([1.0])[1][0]) and math.isnan(gradients(output, p)[0])
     p = [Value(x) for x in (1.0, 0.0, 0.0, 1.0)]
     agrees(compile(dot(p[:2], p[2:]).log(), p), dot(p[:2], p[2:]).log(), p)
+    q = [Value(x) for x in (1.0, 0.0, 2.0, 0.0, 0.0, 3.0)]
+    scattered = dot([q[0], q[3], q[1]], [q[4], q[2], q[5]]).log()
+    agrees(compile(scattered, q), scattered, q)
     off = where(p[1].step(), p[0] * math.inf, p[3])
     assert gradients(off, p)[0] == 0.0
     agrees(compile(off, p), off, p)

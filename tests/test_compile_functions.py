@@ -671,6 +671,18 @@ def test_slopes_that_are_sums_are_kept():
     rows_agree(function, w, [0.3, 0.5, 0.7], np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]))
 
 
+def test_a_slope_that_repeats_is_added_to():
+    """It begins as one number for all terms of a sum, and is not the same for all in the end."""
+    w = [Value(0.0) for _ in range(3)]
+
+    def function(x):
+        a = [(v * u).tanh() for v, u in zip(w, x)]
+        used = [(v * 2.0).sin() for v in a]
+        return (a[0] + a[1] + a[2] + (used[0] * used[1]).exp() * used[2]).tanh()
+
+    rows_agree(function, w, [0.5, -0.25, 1.0], np.random.default_rng(7).normal(size=(4, 3)))
+
+
 def test_numbers_that_only_decide_are_watched_too():
     """Leaves from outside that are compared, read, or hidden from the gradient."""
     w, t = [Value(0.5), Value(-1.5)], Value(0.0)

@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(*mutants, f"{len(mutants)} mutants", sep="\n")
         return 0
     results: dict[str, Counter[str]] = defaultdict(Counter)
-    suite = Suite(options.tests or TESTS, options.jobs, options.examples)
+    suite = Suite(options.tests or TESTS, options.jobs, options.examples, options.budget)
     with tqdm(total=len(mutants), unit="mutant", smoothing=0) as bar:
         for mutant, outcome in suite.outcomes(mutants):
             results[mutant.path][outcome.result] += 1
@@ -68,6 +68,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--sample", type=int, default=0, help="at most so many of a file (0: all)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="at a time")
     parser.add_argument("--examples", type=int, default=25, help="that hypothesis tries for a property")
+    parser.add_argument("--budget", type=float, default=20.0, help="seconds of tests for each mutant (0: no end)")
     parser.add_argument("--list", action="store_true", help="list the faults, and run nothing")
     parser.add_argument("--again", type=Path, metavar="LOG", help="plant only what survived in the run of this log")
     parser.add_argument("--log", type=Path, help="append each result, and the test that noticed, to this file")

@@ -24,6 +24,7 @@ import types
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -52,6 +53,8 @@ class Baseline:
     calls: dict[str, set[Key]] = field(default_factory=dict)
     on_import: set[Key] = field(default_factory=set)
     """The functions that are called before any test, whose results may be kept."""
+    budget: float = 0.0
+    """Seconds of tests for each mutant, without end if 0; what none has noticed by then has survived."""
     noticed: Counter[str] = field(default_factory=Counter)
     """How many mutants each test has noticed so far."""
 
@@ -59,7 +62,9 @@ class Baseline:
         """The tests that may notice a mutant, quick ones that noticed others first; on import, any."""
         key = (mutant.path, mutant.function)
         found = [test for test in self.seconds if on_import or key in self.calls[test]]
-        return sorted(found, key=lambda test: self.seconds[test] / (1 + self.noticed[test]))
+        found.sort(key=lambda test: self.seconds[test] / (1 + self.noticed[test]))
+        spent = accumulate((self.seconds[test] for test in found), initial=0.0)
+        return [test for test, before in zip(found, spent) if not self.budget or before < self.budget]
 
 
 @dataclass(frozen=True)
@@ -222,10 +227,10 @@ def _pair(old: Any, new: Any, replaced: dict[int, Any]) -> bool:
 
 
 class Suite:
-    """Runs `tests`, files or single ones, on mutants; `examples` is how many hypothesis tries for each property."""
+    """Runs `tests`, files or single ones, on mutants, with so many `examples` of each property; see `Baseline.budget`."""
 
-    def __init__(self, tests: Sequence[str] = TESTS, jobs: int = 2, examples: int = 25) -> None:
-        self.tests, self.jobs, self.examples = tests, jobs, examples
+    def __init__(self, tests: Sequence[str] = TESTS, jobs: int = 2, examples: int = 25, budget: float = 0.0) -> None:
+        self.tests, self.jobs, self.examples, self.budget = tests, jobs, examples, budget
         self.baseline = Baseline()
 
     def outcomes(self, mutants: Sequence[Mutant]) -> Iterator[tuple[Mutant, Outcome]]:
@@ -273,7 +278,7 @@ class Suite:
             on_import = calls.stop()
             ((_, baseline, _),) = run_all([None], measure, 1)
             baseline = baseline or Baseline("a test that ends the process")
-            baseline.on_import = on_import
+            baseline.on_import, baseline.budget = on_import, self.budget
             report.send(baseline)
             if not baseline.failed:
                 for found in run_all([i for i, m in enumerate(mutants) if m.function is not None], work, self.jobs):
