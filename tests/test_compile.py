@@ -31,6 +31,7 @@ from autograd import (
     where,
 )
 from autograd.compile import lower as lowering
+from autograd.compile.blocks import Gather
 from autograd.compile.collector import paused_collector
 from autograd.compile.program import loaded
 from autograd.strategies import DOMAINS, SMOOTH, expressions
@@ -411,6 +412,41 @@ def test_layouts(layout, widths):
         for i, w in enumerate(p):
             w.data = factor * 0.1 * (i + 1)
         agrees(program, LAYOUTS[layout](p), p)
+
+
+def rolled(output: Value, parameters: list[Value]) -> tuple[int, int, int]:
+    """Of its program as arrays: the statements, the operands that are gathered, the numbers in constant arrays."""
+    with arrays_of_all_widths():
+        statements = compile(output, parameters)._lowered.statements
+    operands = [x for statement in statements for x in statement.operands]
+    constants = [x.size for x in operands if isinstance(x, np.ndarray)]
+    return len(statements), sum(isinstance(x, Gather) for x in operands), sum(constants)
+
+
+ROLLED = {
+    "reversed": (1, 0, 0), "reversed dot": (1, 0, 0), "windows": (2, 1, 0), "convolution": (3, 1, 3),
+    "toeplitz": (3, 1, 0), "shared scalars": (7, 0, 0), "shared sum": (7, 2, 0), "tied": (4, 0, 0),
+    "repeated dots": (4, 2, 0), "signed zeros": (3, 0, 4), "square, turned": (3, 0, 2), "columns": (5, 1, 4),
+    "a sum of many": (201, 1, 0), "attention": (14, 3, 3), "one slope for two": (8, 0, 4), "grid": (8, 4, 11),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", list(LAYOUTS))
+def test_layouts_roll(layout):
+    """As far as they did when this was written; fewer of anything is welcome."""
+    p = many(8)
+    assert rolled(LAYOUTS[layout](p), p) == ROLLED[layout]
+
+
+def test_models_roll():
+    """Layers over examples are as many statements as for one; a softmax gathers its targets."""
+    rng = np.random.default_rng(0)
+    assert rolled(*demo(20)) == (16, 0, 60)
+    for widths, expected in (([3], (12, 1, 20)), ([4, 3], (15, 1, 20))):
+        model = nn.MLP(4, widths, activation=nn.tanh, seed=1)
+        x, y = rng.normal(size=(5, 4)), rng.integers(3, size=5)
+        cost = nn.cost(nn.cross_entropy, [model(row) for row in x], y.tolist())
+        assert rolled(cost, model.parameters()) == expected
 
 
 def test_long_sums_of_many_blocks():
