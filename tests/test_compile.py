@@ -466,6 +466,8 @@ def test_a_zero_slope_does_not_silence_infinity():
     q = [Value(x) for x in (1.0, 0.0, 2.0, 0.0, 0.0, 3.0)]
     scattered = dot([q[0], q[3], q[1]], [q[4], q[2], q[5]]).log()
     agrees(compile(scattered, q), scattered, q)
+    tie = maximum(p[0], p[3]) * 3.0 + p[1].sqrt()  # infinite, so that all is computed carefully
+    agrees(compile(tie, p), tie, p)
     off = where(p[1].step(), p[0] * math.inf, p[3])
     assert gradients(off, p)[0] == 0.0
     agrees(compile(off, p), off, p)

@@ -202,6 +202,21 @@ def test_both_dialects_write_every_row(op):
         assert ("np." not in text) if scalar else ("math." not in text)
 
 
+@pytest.mark.parametrize("outer", ["add", "sub", "mul", "div", "neg", "pow"])
+@pytest.mark.parametrize("inner", ["add", "sub", "mul", "div", "neg", "pow"])
+def test_parentheses_are_where_they_are_needed(outer, inner):
+    """Around either operand of either dialect."""
+    numbers = {"x": 7.0, "y": 2.0, "w": 3.0}
+    for scalar in (False, True):
+        x, y, w = (Code(name, scalar=scalar) for name in numbers)
+        within = (x, y)[: len(TABLE[inner].partials)]
+        for operands in ([write(TABLE[inner], within), w], [w, write(TABLE[inner], within)]):
+            operands = operands[: len(TABLE[outer].partials)]
+            got = eval(write(TABLE[outer], operands).text, {"math": math, "np": np}, numbers)
+            inside = TABLE[inner](*(7.0, 2.0)[: len(within)])
+            assert math.isclose(got, TABLE[outer](*(3.0 if code is w else inside for code in operands)))
+
+
 def test_elements_of_every_layout():
     """Rows, columns, blocks, transposes, repeats, backwards, with a batch and without, against an index."""
     numbers = np.arange(24.0)
