@@ -241,6 +241,13 @@ def test_programs_pickle_and_are_pure():
     assert str(other) == str(program)
 
 
+def test_backward_of_a_graph_returns_its_value():
+    """And adds to the gradient."""
+    x = Value(2.0)
+    program = compile(x * x, [x])
+    assert program.backward() == program.backward() == 4.0 and x.grad == 8.0
+
+
 def test_several_outputs():
     """Their values; a gradient is of one."""
     x = [Value(2.0), Value(3.0)]

@@ -547,6 +547,18 @@ def test_every_array_of_a_float32_program_is_float32():
     np.testing.assert_allclose(slopes, gradient, rtol=1e-4)
 
 
+def test_the_program_of_a_function_checks_its_batch():
+    """As many rows of each array, at least one; rows of one length."""
+    w = [Value(2.0)]
+    program = compile(lambda x, y: w[0] * x * y[0] * y[1], w).program([1.0], [[2.0, 3.0]])
+    assert program.value([2.0], [1.0, 2.0], [[1.0, 1.0], [3.0, 1.0]]) == 7.0
+    for arrays in (([1.0], [[1.0, 2.0], [3.0, 4.0]]), ([], np.ones((0, 2)))):
+        with pytest.raises(ValueError, match="give each a row for every example, and at least one"):
+            program.value([2.0], *arrays)
+    with pytest.raises(ValueError, match=r"is ragged .* give rows of one length"):
+        program.value([2.0], [1.0, 2.0], [[1.0, 1.0], [3.0]])
+
+
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 def test_large_batches_are_worked_off_in_chunks(reduction, monkeypatch):
     """Of 32 rows here; the last one is short."""
