@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import inf, log2, nan
+from math import inf, isfinite, nan
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -69,6 +69,8 @@ def differences(curve: Curve, x: float, noise: float = 0.0) -> Sides:
     >>> found.central.value, found.left.value, found.right.value
     (0.0, -1.0, 1.0)
     """
+    if not isfinite(x):
+        return Sides(NOTHING, NOTHING, NOTHING)
     reach = [x + start / SHRINK ** np.arange(LEVELS) - x for start in _starts(x)]
     steps = np.array([row for row in reach if _shrinks(row)])  # exact ones, a row for each start
     if not steps.size:
@@ -139,7 +141,7 @@ class Remainder:
 
     ``slope`` is the power of |f(x + h) - f(x) - slope h|, 2 for the right slope and 1 for a wrong one; ``bend`` that of
     |f(x + h) - 2 f(x) + f(x - h)|, 2 where f is smooth and 1 at a kink.  `exact` says that nothing but rounding is left
-    for any h, as for straight lines.
+    for any h, as for straight lines, though of a slope that is wrong by a thousandth much would be.
     """
 
     slope: float
@@ -154,27 +156,34 @@ def remainder(curve: Curve, x: float, slope: float, noise: float = 0.0) -> Remai
     >>> f"{found.slope:.1f} {found.bend:.1f}, wrong {remainder(np.exp, 0.0, 1.001).slope:.1f}"
     '2.0 2.0, wrong 1.0'
     """
-    rates = [_rates(curve, x, slope, scale, noise) for scale in sorted({abs(x) or 1.0, 1.0})]
-    return next((rate for rate in rates if not rate.exact and rate.slope == rate.slope), rates[0])
+    for scale in sorted({abs(x) or 1.0, 1.0}):
+        found = _rates(curve, x, slope, scale, noise)
+        if found.exact or found.slope == found.slope:
+            break
+    return found
 
 
 def _rates(curve: Curve, x: float, slope: float, scale: float, noise: float) -> Remainder:
     steps = x + scale * 0.125 * 0.5 ** np.arange(HALVINGS) - x
     steps = steps[steps > 0.0]
+    if not len(steps):
+        return Remainder(nan, nan, False)
     values = curve(np.concatenate([[x], x + steps, x - steps]))
     here, (above, below) = values[0], values[1:].reshape(2, -1)
     size = np.maximum(np.abs(here), np.maximum(np.abs(above), np.abs(below)))
     rounding = 4 * _EPSILON * (2 * size + np.abs(slope * steps)) + noise
     off = np.abs(above - here - slope * steps)
     bend = np.abs(above - 2 * here + below)
-    return Remainder(_power(off, steps, rounding), _power(bend, steps, rounding), bool((off <= rounding).all()))
+    straight = bool((off <= rounding).all() and 1e-3 * abs(slope) * steps[0] > SAFETY * rounding[0])
+    return Remainder(_power(off, steps, rounding), _power(bend, steps, rounding), straight)
 
 
 def _power(off: Array, steps: Array, noise: Array) -> float:
-    """The power of h that `off` vanishes with, from the smallest steps at which it stands out of the noise."""
+    """The power of h that `off` vanishes with at the smallest steps where it stands out of the noise, if it has one."""
     clear = np.isfinite(off) & (off > 5 * SAFETY * noise)
-    usable = int(np.argmin(clear)) if not clear.all() else len(clear)
-    if usable < 4:
+    last = int(np.argmin(clear)) if not clear.all() else len(clear)
+    if last < 5:
         return nan
-    first, last = usable - 4, usable - 1
-    return log2(off[first] / off[last]) / log2(steps[first] / steps[last])
+    powers = np.diff(np.log2(off[last - 5 : last])) / np.diff(np.log2(steps[last - 5 : last]))
+    lowest, highest = float(np.min(powers)), float(np.max(powers))
+    return lowest if highest - lowest < 0.3 or lowest > 1.75 else nan

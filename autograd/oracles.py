@@ -167,7 +167,7 @@ class Numbers:
         if isinstance(y, Dual):
             x = _lifted(x)
             z = self.power(x.value, y.value)
-            flat = (self.sign(x.value) == 0) & self.positive(y.value)  # 0^y is 0 around y
+            flat = (self.sign(x.value) == 0) & (self.sign(y.value) > (0 if self.sided else -1))  # 0^y is 0 around y
             by_y = self.choose(flat, 0, z * self.function("log", x.value))
             return Dual(z, _times(by_y, y.slope) + _times(self._power_slope(x.value, y.value), x.slope))
         if isinstance(x, Dual):
@@ -256,7 +256,7 @@ SLOPES: dict[str, Callable[[Numbers, Any], Any]] = {
     "expm1":  lambda m, x: m.function("exp", x),
     "log":    lambda m, x: 1 / x,
     "log1p":  lambda m, x: 1 / (1 + x),
-    "sqrt":   lambda m, x: 1 / (2 * m.function("sqrt", x)),
+    "sqrt":   lambda m, x: 1 / (2 * m.function("sqrt", x) + 0),  # of -0, too
     "sin":    lambda m, x: m.function("cos", x),
     "cos":    lambda m, x: -m.function("sin", x),
     "tan":    lambda m, x: 1 / (m.function("cos", x) * m.function("cos", x)),
@@ -398,6 +398,9 @@ STEP = 1e-150
 
 LEAST = 1e-140
 
+LOSS = 1e-14
+"""What complex functions lose of the derivative, mostly x^p = exp(p log x)."""
+
 WIDE = 1e20
 """What is not so many times the step is as good as 0."""
 
@@ -427,7 +430,7 @@ def complex_step(problem: Problem, second: int | None = None) -> list[Evidence]:
     with np.errstate(all="ignore"):
         result = problem.evaluate([x + row for x, row in zip(problem.point, unit)], m.constant, m.row)
         slopes = np.broadcast_to(np.imag(result) / STEP, len(problem.leaves))
-    estimates = [Estimate(x, LEAST if abs(x) < LEAST else 0.0) for x in map(float, slopes)]
+    estimates = [Estimate(x, LOSS * abs(x) if abs(x) > LEAST else LEAST) for x in map(float, slopes)]
     return [Evidence(Sides(estimate, estimate, estimate)) for estimate in estimates]
 
 
