@@ -240,23 +240,47 @@ def expressions(
     (lambda x1: sin(x1))(0.0)
     """
     leaves = draw(st.lists(numbers, min_size=1, max_size=max_leaves))
+    drawn = draw(st.lists(_instruction(ops, numbers), min_size=1, max_size=max_instructions))
     depths = [0] * len(leaves)
-    free = set(range(len(leaves)))  # what may still be used
+    free = list(range(len(leaves)))  # what may still be used
     instructions: list[tuple[Op, tuple[int | float, ...]]] = []
-    for count in range(len(leaves), len(leaves) + draw(st.integers(1, max_instructions))):
-        op = TABLE[draw(st.sampled_from(list(ops)))]
+    for op, choices in drawn:
         inputs: list[int | float] = []
-        for place in range(len(op.partials)):
-            usable = [x for x in sorted(free) if max_depth is None or depths[x] < max_depth]
-            earlier = st.sampled_from(usable)
-            x = draw(earlier | numbers if place else earlier)
+        for choice in choices:
+            x = choice if isinstance(choice, float) else choice.among(free, len(leaves), depths, max_depth)
             if not sharing and isinstance(x, int) and x >= len(leaves):
-                free.discard(x)
+                free.remove(x)
             inputs.append(x)
+        free.append(len(depths))
         depths.append(1 + max(depths[x] for x in inputs if isinstance(x, int)))
-        free.add(count)
         instructions.append((op, tuple(inputs)))
     return Expression(tuple(leaves), tuple(instructions))
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """A leaf or an earlier result, as a number that means something whatever else there is.
+
+    So hypothesis can take an instruction or a leaf away from a failing example, and the others still stand.
+    """
+
+    computed: bool
+    index: int
+
+    def among(self, free: list[int], leaves: int, depths: list[int], max_depth: int | None) -> int:
+        usable = [x for x in free if (x >= leaves) == self.computed and (max_depth is None or depths[x] < max_depth)]
+        usable = usable or list(range(leaves))
+        return usable[self.index % len(usable)]
+
+
+def _instruction(ops: Sequence[str], numbers: st.SearchStrategy[float]) -> st.SearchStrategy[tuple[Op, Any]]:
+    leaf, result = (st.builds(_Choice, st.just(computed), st.integers(0, 63)) for computed in (False, True))
+    earlier = leaf | result | result
+
+    def with_operands(op: Op) -> st.SearchStrategy[tuple[Op, Any]]:
+        return st.tuples(st.just(op), st.tuples(earlier, *[earlier | numbers] * (len(op.partials) - 1)))
+
+    return st.sampled_from([TABLE[name] for name in ops]).flatmap(with_operands)
 
 
 # ---- Small networks -------------------------------------------------------------------------------------------------
