@@ -52,6 +52,11 @@ _ON_GRAPHS: dict[str, Callable[..., list[Evidence]]] = {
 ORACLES = ("differences", "taylor", *_ON_GRAPHS)
 """The names of the oracles, for ``oracles=[...]``."""
 
+_CUT = (
+    "the graph is differentiated as it should be, but the function computes something else: a number that was read "
+    "on the way (.data), a branch, a random number"
+)
+
 _Curves: TypeAlias = "Callable[[int, Array], Array]"
 
 
@@ -100,7 +105,13 @@ class Row:
             return f"{at}; {self.says} {self.engine}; {first.oracle} {first.numbers}{also}"
         lines = [f"  {self.says:<11} {self.engine}"]
         lines += [f"  {finding.oracle:<11} {finding.numbers}: {finding.verdict}" for finding in self.findings]
-        return "\n".join([at, *lines])
+        return "\n".join([at, *lines, *["  " + _CUT] * self._is_cut()])
+
+    def _is_cut(self) -> bool:
+        """Whether the graph is differentiated as it should be, but is not what the function computes."""
+        by_graph = {finding.verdict for finding in self.findings if finding.oracle in _ON_GRAPHS}
+        by_values = {finding.verdict for finding in self.findings if finding.oracle not in _ON_GRAPHS}
+        return PASS in by_graph and FAIL not in by_graph and FAIL in by_values
 
 
 @dataclass(frozen=True)
@@ -387,7 +398,7 @@ class Engine:
         sides, policy = evidence.sides, evidence.policy
         central, left, right = sides.central, sides.left, sides.right
         if self._apart(left, right):
-            numbers = f"{left.value:.6g} from the left, {right.value:.6g} from the right"
+            numbers = f"{left.value + 0.0:.6g} from the left, {right.value + 0.0:.6g} from the right"
             if policy is None:
                 low, high = sorted((left, right), key=lambda side: side.value)
                 within = low.value - self._bound(low) <= self.value <= high.value + self._bound(high)

@@ -45,7 +45,7 @@ class Estimate:
     error: float = 0.0
 
     def __str__(self) -> str:
-        return f"{self.value:.12g}" + (f" +- {self.error:.1g}" if self.error else "")
+        return f"{self.value + 0.0:.12g}" + (f" +- {self.error:.1g}" if self.error else "")
 
 
 NOTHING = Estimate(nan, inf)

@@ -124,6 +124,9 @@ def test_a_graph_that_was_cut_is_noticed():
     assert [row.verdict for row in report.rows] == [FAIL]
     with pytest.raises(AssertionError, match=r"1 wrong derivative:\nx = 3: FAIL\n  engine      3.*\n  differences 6 "):
         report.assert_gradients()
+    assert "the function computes something else: a number that was read on the way" in str(report)
+    x = Value(3.0)
+    assert "something else" not in str(check_gradients(Value.__record__(wrong(TABLE["sin"], 0.1), [x]), [x]))
 
 
 def test_a_nan_where_there_is_a_derivative_is_wrong():
