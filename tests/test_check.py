@@ -145,6 +145,7 @@ def test_where_there_is_no_derivative_nothing_is_said():
     assert decided_by_rounding.rows[0].verdict == UNSURE
 
 
+@settings(max_examples=50)
 @given(expressions(ops=SMOOTH))
 def test_random_smooth_graphs(expression):
     """No right graph is called wrong, and some oracle can tell."""
@@ -172,6 +173,7 @@ def test_random_graphs_of_all_rows(expression):
         assert row.verdict != FAIL or math.isnan(row.engine.value), row
 
 
+@settings(max_examples=25)
 @given(expressions(ops=SMOOTH, max_leaves=2, max_instructions=6))
 def test_second_order(expression):
     """First and second derivatives, by all that can."""
@@ -228,7 +230,7 @@ def test_models_and_labels():
     assert [row.verdict for row in detached.rows] == [PASS, PASS]
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(networks())
 def test_random_networks(network):
     """Every parameter of a small network with its data."""
