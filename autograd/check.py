@@ -22,7 +22,7 @@ from tqdm import tqdm
 from . import oracles as bench
 from .compile import CompiledFunction, Program
 from .differences import NOTHING, SAFETY, SHARP, Estimate, Sides, differences, remainder
-from .functional import _Structure
+from .functional import Structure
 from .graph import chain_rule, gradients, number_of_node
 from .notation import counted
 from .oracles import Array, DeclinedError, Evidence, Problem
@@ -180,7 +180,7 @@ def gradcheck(function: Callable[..., Any], *args: Any, order: int = 1, oracles:
         raise TypeError(f"a Program has no graph to be held against; {hint}")
     if isinstance(function, CompiledFunction):
         return _check_compiled_function(function, args, order, oracles)
-    structure = _Structure(args)
+    structure = Structure(args)
     names = _names(function, args)
 
     @enable_grad()

@@ -220,16 +220,14 @@ SMOOTH = ("add", "sub", "mul", "neg", "sin", "cos", "tanh", "sigmoid", "arctan",
 """Rows that are smooth and of moderate size everywhere, whatever they are composed with."""
 
 
-@st.composite
 def expressions(
-    draw: st.DrawFn,
     ops: Sequence[str] = SMOOTH,
     numbers: st.SearchStrategy[float] = _MODERATE,
     max_leaves: int = 4,
     max_instructions: int = 12,
     max_depth: int | None = None,
     sharing: bool = True,
-) -> Expression:
+) -> st.SearchStrategy[Expression]:
     """Random graphs over the rows named in `ops`, of leaves and constants drawn from `numbers`.
 
     `max_leaves` and `max_instructions` bound the size, `max_depth` the longest way from a leaf to a result.  With
@@ -239,15 +237,30 @@ def expressions(
     >>> find(expressions(ops=("sin",), max_leaves=1), lambda e: e(*e.leaves) == 0.0)
     (lambda x1: sin(x1))(0.0)
     """
-    leaves = draw(st.lists(numbers, min_size=1, max_size=max_leaves))
-    drawn = draw(st.lists(_instruction(ops, numbers), min_size=1, max_size=max_instructions))
+    numbers = numbers.map(float)
+    leaves = st.lists(numbers, min_size=1, max_size=max_leaves)
+    instructions = st.lists(_instruction(ops, numbers), min_size=1, max_size=max_instructions)
+
+    def expression(drawn: tuple[list[float], list[tuple[Op, tuple[_Choice | float, ...]]]]) -> Expression:
+        return _assembled(*drawn, max_depth, sharing)
+
+    return st.tuples(leaves, instructions).map(expression)
+
+
+def _assembled(
+    leaves: list[float],
+    drawn: list[tuple[Op, tuple[_Choice | float, ...]]],
+    max_depth: int | None,
+    sharing: bool,
+) -> Expression:
+    """The expression in which every choice is made of what there is when its turn comes."""
     depths = [0] * len(leaves)
     free = list(range(len(leaves)))  # what may still be used
     instructions: list[tuple[Op, tuple[int | float, ...]]] = []
     for op, choices in drawn:
         inputs: list[int | float] = []
         for choice in choices:
-            x = choice if isinstance(choice, float) else choice.among(free, len(leaves), depths, max_depth)
+            x = choice.among(free, len(leaves), depths, max_depth) if isinstance(choice, _Choice) else choice
             if not sharing and isinstance(x, int) and x >= len(leaves):
                 free.remove(x)
             inputs.append(x)
@@ -273,14 +286,14 @@ class _Choice:
         return usable[self.index % len(usable)]
 
 
-def _instruction(ops: Sequence[str], numbers: st.SearchStrategy[float]) -> st.SearchStrategy[tuple[Op, Any]]:
+def _instruction(
+    ops: Sequence[str], numbers: st.SearchStrategy[float]
+) -> st.SearchStrategy[tuple[Op, tuple[_Choice | float, ...]]]:
     leaf, result = (st.builds(_Choice, st.just(computed), st.integers(0, 63)) for computed in (False, True))
     earlier = leaf | result | result
-
-    def with_operands(op: Op) -> st.SearchStrategy[tuple[Op, Any]]:
-        return st.tuples(st.just(op), st.tuples(earlier, *[earlier | numbers] * (len(op.partials) - 1)))
-
-    return st.sampled_from([TABLE[name] for name in ops]).flatmap(with_operands)
+    others = earlier | numbers
+    rows = (TABLE[name] for name in ops)
+    return st.one_of(*(st.tuples(st.just(op), st.tuples(earlier, *[others] * (len(op.partials) - 1))) for op in rows))
 
 
 # ---- Small networks -------------------------------------------------------------------------------------------------
