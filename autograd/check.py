@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from math import inf, isfinite
+from math import inf, isfinite, nan
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -190,10 +190,16 @@ def gradcheck(function: Callable[..., Any], *args: Any, order: int = 1, oracles:
         require_value(output, "gradcheck takes a function whose result is one number that depends on its arguments")
         return output, leaves
 
+    def value(numbers: Sequence[float]) -> float:
+        try:
+            result = function(*structure.build(map(Value, numbers)))
+        except (ArithmeticError, ValueError):  # beyond its domain
+            return nan
+        return result.data if isinstance(result, Value) else float(result)
+
     def along(index: int, xs: Array) -> Array:
         with no_grad():
-            points = (structure.build(map(Value, moved)) for moved in _moved(point, index, xs))
-            return np.array([_number(function(*args)) for args in points])
+            return np.array([value(moved) for moved in _moved(point, index, xs)])
 
     def slopes_along(first: int, index: int, xs: Array) -> Array:
         graphs = (recorded(moved) for moved in _moved(point, index, xs))
@@ -234,15 +240,14 @@ def check_gradients(
     problem = Problem(output, tuple(leaves))
     if compiled is None:
         return _report(problem, order, oracles, problem.along)
-    unknown = [x for x in leaves if x not in compiled.wrt]
-    if unknown:
-        raise ValueError(f"{unknown[0]!r:.60} is no parameter of the program; compile with it in wrt")
+    places = {x: i for i, x in enumerate(compiled.wrt)}
+    for x in leaves:
+        if x not in places:
+            raise ValueError(f"{x!r:.60} is no parameter of the program; compile with it in wrt")
     numbers = {**problem.seen, **dict(zip(leaves, problem.point))}
-    theta, *inputs = (
-        np.array([numbers.get(x, x.data) for x in values]) for values in (compiled.wrt, compiled.inputs) if values
-    )
-    places = [compiled.wrt.index(x) for x in leaves]
-    return _report_of_compiled(problem, order, oracles, compiled, theta, inputs, places)
+    theta, inputs = (np.array([numbers.get(x, x.data) for x in values]) for values in (compiled.wrt, compiled.inputs))
+    arrays = [inputs] if compiled.inputs else []
+    return _report_of_compiled(problem, order, oracles, compiled, theta, arrays, [places[x] for x in leaves])
 
 
 def _check_compiled_function(
@@ -555,7 +560,3 @@ def _places(tree: Any) -> list[str]:
     if isinstance(tree, np.ndarray) and tree.ndim:
         return [f"[{', '.join(map(str, index))}]" for index in np.ndindex(tree.shape)]
     return [""]
-
-
-def _number(result: Any) -> float:
-    return result.data if isinstance(result, Value) else float(result)

@@ -334,6 +334,18 @@ def test_without_mpmath_the_others_go_on(monkeypatch):
         gradcheck(sin, 1.0, oracles=["mpmath"])
 
 
+def test_a_function_may_refuse_numbers():
+    """What raises beyond its domain has no value there."""
+
+    def root(x):
+        if x < 0.0:
+            raise ValueError("no root")
+        return sqrt(x)
+
+    assert [row.verdict for row in gradcheck(root, 1e-3).rows] == [PASS]
+    assert [row.verdict for row in gradcheck(lambda x: root(x) * x, 0.0).rows] != [FAIL]
+
+
 def test_reports():
     """Verdicts together: rules before sides, wrong before right, unsure only where nobody knows."""
     from autograd.check import Finding
