@@ -17,7 +17,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from autograd import Value, check_gradients, exp, gradcheck, relu, sqrt
-from autograd.differences import differences
+from autograd.check.differences import differences
 from nn import MLP, binary_cross_entropy
 
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"

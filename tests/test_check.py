@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 import nn
 from autograd import TABLE, Value, compile, gradients, maximum, relu, sin, sqrt, step, where
-from autograd.check import FAIL, KINK, ORACLES, PASS, UNSURE, Report, Row, check_gradients, engine_estimates, gradcheck
-from autograd.differences import Estimate
-from autograd.oracles import Problem
+from autograd.check import FAIL, KINK, ORACLES, PASS, UNSURE, Report, Row, check_gradients, gradcheck
+from autograd.check.estimates import Estimate
+from autograd.check.problem import Problem
+from autograd.check.rounding import engine_estimates
 from autograd.strategies import SMOOTH, expressions, networks, operands
 
 RULES = [op for op in TABLE.values() if op.name != "detach"]
@@ -209,7 +210,7 @@ def test_no_oracle_calls_a_partial():
     output, spoilt = x, x
     for op in (TABLE[name] for name in ("tanh", "exp", "softplus", "relu", "sqrt")):
         output, spoilt = op(output), Value.__record__(replace(op, partials=(forbidden,)), [spoilt])
-    from autograd import oracles
+    from autograd.check import oracles
 
     for oracle in (oracles.dual, oracles.complex_step, oracles.many_digits):
         assert oracle(Problem(output, (x,))) == oracle(Problem(spoilt, (x,)))

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from autograd.differences import SAFETY, SHARP, differences, remainder
+from autograd.check.differences import differences, remainder
+from autograd.check.estimates import SAFETY, SHARP
 
 CURVES = {
     "exp": (np.exp, np.exp, [-3.0, 0.0, 1e-12, 2.0]),

@@ -10,10 +10,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from autograd import TABLE, Value, compile, grad, gradients, hessian, topological_order
-from autograd.check import engine_estimates
-from autograd.differences import SAFETY, differences
+from autograd.check.differences import differences
+from autograd.check.estimates import SAFETY
+from autograd.check.problem import Problem
+from autograd.check.rounding import engine_estimates
 from autograd.graph import tangents
-from autograd.oracles import Problem
 from autograd.strategies import SMOOTH, expressions, networks
 
 GRAPHS = expressions(ops=(*SMOOTH, "exp", "relu", "abs", "maximum", "where"), max_instructions=10)

@@ -10,54 +10,25 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite, nan
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
-Array: TypeAlias = "np.ndarray[Any, Any]"
+from .estimates import NOTHING, SAFETY, Array, Estimate, Sides
+
 Curve: TypeAlias = "Callable[[Array], Array]"
 """A function of one number, on an array of its arguments."""
 
 LEVELS, SHRINK = 8, 1.6
 """A table of differences has so many steps, each so many times smaller than the one before."""
 
-SAFETY = 20.0
-"""An error that is estimated may be so many times too small."""
-
-SHARP = 1e-4
-"""An estimate whose error is a larger share of the derivative cannot tell a right one from a wrong one."""
+ROUGH = 1e4
+"""An error that is so many times what noise can explain tells of a curve that the steps are too wide for."""
 
 HALVINGS = 40
 """Taylor's remainder is looked at for so many steps, each half of the one before."""
 
 _EPSILON = sys.float_info.epsilon
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number, and how far it may be off.
-
-    >>> print(Estimate(0.5, 1e-12), Estimate(3.0, 0.0))
-    0.5 +- 1e-12 3
-    """
-
-    value: float
-    error: float = 0.0
-
-    def __str__(self) -> str:
-        return f"{self.value + 0.0:.12g}" + (f" +- {self.error:.1g}" if self.error else "")
-
-
-NOTHING = Estimate(nan, inf)
-
-
-@dataclass(frozen=True)
-class Sides:
-    """A derivative as limits from both sides, from the left and from the right."""
-
-    central: Estimate
-    left: Estimate
-    right: Estimate
 
 
 def differences(curve: Curve, x: float, noise: float = 0.0) -> Sides:
@@ -93,22 +64,27 @@ def _starts(x: float) -> list[float]:
 
 
 def _best(tables: Array, steps: Array, power: int, off: Array) -> Estimate:
+    """The best estimate from steps that are smaller than those at which the curve is rough beyond its noise.
+
+    At wider ones still, it may look smooth again, and be quite another: behind a kink or a pole, or over many waves.
+    """
     best = NOTHING
     for table, row, noise in zip(tables, steps, off):
         if np.isfinite(table).all():
-            best = _better(best, extrapolated(table.tolist(), row.tolist(), power, float(noise)))
+            found = extrapolated(table.tolist(), row.tolist(), power, float(noise))
+            if found.error > ROUGH * noise / row[-1]:
+                break
+            best = _better(best, found)
     return best
 
 
 def _better(near: Estimate, wide: Estimate) -> Estimate:
     """Of estimates from smaller and from wider steps, the one with the smaller error.
 
-    Unless the near one is sharp and the other is far from it: wide steps may have crossed a kink or a pole.
+    Unless they contradict each other: wide steps may have crossed a kink, a pole or many waves.
     """
-    sharp = near.error <= SHARP * abs(near.value)
-    if wide.error < near.error and not (sharp and abs(near.value - wide.value) > SAFETY * (near.error + wide.error)):
-        return wide
-    return near
+    agree = not isfinite(near.error) or abs(near.value - wide.value) <= SAFETY * (near.error + wide.error)
+    return wide if agree and wide.error < near.error else near
 
 
 def extrapolated(quotients: Sequence[float], steps: Sequence[float], power: int, noise: float) -> Estimate:
@@ -137,7 +113,7 @@ def extrapolated(quotients: Sequence[float], steps: Sequence[float], power: int,
 
 @dataclass(frozen=True)
 class Remainder:
-    """How Taylor's remainder vanishes with the step h, as a power of h: NaN where it is lost in rounding throughout.
+    """How Taylor's remainder vanishes with the step h, as a power of h: 0 if as none, NaN if it is lost in rounding.
 
     ``slope`` is the power of |f(x + h) - f(x) - slope h|, 2 for the right slope and 1 for a wrong one; ``bend`` that of
     |f(x + h) - 2 f(x) + f(x - h)|, 2 where f is smooth and 1 at a kink.  `exact` says that nothing but rounding is left
@@ -164,7 +140,7 @@ def remainder(curve: Curve, x: float, slope: float, noise: float = 0.0) -> Remai
 
 
 def _rates(curve: Curve, x: float, slope: float, scale: float, noise: float) -> Remainder:
-    steps = x + scale * 0.125 * 0.5 ** np.arange(HALVINGS) - x
+    steps = np.unique(x + scale * 0.125 * 0.5 ** np.arange(HALVINGS) - x)[::-1]
     steps = steps[steps > 0.0]
     if not len(steps):
         return Remainder(nan, nan, False)
@@ -186,4 +162,4 @@ def _power(off: Array, steps: Array, noise: Array) -> float:
         return nan
     powers = np.diff(np.log2(off[last - 5 : last])) / np.diff(np.log2(steps[last - 5 : last]))
     lowest, highest = float(np.min(powers)), float(np.max(powers))
-    return lowest if highest - lowest < 0.3 or lowest > 1.75 else nan
+    return lowest if highest - lowest < 0.3 or lowest > 1.75 else 0.0
