@@ -6,7 +6,11 @@ import os
 import secrets
 import shutil
 import zipfile
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from io import BytesIO
+from math import prod
 from os import PathLike
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -18,7 +22,10 @@ Shape: TypeAlias = "tuple[int, ...]"
 
 
 def write_npz(path: str | PathLike[str], arrays: Mapping[str, Any]) -> None:
-    """Writes `arrays` to exactly `path`.  Whatever interrupts it, the file is the old one or the new one."""
+    """Writes `arrays` to exactly `path`.  Whatever interrupts it, the file is the old one or the new one.
+
+    A process that is killed meanwhile can leave its unfinished file, `.` sixteen hexadecimal digits `.tmp`, beside it.
+    """
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
         raise FileNotFoundError(
@@ -38,38 +45,60 @@ def write_npz(path: str | PathLike[str], arrays: Mapping[str, Any]) -> None:
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
+    _flush_folder(target.parent)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Sees to it that the new name of a file outlives a power failure, where the system can do that."""
+    if hasattr(os, "O_DIRECTORY"):
+        with suppress(OSError):  # the file is there, whatever the folder can do
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+HEADER = 4096
+"""More bytes than the header of any array that `write_npz` writes."""
 
 
 def read_npz(path: str | PathLike[str], shapes: Mapping[str, Shape], ignore: Iterable[str] = ()) -> Arrays:
     """The arrays of `path`, which must be those of `shapes`; names that begin with one of `ignore` are passed over.
 
-    No pickle is run, and nothing is allocated that `shapes` does not account for.  A ValueError says what is wrong.
+    No pickle is run, and nothing is allocated that neither `shapes` nor the size of the file accounts for.  A
+    ValueError says what is wrong with the file; an OSError, that it cannot be opened.
     """
-    arrays = {}
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = [name.removesuffix(".npy") for name in archive.namelist()]
-            names = [name for name in names if not name.startswith(tuple(ignore))]
-            _check_names("the file", names, shapes)
-            for name in names:
-                with archive.open(f"{name}.npy") as member:
-                    version = np.lib.format.read_magic(member)
-                    read_header = getattr(np.lib.format, f"read_array_header_{version[0]}_0")
-                    shape, fortran_order, dtype = read_header(member)
-                    if shape != shapes[name] or dtype != np.float64:
-                        raise ValueError(f"{name} is {dtype} of shape {shape}, not float64 of shape {shapes[name]}")
-                    count = int(np.prod(shape))
-                    content = member.read(8 * count + 1)
-                    if len(content) != 8 * count:
-                        raise ValueError(f"{name} holds {len(content)} bytes, not {8 * count}")
-                    arrays[name] = np.frombuffer(content).reshape(shape, order="F" if fortran_order else "C")
-    except OSError:
-        raise
-    except Exception as error:
-        raise ValueError(
-            f"{os.fspath(path)!r} is not a checkpoint of this model: {error}; nothing was loaded"
-        ) from error
-    return arrays
+    with open(path, "rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                names = [name.removesuffix(".npy") for name in archive.namelist()]
+                names = [name for name in names if not name.startswith(tuple(ignore))]
+                _check_names("the file", names, shapes)
+                return {name: _array(name, archive, shapes[name]) for name in names}
+        except Exception as error:
+            reason = str(error) or type(error).__name__
+            raise ValueError(
+                f"{os.fspath(path)!r} is not a checkpoint of this model: {reason}; nothing was loaded"
+            ) from error
+
+
+def _array(name: str, archive: zipfile.ZipFile, shape: Shape) -> np.ndarray[Any, Any]:
+    """The array of this name, of float64, which must have this shape."""
+    size = 8 * prod(shape)
+    if archive.getinfo(f"{name}.npy").compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{name} is compressed by a method that knows no bounds")
+    with archive.open(f"{name}.npy") as member:
+        content = member.read(size + HEADER)  # whatever the file says of itself
+    stream = BytesIO(content)
+    if np.lib.format.read_magic(stream) != (1, 0):
+        raise ValueError(f"{name} is in another version of NumPy's format than 1.0")
+    given, fortran_order, dtype = np.lib.format.read_array_header_1_0(stream)
+    if given != shape or dtype != np.float64:
+        raise ValueError(f"{name} is {dtype} of shape {given}, not float64 of shape {shape}")
+    if len(content) - stream.tell() != size:
+        raise ValueError(f"{name} holds {len(content) - stream.tell()} bytes or more, not {size}")
+    return np.frombuffer(content, offset=stream.tell()).reshape(shape, order="F" if fortran_order else "C")
 
 
 def check_arrays(owner: str, given: Mapping[str, Any], shapes: Mapping[str, Shape]) -> Arrays:
@@ -94,15 +123,19 @@ def check_arrays(owner: str, given: Mapping[str, Any], shapes: Mapping[str, Shap
 
 
 def _check_names(what: str, given: Iterable[str], expected: Iterable[str]) -> None:
+    given = list(given)
+    twice = sorted(name for name, count in Counter(given).items() if count > 1)
     missing, extra = sorted(set(expected) - set(given)), sorted(set(given) - set(expected))
     faults = []
     if missing:
         faults.append(f"lacks {_some(missing)}")
     if extra:
         faults.append(f"has {_some(extra)}, which is not expected")
+    if twice:
+        faults.append(f"has {_some(twice)} more than once")
     if faults:
         raise ValueError(f"{what} {' and '.join(faults)}; build the model and the optimiser as they were saved")
 
 
 def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return ", ".join(f"{name:.60}" for name in names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
