@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
 from itertools import accumulate
@@ -147,6 +148,23 @@ def hvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence
 _enclosing: ContextVar[frozenset[Value]] = ContextVar("_enclosing", default=frozenset())
 
 
+@contextmanager
+def enclosing(arguments: Iterable[Value]) -> Iterator[None]:
+    """A block in which a verb that meets one of `arguments` in its function gives Values, not numbers.
+
+    >>> x = Value(3.0)
+    >>> with enclosing([x]):
+    ...     slope = grad(lambda y: x * y * y)(2.0)
+    >>> gradients(slope, [x])
+    [4.0]
+    """
+    token = _enclosing.set(_enclosing.get().union(arguments))
+    try:
+        yield
+    finally:
+        _enclosing.reset(token)
+
+
 class _Trace:
     """One run of a function on Values in place of the numbers that `argnums` selects."""
 
@@ -167,15 +185,12 @@ class _Trace:
         for i, arg in [(positions, traced)] if isinstance(positions, int) else zip(positions, traced):
             replaced[i] = arg
 
-        enclosing = _enclosing.get()
-        token = _enclosing.set(enclosing.union(self.arguments))
-        try:
+        around = _enclosing.get()
+        with enclosing(self.arguments):
             self.result = Structure(function(*replaced, **kwargs))
-        finally:
-            _enclosing.reset(token)
         self.outputs: list[Value] = [x if isinstance(x, Value) else Value(x) for x in self.result.scalars]
         self.nested = any(isinstance(x, Value) for x in self.inputs.scalars) or (
-            not enclosing.isdisjoint(topological_order(self.outputs))
+            not around.isdisjoint(topological_order(self.outputs))
         )
 
     def plain(self, x: Value) -> Any:

@@ -77,7 +77,7 @@ def read_npz(path: str | PathLike[str], shapes: Mapping[str, Shape], ignore: Ite
                 _check_names("the file", names, shapes)
                 return {name: _array(name, archive, shapes[name]) for name in names}
         except Exception as error:
-            reason = str(error) or type(error).__name__
+            reason = "".join(c if c.isprintable() else "?" for c in str(error)) or type(error).__name__
             raise ValueError(
                 f"{os.fspath(path)!r} is not a checkpoint of this model: {reason}; nothing was loaded"
             ) from error
@@ -93,6 +93,9 @@ def _array(name: str, archive: zipfile.ZipFile, shape: Shape) -> np.ndarray[Any,
     stream = BytesIO(content)
     if np.lib.format.read_magic(stream) != (1, 0):
         raise ValueError(f"{name} is in another version of NumPy's format than 1.0")
+    length = int.from_bytes(content[8:10], "little")
+    if length > HEADER:
+        raise ValueError(f"{name} has a header of {length} bytes, which should have fewer than {HEADER}")
     given, fortran_order, dtype = np.lib.format.read_array_header_1_0(stream)
     if given != shape or dtype != np.float64:
         raise ValueError(f"{name} is {dtype} of shape {given}, not float64 of shape {shape}")

@@ -105,7 +105,8 @@ def fit(
     another kind, before anything is changed.  A NonFiniteError for a loss or a gradient that is infinite or NaN: the
     model and the optimiser are then back at the last parameters with a finite loss, and the error says where the
     number came from (`autograd.origin_of_nonfinite`), for which the loss of the mini-batch is computed once more.  An
-    interrupt (Ctrl-C) at any moment leaves the model and the optimiser as they were after some step.
+    interrupt (Ctrl-C) at any moment leaves the model and the optimiser as they were after some step; resumed, the epoch
+    that it was in begins anew.
 
     >>> from nn import MLP, half_squared_error
     >>> model = MLP(1, [1], seed=0)

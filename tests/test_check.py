@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from random import random
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import nn
-from autograd import TABLE, Value, compile, gradients, maximum, relu, sin, sqrt, step, where
+from autograd import TABLE, Value, compile, grad, gradients, maximum, no_grad, relu, sin, sqrt, step, where
 from autograd.check import FAIL, KINK, ORACLES, PASS, UNSURE, Report, Row, check_gradients, gradcheck
 from autograd.check.estimates import Estimate
 from autograd.check.problem import Problem
@@ -240,6 +241,18 @@ def test_random_networks(network):
         assert row.verdict == PASS, row
 
 
+def test_verbs_may_be_inside():
+    """A function that differentiates; interior nodes as leaves; inside no_grad."""
+    assert [row.verdict for row in gradcheck(lambda x: grad(lambda y: y**3 * x)(2.0) * x, 1.5, order=2).rows] == [
+        PASS
+    ] * 2
+    x = Value(2.0)
+    middle = x * x
+    assert [row.engine.value for row in check_gradients(middle.sin(), [middle]).rows] == [math.cos(4.0)]
+    with no_grad():
+        assert [row.verdict for row in gradcheck(sin, 1.0, order=2).rows] == [PASS] * 2
+
+
 def test_arguments_have_names():
     """Those of the parameters, and where in them a number stands."""
     report = gradcheck(
@@ -302,11 +315,15 @@ def test_the_numbers_are_those_of_the_forward_pass():
 def test_what_cannot_be_checked_is_refused():
     """With what was given, what is allowed, and what to do."""
     x = Value(1.0)
+    h = x * 2.0
     for bad, error, message in (
         (lambda: gradcheck(lambda x: 3.0, 1.0), TypeError, "gradcheck takes a function whose result"),
         (lambda: gradcheck(lambda x: x, "1"), TypeError, "is not a real number"),
         (lambda: gradcheck(lambda x: x, 1.0, order=3), ValueError, "order is 3; give 1, or 2"),
         (lambda: gradcheck(lambda x: x, 1.0, oracles=["tea leaves"]), ValueError, "oracle 'tea leaves'; give some of"),
+        (lambda: gradcheck(lambda: x), TypeError, "gradcheck of a function without arguments"),
+        (lambda: gradcheck(lambda y: y * random(), 1.0), ValueError, "for the same numbers; make it repeatable"),
+        (lambda: check_gradients(h * x, [x, h]), ValueError, "was computed from another of the leaves"),
         (lambda: check_gradients(x * x, x), TypeError, r"give a list of them: check_gradients\(output, \[x\]\)"),
         (lambda: check_gradients(3.0, [x]), TypeError, r"check_gradients\(output, leaves\) takes Values"),
         (lambda: check_gradients(x, [1.0]), TypeError, r"check_gradients\(output, leaves\) takes Values"),

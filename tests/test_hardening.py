@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 import tracemalloc
 import warnings
 import zipfile
@@ -244,11 +245,13 @@ def state_of(optimiser):
     moments = [vector.tolist() for vector in optimiser.state.values()]
     return [[p.data for p in optimiser.parameters], moments, optimiser.steps]
 
-def train():
+def train(delay=0.0):
     model = MLP(2, [4, 1], activation=tanh, seed=0)
     optimiser = Recording(model.parameters(), 0.05)
     try:
+        signal.setitimer(signal.ITIMER_REAL, delay)
         fit(model, x, y, loss=half_squared_error, optimiser=optimiser, epochs=30, engine={engine!r}, progress=False)
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
     except KeyboardInterrupt:
         interrupted.append(optimiser.steps)
     return state_of(optimiser)
@@ -262,9 +265,7 @@ start = time.perf_counter()
 states.append(train())  # every state that there is, by the number of steps
 whole = time.perf_counter() - start
 for k in range(60):
-    signal.setitimer(signal.ITIMER_REAL, whole * (k + 0.5) / 60)
-    found = train()
-    signal.setitimer(signal.ITIMER_REAL, 0)
+    found = train(whole * (k + 0.5) / 60)
     assert found == states[found[2]], (k, found[2])
 assert len(states) == 1201 and len(set(interrupted)) > 10
 print("whole")
@@ -310,18 +311,20 @@ def test_a_step_and_a_load_are_one_change(tmp_path, monkeypatch):
 
 # ---- Files ----------------------------------------------------------------------------------------------------------
 
-KILLED = """
+BROKEN_OFF = """
 import os, sys
 import numpy as np
 from nn import MLP
-path, calls, last = sys.argv[1], 0, int(sys.argv[2])
+path, how, last, calls = sys.argv[1], sys.argv[2], int(sys.argv[3]), 0
 
 def counted(function):
     def call(*args, **kwargs):
         global calls
         calls += 1
         if calls == last:
-            os._exit(9)
+            if how == "killed":
+                os._exit(9)
+            raise KeyboardInterrupt
         return function(*args, **kwargs)
     return call
 
@@ -337,27 +340,56 @@ print(calls)
 """
 
 
-def test_a_save_that_is_killed_leaves_the_old_file_or_the_new(tmp_path):
+@pytest.mark.parametrize("how", ["killed", "interrupted"])
+def test_a_save_that_is_broken_off_leaves_the_old_file_or_the_new(tmp_path, how):
     """At every call that writes, flushes, renames or closes: the file is whole, and one of the two."""
     path, old, new = tmp_path / "model.npz", MLP(2, [3, 1], seed=0), MLP(2, [3, 1], seed=1)
-    calls = int(killed(path, 10**6).stdout)
+    calls = int(broken_off(path, how, 10**6).stdout)
     outcomes = []
     assert calls > 12
-    for last in range(1, calls + 1):
+    for last in range(1, calls + 1, 1 if how == "killed" else 3):
         old.save(path)
-        assert killed(path, last).returncode == 9
-        found = MLP(2, [3, 1])
-        found.load(path)
-        numbers = [p.data for p in found.parameters()]
-        outcomes.append([numbers == [p.data for p in model.parameters()] for model in (old, new)])
-    assert all(sum(outcome) == 1 for outcome in outcomes)
-    assert outcomes[0] == [True, False] and outcomes[-1] == [False, True]
+        assert broken_off(path, how, last).returncode != 0
+        outcomes.append(which(path, old, new))
+        assert how == "killed" or os.listdir(tmp_path) == ["model.npz"]
+    assert outcomes[0] == "old" and set(outcomes) <= {"old", "new"}
+    assert how == "interrupted" or outcomes[-1] == "new"
 
 
-def killed(path: Path, last: int):
-    return subprocess.run(
-        [sys.executable, "-c", KILLED, str(path), str(last)], capture_output=True, text=True, env=dict(os.environ)
-    )
+def broken_off(path: Path, how: str, last: int):
+    arguments = [sys.executable, "-c", BROKEN_OFF, str(path), how, str(last)]
+    return subprocess.run(arguments, capture_output=True, text=True)
+
+
+def which(path: Path, old: MLP, new: MLP) -> str:
+    found = MLP(2, [3, 1])
+    found.load(path)
+    numbers = [p.data for p in found.parameters()]
+    by_name = {"old": old, "new": new}
+    return next((name for name, model in by_name.items() if numbers == [p.data for p in model.parameters()]), "neither")
+
+
+SAVING = """
+import sys
+from nn import MLP
+models = [MLP(2, [3, 1], seed=seed) for seed in (0, 1)]
+print("ready", flush=True)
+while True:
+    for model in models:
+        model.save(sys.argv[1])
+"""
+
+
+def test_a_process_that_is_killed_while_it_saves(tmp_path):
+    """SIGKILL at whatever moment: the file is that of one save or of the other."""
+    path, old, new = tmp_path / "model.npz", MLP(2, [3, 1], seed=0), MLP(2, [3, 1], seed=1)
+    old.save(path)
+    for k in range(8):
+        with subprocess.Popen([sys.executable, "-c", SAVING, str(path)], stdout=subprocess.PIPE) as process:
+            assert process.stdout.readline() == b"ready\n"
+            time.sleep(0.01 + 0.0037 * k)
+            process.kill()
+        assert which(path, old, new) in ("old", "new")
 
 
 MODEL = MLP(2, [2, 1], seed=3)
@@ -483,6 +515,7 @@ def hostile(folder: Path):
     yield "a member twice", archive([*good, good[0]])
     yield "ten thousand members", archive([*good, *((f"model/{i}", b"") for i in range(10_000))])
     yield "a name of 60 kB", archive([*good, ("x" * 60_000, b"")])
+    yield "a name with a newline and colours", archive([*good, ("evil\nname\x1b[2J", b"")])
     yield "a way out of the folder", archive([("../../model/w", content), *good[1:]])
     yield "big-endian numbers", with_first(npy(np.zeros(size, dtype=">f8")))
     yield "infinity", with_first(npy(np.full(size, np.inf)))

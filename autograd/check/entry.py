@@ -18,8 +18,8 @@ import numpy as np
 from tqdm import tqdm
 
 from ..compile import CompiledFunction, Program
-from ..functional import Structure
-from ..graph import gradients, number_of_node
+from ..functional import Structure, enclosing
+from ..graph import gradients, number_of_node, topological_order
 from ..recording import enable_grad, no_grad
 from ..value import Value, data_of, require_value
 from . import oracles as bench
@@ -66,7 +66,7 @@ def gradcheck(function: Callable[..., Any], *args: Any, order: int = 1, oracles:
     examples as it takes them, also against the eager one.
 
     A TypeError for an argument that is no real number, or a result that is none or depends on no argument; a ValueError
-    for another order or an unknown oracle.
+    for a function that returns something else the second time, another order, or an unknown oracle.
 
     >>> print(gradcheck(lambda x, y: x * y + y, 2.0, 3.0, oracles=["differences", "rational"]))
     x = 2: pass; engine 3 +- ...; differences 3 +- ...; also rational
@@ -87,7 +87,8 @@ def gradcheck(function: Callable[..., Any], *args: Any, order: int = 1, oracles:
     @enable_grad()
     def recorded(numbers: Sequence[float]) -> tuple[Value, list[Value]]:
         leaves = [Value(x, name) for x, name in zip(numbers, names)]
-        output = function(*structure.build(leaves))
+        with enclosing(leaves):
+            output = function(*structure.build(leaves))
         require_value(output, "gradcheck takes a function whose result is one number that depends on its arguments")
         return output, leaves
 
@@ -107,7 +108,12 @@ def gradcheck(function: Callable[..., Any], *args: Any, order: int = 1, oracles:
         return np.array([gradients(output, [leaves[first]])[0] for output, leaves in graphs])
 
     point = [float(x) for x in structure.scalars]
+    if not point:
+        raise TypeError("gradcheck of a function without arguments; give the numbers to differentiate with respect to")
     output, leaves = recorded(point)
+    first, again = output.data, along(0, np.array(point[:1]))[0]
+    if first != again and first == first:
+        raise ValueError(f"the function returned {first!r} and then {again!r} for the same numbers; make it repeatable")
     return _report(Problem(output, tuple(leaves)), order, oracles, along, slopes)
 
 
@@ -125,8 +131,8 @@ def check_gradients(
     the numbers are those that the forward pass saw.  With `compiled`, a program that `autograd.compile` made of this
     graph, the program's gradient is checked instead, also against the engine's.
 
-    A TypeError for what is not a Value; a ValueError for a graph whose data were changed while it was built, or a leaf
-    that is no parameter of the program.
+    A TypeError for what is not a Value; a ValueError for a graph whose data were changed while it was built, a leaf
+    that was computed from another, or one that is no parameter of the program.
 
     >>> w = Value(0.5, "w")
     >>> print(check_gradients((w * 3).tanh(), [w], oracles=["complex"]))
@@ -138,6 +144,10 @@ def check_gradients(
     leaves = list(dict.fromkeys(leaves))
     for x in (output, *leaves):
         require_value(x, hint)
+    for x in leaves:
+        above = topological_order(y for y in x.inputs if isinstance(y, Value))
+        if not set(leaves).isdisjoint(above):
+            raise ValueError(f"{x!r:.60} was computed from another of the leaves; check them in two calls")
     problem = Problem(output, tuple(leaves))
     if compiled is None:
         return _report(problem, order, oracles, problem.along)
