@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import math
 import pickle
@@ -21,13 +22,16 @@ from autograd import (
     Value,
     compile,
     dot,
+    equal,
     gradients,
     log_softmax,
     maximum,
     softmax,
     topological_order,
+    where,
 )
 from autograd.compile import lower as lowering
+from autograd.compile.collector import paused_collector
 from autograd.compile.program import loaded
 from autograd.strategies import DOMAINS, SMOOTH, expressions
 
@@ -291,6 +295,12 @@ def test_arguments_are_checked():
         compile(3.0 and [3.0], [x])
     with pytest.raises(ValueError, match="a Value is given twice"):
         compile(x * y, [x], inputs=[x])
+    with pytest.raises(ValueError, match="a Value is given twice in wrt"):
+        compile(lambda z: x * z, [x, x])
+    with pytest.raises(ValueError, match="inputs= of a function"):
+        compile(lambda z: x * z, [x], inputs=[y])
+    with pytest.raises(TypeError, match=r"give model\.parameters\(\)"):
+        compile(x * y, nn.Neuron(2))
     program = compile(x * y, [x, y])
     for theta in ([1.0], [[1.0, 2.0]], 3.0):
         with pytest.raises(ValueError, match=r"theta has shape .* give \(2,\)"):
@@ -333,6 +343,8 @@ LAYOUTS = {
     "columns": lambda p: _columns(p),
     "a sum of many": lambda p: sum(_chain(p, 100)),
     "attention": lambda p: _attention(p),
+    "one slope for two": lambda p: _one_slope_for_two(p),
+    "grid": lambda p: _grid_beside_others(p),
 }
 
 
@@ -372,6 +384,21 @@ def _attention(p):
     return out
 
 
+def _one_slope_for_two(p):
+    """Of the addends of a sum, one goes on to other uses, whose slopes come later."""
+    a, b = [x.exp() for x in p[:4]], [x.sin() for x in p[4:]]
+    used = [(x * 3.0).tanh() for x in a]
+    return sum((x + y).cos() * (i + 1.0) for i, (x, y) in enumerate(zip(a, b))) + sum(used)
+
+
+def _grid_beside_others(p):
+    """Elements of a grid and of vectors, in no order."""
+    grid = [[dot(p[2 * i : 2 * i + 2], p[2 * j + 1 : 2 * j + 3]) + p[i] for j in range(3)] for i in range(3)]
+    read = [*(v for row in grid for v in row), *(v.sin() for v in p[:3]), *(v.cos() for v in p[4:7])]
+    picks = [3, 0, 5, 11, 7, 2, 2, 12, 6, 10, 1, 13, 4, 8]
+    return sum((read[i] * read[j]).tanh() * (i + 1.5) for i, j in zip(picks, picks[3:])) + sum(read[1:7:2])
+
+
 @pytest.mark.parametrize("widths", [nullcontext, arrays_of_all_widths])
 @pytest.mark.parametrize("layout", list(LAYOUTS))
 def test_layouts(layout, widths):
@@ -398,6 +425,14 @@ def test_a_zero_slope_does_not_silence_infinity():
     p = many(1)
     output = (p[0] * 0.0).log()
     assert math.isnan(compile(output, p).value_and_grad([1.0])[1][0]) and math.isnan(gradients(output, p)[0])
+    p = [Value(x) for x in (1.0, 0.0, 0.0, 1.0)]
+    agrees(compile(dot(p[:2], p[2:]).log(), p), dot(p[:2], p[2:]).log(), p)
+    q = [Value(x) for x in (1.0, 0.0, 2.0, 0.0, 0.0, 3.0)]
+    scattered = dot([q[0], q[3], q[1]], [q[4], q[2], q[5]]).log()
+    agrees(compile(scattered, q), scattered, q)
+    off = where(p[1].step(), p[0] * math.inf, p[3])
+    assert gradients(off, p)[0] == 0.0
+    agrees(compile(off, p), off, p)
 
 
 def test_theta_of_any_layout():
@@ -466,6 +501,76 @@ def test_random_layouts(data, batch):
     else:
         with arrays_of_all_widths() if data.draw(st.booleans()) else nullcontext():
             agrees(compile(build(leaves, inputs), leaves, inputs=inputs), build(leaves, inputs), leaves, inputs)
+
+
+@pytest.mark.parametrize("widths", [nullcontext, arrays_of_all_widths])
+@pytest.mark.parametrize("exponent", [0.0, 1.0, 2.0, -1.0])
+def test_powers_with_constant_exponents(exponent, widths):
+    """x**0 has slope 0 also at 0, x**1 slope 1; alone and in waves."""
+    p = many(4)
+    with widths():
+        programs = [compile(p[0] ** exponent, p[:1]), compile(sum(x**exponent for x in p), p)]
+    for shift in (0.0, 0.1, -0.3):
+        for i, x in enumerate(p):
+            x.data = 0.1 * i - shift
+        agrees(programs[0], p[0] ** exponent, p[:1])
+        agrees(programs[1], sum(x**exponent for x in p), p)
+
+
+def test_powers_of_a_negative_constant():
+    """(-2)**x is no -(2**x)."""
+    p = many(3)
+    with arrays_of_all_widths():
+        program = compile(sum((-2.0) ** x for x in p), p)
+    assert program.value([2.0, 3.0, 4.0]) == 4.0 - 8.0 + 16.0
+
+
+def test_a_selection_may_be_the_beginning_of_another():
+    """Then an index beyond the first is an error of neither."""
+    w, index = many(3), Value(0.0)
+    first = chosen = math.nan
+    for i, x in enumerate(w):
+        chosen = where(equal(index, float(i)), x, chosen)
+        first = chosen if i == 1 else first
+    program = compile([first, chosen], w, inputs=[index])
+    np.testing.assert_array_equal(program.outputs([1.0, 2.0, 3.0], [2.0]), [math.nan, 3.0])
+    np.testing.assert_array_equal(program.outputs([1.0, 2.0, 3.0], [1.0]), [2.0, 2.0])
+
+
+def test_the_listing_says_what_did_not_roll():
+    """And why; long ones are shortened in the middle."""
+    p = many(80)
+    irregular = [i * i % 37 for i in range(lowering.NARROW + 3)]
+    lines = str(compile(sum(p[i].tanh() * (n + 1.0) for n, i in enumerate(irregular)), p)).splitlines()
+    assert lines[0].split() == ["a1", "=", "math.tanh(w1)", "()", "1", "node,", "alone"]
+    assert lines[0].index("()") == 62 and lines[-2].endswith("gathered: it reads from a1, a2, a4, ...")
+    assert lines[-1] == "20 statements for 152 nodes"
+    picked = sum(x * math.sqrt(n + 2.0) for n, x in enumerate(p[i] for i in irregular)).tanh()
+    assert "nodes, gathered: what it reads of theta lies at irregular distances" in str(compile(picked, p))
+    with arrays_of_all_widths():
+        a, v = [x.tanh() for x in p[:5]], [x.sin() for x in p[5:9]]
+        ragged = (a[0] + a[1] + a[3] + a[4]).sin() + (a[2] + a[0] + a[4]).sin() * 2.0
+        mixed = sum(((a + v)[i] * p[n]).exp() * (n + 0.5) for n, i in enumerate((0, 5, 3, 1, 5, 2, 4, 0, 3)))
+        for output, names in ((ragged, "a1, constants"), (mixed, "v4, v5")):
+            program = compile(output, p)
+            assert f"gathered: it reads from {names}\n" in str(program)
+            agrees(program, output, p)
+    lines = str(compile(_chain(p, 100)[-1], p)).splitlines()
+    assert len(lines) == 201 and "more" not in lines[100]
+    lines = str(compile(_chain(p, 101)[-1], p)).splitlines()
+    assert len(lines) == 202 and lines[100] == "... 2 more ..." and lines[-1] == "202 statements for 202 nodes"
+    assert lines[99].startswith("a50 = ") and lines[101].startswith("v52 = ") and lines[200].startswith("a101 = ")
+
+
+def test_the_collector_is_left_as_it_was():
+    """Running, or not."""
+    assert gc.isenabled()
+    with paused_collector():
+        assert not gc.isenabled()
+        with paused_collector():
+            pass
+        assert not gc.isenabled()
+    assert gc.isenabled()
 
 
 def test_the_shift_of_a_softmax_is_one_maximum():

@@ -7,6 +7,7 @@ import itertools
 import math
 import pickle
 import random
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -173,8 +174,15 @@ def test_functions_check_their_arguments():
     ):
         with pytest.raises(ValueError, match=message):
             double.value([1.0], *arrays)
-    with pytest.raises(ValueError, match=r"theta has shape \(2,\); give \(1,\)"):
+    for arrays in ((2.0,), (2.0, [1.0]), ()):
+        with pytest.raises(ValueError, match="give at least one, each with a row for every example"):
+            double.value([1.0], *arrays)
+    with pytest.raises(ValueError, match=r"rows of \[0\] examples; give as many in each"):
+        double.value([1.0], [])
+    with pytest.raises(ValueError, match=r"theta has shape \(2,\); give \(1,\): a number for each parameter"):
         double.value([1.0, 2.0], [1.0])
+    with pytest.raises(ValueError, match=r"give \(0,\): it was compiled without parameters"):
+        compile(lambda x: x * 2.0, []).value([1.0], [1.0])
     with pytest.raises(ValueError, match="give one of mean, sum, none"):
         compile(lambda x: x, w, reduction="max")
     with pytest.raises(ValueError, match="a gradient of each row"):
@@ -255,6 +263,50 @@ def test_tables_that_are_computed():
     rows_agree(function, parameters, [0.3, -0.4, 0.5, 0.6], x, index)
 
 
+@pytest.mark.parametrize("shared", ["left", "right", "none"])
+def test_dots_that_fill_no_grid_in_a_batch(shared):
+    """Vectors of parameters with those of each row, or rows with rows, in pairs of their own."""
+    w = [Value(0.0) for _ in range(9)]
+    theta, x = np.linspace(-1.0, 1.5, 9), np.random.default_rng(3).normal(size=(4, 9))
+    pairs = [(0, 0), (1, 1), (2, 2), (0, 1), (1, 0)]
+
+    def function(x):
+        a = [w[3 * i : 3 * i + 3] for i in range(3)]
+        b = [[(v * u).tanh() for v, u in zip(x[3 * i : 3 * i + 3], w)] for i in range(3)]
+        left, right = {"left": (a, b), "right": (b, a), "none": (b, [row[::-1] for row in b])}[shared]
+        return sum(dot(left[i], right[j]).tanh() * (i + 2.0 * j + 1.0) for i, j in pairs)
+
+    rows_agree(function, w, theta, x)
+
+
+def test_gathers_from_grids():
+    """A product of vectors with vectors, a bias for each of its rows, read in no order beside other blocks."""
+    w = [Value(0.0) for _ in range(12)]
+    theta, x = np.linspace(-1.0, 1.2, 12), np.random.default_rng(4).normal(size=(5, 6))
+    picks = [3, 0, 5, 7, 2, 2, 10, 6, 1, 9, 4, 8]
+
+    def function(x):
+        grid = [[dot(w[2 * j : 2 * j + 2], x[2 * i : 2 * i + 2]) + w[6 + i] for j in range(2)] for i in range(3)]
+        turned = [[(grid[i][j] * w[9 + i]).tanh() for i in range(3)] for j in range(2)]
+        read = [*(v for row in grid for v in row), *(v.sin() for v in w[:3]), *(v.cos() for v in w[5:7])]
+        total = sum(read[i] * read[j] * (i + 1.5) for i, j in zip(picks, picks[3:]))
+        return total + dot(turned[0], turned[1]) + sum(grid[1]) * sum(turned[1])
+
+    rows_agree(function, w, theta, x)
+
+
+def test_tables_and_indexes_of_their_own():
+    """Each index its own table of parameters; and an index that is a parameter, of tables that an input computes."""
+    w, x = [Value(0.0) for _ in range(7)], np.array([0.5, -1.5, 2.0, 1.0])
+    theta, i = [0.5, -0.4, 0.3, 1.2, -0.7, 0.9, 2.0], np.array([[0, 2], [1, 1], [2, 0], [0, 0]])
+    rows_agree(lambda i: select(w[:3], i[0]) * 2.0 + select(w[3:6], i[1]) * 5.0, w, theta, i)
+
+    def chosen(x):
+        return select([x, x * 2.0, w[0] * x], w[6]) * 3.0 + select([x.sin(), x * x, w[1] + x], w[6]) * w[2]
+
+    rows_agree(chosen, w, theta, x)
+
+
 def test_an_index_out_of_range_is_an_error():
     """On numbers, on Values, in the first batch, in a later one, in a graph."""
     table = [Value(1.0), Value(2.0), Value(3.0)]
@@ -330,6 +382,9 @@ def test_branches_may_raise():
     assert function.value([2.0], [1.0, 3.0]) == 4.0
     with pytest.raises(RuntimeError, match=r"row 1 takes another branch .* 1 > 0 was True at .*functions\.py:\d+"):
         function.value([2.0], [1.0, -3.0])
+    several = compile(lambda x: w[0] * x if x > 0 and x * 2 < 5 else -x, w, branches="raise")
+    with pytest.raises(RuntimeError, match=r"row 2 takes .* 2 < 5 was True at"):
+        several.value([2.0], [1.0, 2.0, 3.0])
     with pytest.raises(ValueError, match="give one of trace, raise"):
         compile(lambda x: x, w, branches="both")
 
@@ -467,8 +522,28 @@ def test_float32():
     assert slopes.dtype == np.float32 and near == pytest.approx(value, rel=1e-5) and near != value
     np.testing.assert_allclose(slopes, gradient, rtol=1e-3, atol=1e-6)
     assert "float64" not in compile(loss, parameters, dtype="float32").source(x, y)
+    assert compile(loss, parameters, dtype=np.float32).value(theta, x, y) == near
     with pytest.raises(ValueError, match="give one of float64, float32"):
         compile(loss, parameters, dtype="float16")
+
+
+def test_every_array_of_a_float32_program_is_float32():
+    """Constants, what is filled and what is gathered; indexes stay ints, and in float64 nothing is said."""
+    w = [Value(0.1 * i) for i in range(30)]
+
+    def loss(x):
+        parts = [*[(v * x).tanh() for v in w[:20]], *[v.sin() for v in w[20:]], 1.5]
+        return sum(parts[i * i % 31] * (i + 0.5) for i in range(40)) + sum(w[:20])
+
+    theta, x = [v.data for v in w], [1.0, -2.0]
+    source = compile(loss, w, dtype="float32").source(x)
+    made = [line for line in source.splitlines() if re.search(r"np\.(array|full|zeros)\(", line)]
+    assert made and all(("np.float32" in line) != line.startswith("i") for line in made), made
+    assert "np.float" not in compile(loss, w).source(x)
+    value, gradient = compile(loss, w).value_and_grad(theta, x)
+    near, slopes = compile(loss, w, dtype="float32").value_and_grad(theta, x)
+    assert near == pytest.approx(value, rel=1e-5)
+    np.testing.assert_allclose(slopes, gradient, rtol=1e-4)
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
@@ -532,6 +607,7 @@ def test_names_that_are_taken():
         lambda theta, z1: w[0] * theta * z1,
         lambda np, n: w[0] * np * n,
         lambda d, index: w[0] * d * index,
+        lambda x, n: w[0] * x * n,
         lambda float_, g: w[0] * float_ * g,
         lambda *many: w[0] * many[0] * many[1],
     ):
@@ -593,6 +669,18 @@ def test_slopes_that_are_sums_are_kept():
         return y[0] * y[1] * y[2]
 
     rows_agree(function, w, [0.3, 0.5, 0.7], np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]))
+
+
+def test_a_slope_that_repeats_is_added_to():
+    """It begins as one number for all terms of a sum, and is not the same for all in the end."""
+    w = [Value(0.0) for _ in range(3)]
+
+    def function(x):
+        a = [(v * u).tanh() for v, u in zip(w, x)]
+        used = [(v * 2.0).sin() for v in a]
+        return (a[0] + a[1] + a[2] + (used[0] * used[1]).exp() * used[2]).tanh()
+
+    rows_agree(function, w, [0.5, -0.25, 1.0], np.random.default_rng(7).normal(size=(4, 3)))
 
 
 def test_numbers_that_only_decide_are_watched_too():
@@ -671,6 +759,35 @@ def test_questions_in_other_threads_and_in_sets_are_refused():
             compile(function, w).value([0.5, -1.5], [0.0, 1.0])
 
 
+def test_numbers_from_outside_may_be_read():
+    """What depends on no parameter and no input is a constant anyway; what was asked is printed."""
+    w, c = [Value(2.0)], Value(3.0)
+
+    def function(x):
+        return w[0] * x * (c * 2.0).data if x else w[0] * 1.0
+
+    program = compile(function, w)
+    assert program.value([2.0], [1.0, 0.0]) == 7.0
+    assert "1 != 0 was True at" in str(program) and "0 != 0 was False at" in str(program)
+
+
+def test_inputs_of_many_axes():
+    """Lists of lists of lists."""
+    w, x = [Value(0.0) for _ in range(2)], np.random.default_rng(6).normal(size=(4, 2, 3, 2))
+
+    def function(x):
+        return mean([(dot(w, pair) * (i + 1.0)).tanh() for i, rows in enumerate(x) for pair in rows]) * x[1][0][1]
+
+    theta = [0.5, -1.5]
+    compiled = compile(function, w)
+    value, gradient = compiled.value_and_grad(theta, x)
+    for parameter, number in zip(w, theta):
+        parameter.data = number
+    outputs = [function(row.tolist()) for row in x]
+    np.testing.assert_allclose(value, np.mean([output.data for output in outputs]), rtol=1e-12)
+    np.testing.assert_allclose(gradient, np.mean([gradients(output, w) for output in outputs], axis=0), rtol=1e-12)
+
+
 def test_values_are_compared_by_identity_as_in_the_eager_run():
     """Only what is computed from inputs alone is a plain number there."""
     w = [Value(0.5), Value(-1.5)]
@@ -680,6 +797,12 @@ def test_values_are_compared_by_identity_as_in_the_eager_run():
         return w[1] * 3 if h == 0.0 else w[1] * 5
 
     assert compile(function, w).value([0.5, -1.5], [0.0]) == function(0.0).data == -7.5
+
+    def itself(x):
+        h = w[0] * x
+        return w[1] * 3 if h == h and x != h else w[1] * 5
+
+    assert compile(itself, w).value([1.0, -1.5], [2.0]) == itself(2.0).data == -4.5
 
 
 def test_selections_of_all_kinds():
@@ -738,8 +861,8 @@ def test_ties_are_no_branches_of_their_own():
         w, x = [Value(t) for t in theta], [rng.randrange(1, 10) / 10 for _ in range(4)]
         bound = float(dot(theta, x))
         function = compile(lambda x, w=w, bound=bound: dot(w, x) if dot(w, x) >= bound else w[0] * 5.0, w)
-        values = function.value(theta, [x] * 50 + [[0.0] * 4])
-        assert values == pytest.approx((50 * bound + theta[0] * 5.0) / 51) or bound == 0.0
+        values = function.value(theta, [x] * 100 + [[0.0] * 4])  # more ties than there may be branches
+        assert values == pytest.approx((100 * bound + theta[0] * 5.0) / 101) or bound == 0.0
 
 
 def test_the_order_in_which_branches_are_met_does_not_matter():
@@ -755,6 +878,16 @@ def test_the_order_in_which_branches_are_met_does_not_matter():
     second([-1.0])
     for x, y in zip(first.value_and_grad([0.3, 0.7], rows), second.value_and_grad([0.3, 0.7], rows)):
         assert np.array_equal(x, y)
+
+    def more(x):
+        return w[0] * x if x > 0.5 else w[1] * x * x if x > -0.5 else w[0] * w[1] * x
+
+    orders = [compile(more, w) for _ in range(6)]
+    for function, order in zip(orders, itertools.permutations([1.0, 0.0, -1.0])):
+        for x in order:
+            function([x])
+    found = [function.value_and_grad([0.3, 0.7], rows) for function in orders]
+    assert len({value for value, _ in found}) == len({tuple(slopes) for _, slopes in found}) == 1
 
 
 def test_gradients_and_pickles_of_parameters_are_read():

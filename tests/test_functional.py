@@ -11,7 +11,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd import Value, exp, grad, hessian, hvp, jacobian, jvp, log, no_grad, sin, tanh, value_and_grad, where
+from autograd import (
+    Value,
+    exp,
+    grad,
+    gradients,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    log,
+    no_grad,
+    sin,
+    tanh,
+    value_and_grad,
+    where,
+)
 from autograd.strategies import expressions
 
 from .laws import close
@@ -125,6 +140,10 @@ def test_grad_of_a_vector_points_to_jacobian():
         grad(lambda x: [x, x])(1.0)
     with pytest.raises(TypeError, match=r"array\(2,\).*use jacobian"):
         grad(lambda x: x * np.ones(2))(1.0)
+    with pytest.raises(TypeError, match=r"list\(number\), not a scalar"):
+        grad(lambda x: [x])(1.0)
+    with pytest.raises(TypeError, match=r"dict\('a': number\), not a scalar"):
+        grad(lambda x: {"a": x})(1.0)
 
 
 @pytest.mark.parametrize("bad", ["text", None, 1j, np.array(["a"])])
@@ -185,6 +204,8 @@ def test_a_value_as_argument_gives_values():
     assert isinstance(slope, Value) and slope.data == 12.0
     slope.backward()
     assert x.grad == 12.0
+    value, slopes = value_and_grad(lambda y: y[0] ** 2 * y[1])([x, 3.0])
+    assert gradients(value, [x]) == [12.0] and [gradients(slope, [x]) for slope in slopes] == [[6.0], [4.0]]
 
 
 def test_verbs_differentiate_inside_no_grad():
@@ -205,10 +226,28 @@ def test_jvp():
     assert jvp(lambda x, y: x * y, (2.0, 5.0), (10.0,), argnums=1) == (10.0, 20.0)
     value, slope = jvp(lambda x: [x[0] * x[1], 1.0], ([2.0, 3.0],), ([1.0, 0.0],))
     assert value == [6.0, 1.0] and slope == [3.0, 0.0]
+    assert type(jvp(lambda x: x * 2.0, (3.0,), (1,))[1]) is float
+    with pytest.raises(TypeError, match="not a real number"):
+        jvp(lambda x: x * 2.0, (3.0,), ("1",))
     with pytest.raises(ValueError, match="tangents of structure"):
         jvp(lambda x: x[0], ([2.0, 3.0],), ([1.0],))
     with pytest.raises(TypeError, match="give a tuple"):
         jvp(lambda x: x, 2.0, 1.0)
+
+
+def test_jvp_along_values():
+    """One Value among the tangents, and what comes out can be differentiated with respect to it."""
+    direction = Value(1.0)
+    value, slope = jvp(lambda x, y: x * y, (2.0, 5.0), (direction, 10.0))
+    assert (value.data, slope.data) == (10.0, 25.0) and gradients(slope, [direction]) == [5.0]
+
+
+def test_argnums_are_checked_before_any_call():
+    """By each verb, when the function is made; the first argument from the end is one."""
+    for verb in (grad, value_and_grad, jacobian, hessian):
+        with pytest.raises(TypeError, match="give an int, or a tuple of ints"):
+            verb(lambda x: x, argnums=0.5)
+    assert grad(lambda x, y: x * y, argnums=-2)(3.0, 4.0) == 4.0
 
 
 def test_the_unselected_side_contributes_nothing_in_forward_mode():

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd import Value, dot, gradients, log_softmax, logsumexp, mean, softmax
+from autograd import Value, dot, gradients, log_softmax, logsumexp, mean, select, softmax
 
 from .laws import close
 from .oracles import partial_difference
@@ -103,7 +103,7 @@ def test_numbers_arrays_and_mixtures():
     """Floats give floats; arrays and mixtures with Values work."""
     assert dot([1.0, 2.0], np.array([3.0, 4.0])) == 11.0
     assert type(softmax([1.0, 2.0])[0]) is float
-    assert mean(np.array([1.0, 2.0])) == 1.5
+    assert mean(np.array([1.0, 2.0])) == 1.5 and type(mean(np.array([1.0, 2.0]))) is float
     assert logsumexp([Value(0.0), 0.0]).data == math.log(2.0)
 
 
@@ -120,6 +120,15 @@ def test_dot_refuses_different_lengths():
         dot([1.0], [1.0, 2.0])
     with pytest.raises(ValueError, match="dot of an empty sequence"):
         dot([], [])
+
+
+def test_select_picks_what_is_there():
+    """By a number the very element; of a matrix the row; of nothing nothing."""
+    xs = [Value(1.0), Value(2.0)]
+    assert select(xs, 1) is xs[1]
+    assert [x.data for x in select(np.array([[1.0, 2.0], [3.0, 4.0]]), Value(1.0))] == [3.0, 4.0]
+    with pytest.raises(ValueError, match="select of an empty sequence"):
+        select([], 0)
 
 
 def test_a_matrix_is_refused():

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd import TABLE, Value, gradients, leaves, maximum, topological_order, where
-from autograd.graph import tangents
+from autograd.graph import number_of_node, routes, tangents
 from autograd.strategies import SMOOTH, expressions
 
 from .laws import close
@@ -156,6 +156,8 @@ def test_numbers_are_those_of_the_forward_pass():
     x.data, y.data = 7.0, 0.0
     (slope,) = gradients(y, [x], create_graph=True)
     assert slope.data == math.exp(2.0) and gradients(slope, [x]) == [math.exp(2.0)]
+    (second,) = gradients(slope, [x], create_graph=True)
+    assert gradients(second, [x]) == [math.exp(2.0)] and number_of_node(y) == math.exp(2.0)
 
 
 def test_gradients_touch_no_grad():
@@ -198,6 +200,25 @@ def test_walks_take_inputs_in_order():
     """From left to right."""
     a, b, c = (Value(1.0, name) for name in "abc")
     assert leaves([(a + b) * c, a]) == [a, b, c]
+    assert topological_order([c, a, b]) == [c, a, b]
+
+
+def test_routes_leave_out_what_passes_no_derivative_on():
+    """The condition of a where, and all that only it depends on; without a way there is none."""
+    x, y = Value(2.0), Value(3.0)
+    condition, doubled = x * 3.0, x * 2.0
+    output = where(condition, doubled, y)
+    assert routes(output, x) == [x, doubled, output]
+    assert routes(output, condition) == [] and routes(y * 2.0, x) == []
+
+
+def test_tangents_of_numbers_and_values():
+    """One Value among them, and all that comes out is a Value, also where nothing depends on it."""
+    x, y, seed = Value(2.0), Value(5.0), Value(1.0)
+    pushed, still = tangents([x * y, Value(4.0) * 2.0], {x: seed, y: 10.0})
+    assert (pushed.data, still.data) == (25.0, 0.0) and gradients(pushed, [seed]) == [5.0]
+    (pushed,) = tangents([x * y], {x: 1.0, y: seed})
+    assert pushed.data == 7.0 and gradients(pushed, [seed]) == [2.0]
 
 
 # ---- zeros that win

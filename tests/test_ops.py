@@ -116,6 +116,7 @@ EDGES = [
     ("pow", (0.0, -1.0), (inf, -inf, -inf)),
     ("pow", (-1.0, 0.5), (nan, nan, nan)),
     ("pow", (-2.0, 3.0), (-8.0, 12.0, nan)),
+    ("pow", (-1.0, -2.0), (1.0, 2.0, nan)),
     ("pow", (nan, 0.0), (1.0, 0.0, ...)),
     ("pow", (1e-310, 0.0), (1.0, 0.0, ...)),
     ("pow", (-2.0, 1025.0), (-inf, ..., nan)),
@@ -213,6 +214,8 @@ def test_calling_a_row_dispatches_on_its_operands():
     nodes = autograd.maximum(np.array([1.0, 5.0]), Value(3.0))
     assert [node.data for node in nodes] == [3.0, 5.0] and nodes[0].op is TABLE["maximum"]
     assert autograd.exp(np.array([Value(0.0), 0.0], dtype=object))[0].op is TABLE["exp"]
+    mixed = autograd.maximum(np.array([1.0, 5.0], dtype=object), np.array([3.0, 3.0]))
+    assert mixed.tolist() == [3.0, 5.0] and mixed.dtype == object
     with np.testing.assert_no_warnings():
         assert np.isnan(autograd.log(np.array([-1.0, 0.0]))[0])
 

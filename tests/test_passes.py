@@ -76,8 +76,16 @@ def test_contract_finds_sums_dots_maxima_and_selections():
     assert kinds(dot(x[:2], x[3:5]) + x[0] + x[1]) == ["Dot", "Sum"]
     product = x[0] * x[3]
     assert kinds(product + x[1] * x[4], product) == ["add", "mul", "mul"]
+    sums = [product + x[i] * x[5] for i in range(3)]
+    assert kinds(*sums, product) == ["add"] * 3 + ["mul"] * 4
+    assert kinds(x[0] * x[3] + x[1] * 2.0) == ["add", "mul", "mul"]  # a parameter is no constant
     assert kinds(softmax(x)[0]).count("Max") == 1 and kinds(maximum(maximum(x[0], x[1]), x[2])) == ["maximum"] * 2
     assert kinds(select(x[:3], Value(1.0))) == []  # a constant index has picked
+    for terms, expected in (
+        (x[3] * x[0] + x[4] * x[1], Dot((0, 1), (3, 4))),  # parameters on the left
+        (x[4] * x[3] + x[5] * x[4], Dot((4, 5), (3, 4))),  # inputs as they are
+    ):
+        assert [*contract(simplify(trace([terms], x[:3], x[3:]))).values()] == [expected]
     index = Value(1.0)
     graph = simplify(trace([select(x[:3], index)], x[:3], [index]))
     assert list(contract(graph).values()) == [Select(3, (0, 1, 2))]
@@ -161,7 +169,8 @@ def test_elements_of_every_layout():
     for shape in ((24,), (4, 6), (2, 12)):
         for offset, strides, view_shape in (
             (0, (1,), (24,)), (3, (1,), (5,)), (23, (-2,), (6,)), (0, (6, 1), (4, 6)), (7, (6, 1), (2, 3)),
-            (7, (1, 6), (3, 2)), (5, (0,), (3,)), (5, (), ()), (0, (1, 0), (4, 3)), (0, (0, 1), (3, 4)),
+            (9, (6, 1), (3, 2)), (7, (1, 6), (3, 2)), (5, (0,), (3,)), (5, (), ()), (0, (1, 0), (4, 3)),
+            (0, (0, 1), (3, 4)),
         ):  # fmt: skip
             for batched in (False, True):
                 view = View(Block("v", shape, batched), offset, strides, view_shape)
@@ -173,6 +182,12 @@ def test_elements_of_every_layout():
                 places = offset + sum((s * axis for s, axis in zip(strides, steps)), np.zeros(view_shape, dtype=int))
                 expected = v.reshape(*[2] * batched, -1)[..., places]
                 np.testing.assert_array_equal(np.broadcast_to(got, expected.shape), expected)
+
+
+def test_rows_that_run_over_are_no_slice():
+    """Of a block whose rows are as long as the view's are apart, and of one without rows."""
+    assert not View(Block("v", (4, 6)), 4, (6, 1), (2, 3)).is_slice
+    assert not View(Block("v", (24,)), 4, (2, 1), (2, 3)).is_slice
 
 
 def test_every_helper_has_a_definition():

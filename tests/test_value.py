@@ -21,8 +21,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import autograd.recording
 from autograd import TABLE, Value, assign, enable_grad, gradients, log, maximum, no_grad, topological_order
 from autograd.strategies import expressions
+from autograd.value import watching
 
 BINARY = [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow]
 NUMBERS = [3, 3.0, True, Fraction(3, 4), np.float64(3), np.float32(3), np.int64(3), np.bool_(True), np.array(3.0)]
@@ -239,6 +241,9 @@ def test_ufuncs_that_are_not_what_they_seem():
     array += v
     array *= array[0]
     assert [x.data for x in array] == [16.0, 20.0] and gradients(array[1], [v]) == [9.0]
+    for call in (lambda: np.add.outer(v, v), lambda: np.add.reduce(v), lambda: np.exp(v, dtype=float)):
+        with pytest.raises(TypeError):
+            call()
 
 
 def test_zero_dimensional_arrays_are_what_they_hold():
@@ -348,6 +353,31 @@ def test_a_recorded_gradient_is_recorded_inside_no_grad():
     assert gradients(slope, [x]) == [18.0]
 
 
+def test_open_blocks_are_counted():
+    """Where none is open, none is looked for."""
+    before = autograd.recording._count
+    with no_grad():
+        assert autograd.recording._count == before + 1
+        with enable_grad():
+            assert autograd.recording._count == before + 2
+    assert autograd.recording._count == before
+
+
+def test_who_watches_is_asked_until_the_block_ends():
+    """One block inside another, each with its own answer."""
+    told = []
+
+    def note(name):
+        return lambda question, operands, answer: told.append(name) or answer
+
+    with watching(note("outer")):
+        with watching(note("inner")):
+            assert Value(3.0) > 2.0
+        assert Value(3.0) > 2.0
+    assert Value(3.0) > 2.0
+    assert told == ["outer", "inner", "outer"]
+
+
 def test_no_grad_records_nothing():
     """Results are leaves, in blocks, in decorated functions, nested, and after an exception."""
     x = Value(3.0)
@@ -357,6 +387,7 @@ def test_no_grad_records_nothing():
         return v * v
 
     assert square(x).inputs == () and square(x).data == 9.0 and square(x).op is None
+    assert square(x).numbers == (9.0,)
     with no_grad():
         with no_grad():
             pass

@@ -111,8 +111,6 @@ def contract(trace: Trace) -> dict[int, Node]:
         if dot is None:
             nodes[i] = Sum(tuple(terms)) if len(terms) > 2 else Apply(ADD, tuple(terms))
             continue
-        for j in products:
-            del nodes[j]
         rest = [j for j in terms if j not in set(products)] if len(products) < len(terms) else []
         if not rest:
             nodes[i] = dot
@@ -156,16 +154,12 @@ def _needed(nodes: dict[int, Node], outputs: Sequence[int]) -> dict[int, Node]:
 
 def _contract_maximum(nodes: dict[int, Node], last: int, uses: list[int]) -> None:
     """Makes one node of a chain of maxima in which each is used by the next alone, and the last is detached."""
-    chain: list[int] = []
     terms: list[int] = []
     i = last
     while isinstance(node := nodes.get(i), Apply) and node.op is MAXIMUM and uses[i] == 1:
-        chain.append(i)
         i, term = node.operands
         terms.append(term)
-    if chain:
-        for j in chain[1:]:
-            del nodes[j]
+    if terms:
         nodes[last] = Max((i, *reversed(terms)))
 
 

@@ -1,0 +1,110 @@
+"""The mutation test itself: the mutants are what they say, and noticed where they matter."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+
+from autograd import TABLE
+
+from .mutation.mutants import ROOT, mutants_of
+
+SOURCE = '''
+"""A docstring: 1 + 1."""
+from typing import TYPE_CHECKING
+WIDTH: "1 + 2" = 3
+
+if TYPE_CHECKING:
+    import nothing
+
+def f(x: "a + b", y):
+    """Another: 2 + 2."""
+    total = 0.0
+    for a, b in zip(x, y):
+        total += a * b
+    if not total:
+        raise ValueError(f"{1 + 1} is wrong")
+    assert total < 50
+    return -total if total > 1 else total
+'''
+
+
+def test_the_mutants_of_a_function():
+    """Operators, signs, accumulations, conditions, branches, constants and checks; nothing in texts for people."""
+    found = {(m.line, m.kind, m.before, m.after) for m in mutants_of("autograd/example.py", SOURCE)}
+    assert found == {
+        (4, "constant", "WIDTH: '1 + 2' = 3", "WIDTH: '1 + 2' = 4"),
+        (11, "constant", "total = 0.0", "total = 1.0"),
+        (13, "accumulation", "total += a * b", "total = a * b"),
+        (13, "accumulation", "total += a * b", "total -= a * b"),
+        (13, "accumulation", "total += a * b", "total"),
+        (13, "operator", "total += a * b", "total += a / b"),
+        (14, "not", "not total", "total"),
+        (14, "branch", "not total", "True"),
+        (14, "branch", "not total", "False"),
+        (15, "statement", "raise ValueError(f'{1 + 1} is wrong')", "pass"),
+        (17, "return", "return -total if total > 1 else total", "return None"),
+        (17, "branch", "-total if total > 1 else total", "-total"),
+        (17, "branch", "-total if total > 1 else total", "total"),
+        (17, "sign", "-total", "total"),
+        (17, "comparison", "total > 1", "total >= 1"),
+        (17, "constant", "total > 1", "total > 2"),
+    }
+
+
+def test_a_mutant_computes_what_it_says():
+    """And leaves the tree that it was made from as it was."""
+    mutants = mutants_of("autograd/example.py", SOURCE)
+    before = ast.unparse(mutants[0].tree)
+    answers = {}
+    for mutant in mutants:
+        if mutant.after in ("total = a * b", "total -= a * b", "total += a / b") or mutant.kind == "sign":
+            namespace: dict = {}
+            exec(mutant.compiled(), namespace)
+            answers[mutant.after] = namespace["f"]([1.0, 3.0], [1.0, 0.5])
+    assert ast.unparse(mutants[0].tree) == before
+    assert answers == {"total = a * b": -1.5, "total -= a * b": -2.5, "total += a / b": -7.0, "total": 2.5}
+
+
+def test_every_derivative_of_the_table_is_corrupted():
+    """In four ways, or where it is 0 in one; each row's evaluation, on floats and on arrays, in two."""
+    mutants = mutants_of("autograd/ops.py")
+    rows = list(TABLE.values())
+    partials = sum(partial is not None for op in rows for partial in op.partials)
+    zeros = sum(op.name in ("sign", "step", "detach") for op in rows) + 2  # and two of equal
+    assert sum(m.kind == "partial" for m in mutants) == 4 * (partials - zeros) + zeros
+    assert sum(m.kind == "row" for m in mutants) == 2 * 2 * len(rows)
+
+
+def run(tmp_path, test: str, *options: str) -> tuple[subprocess.CompletedProcess, list[tuple[str, str]]]:
+    """The mutation test with one test in place of the suite: the process, and each mutant with its result."""
+    file, log = tmp_path / "test_one.py", tmp_path / "log"
+    file.write_text(test)
+    command = [sys.executable, "-m", "tests.mutation", "--tests", str(file), "--log", str(log), *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    rows = map(json.loads, log.read_text().splitlines() if log.exists() else ())
+    return done, [(row["mutant"], row["result"]) for row in rows]
+
+
+def test_what_is_noticed(tmp_path):
+    """A wrong derivative, row and sign are; what is the same at 0 is not, and four of five are too few."""
+    test = """
+from autograd import Value, gradients, sigmoid, sign
+def test_tanh():
+    x = Value(0.5)
+    assert x.tanh().data == 0.46211715726000973 and abs(gradients(x.tanh(), [x])[0] - 0.7864477329659274) < 1e-12
+    assert (sigmoid(0.0), sigmoid(-1.0), sign(0.0)) == (0.5, 0.2689414213699951, 0.0)
+"""
+    matches = ["1.0 - z * z  ->  1.0 + z * z", "1.0 - z * z  ->  (", "-math.tanh(*", "x < 0.0  ->  x <="]
+    done, found = run(tmp_path, test, "--only", "autograd/ops.py", *(f"--match={text}" for text in matches))
+    survived = [mutant for mutant, result in found if result == "survived"]
+    assert len(found) == 5 and survived == ["autograd/ops.py _sigmoid: x < 0.0  ->  x <= 0.0"], done.stderr
+    assert done.returncode == 1 and "80.0%" in done.stdout
+
+
+def test_tests_that_fail_are_no_test(tmp_path):
+    """Nothing is planted where the tests fail without a mutant."""
+    done, found = run(tmp_path, "def test_wrong():\n    assert False\n", "--only", "autograd/recording.py")
+    assert done.returncode == 1 and "without a mutant the tests fail" in done.stderr and not found
