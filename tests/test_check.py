@@ -137,6 +137,14 @@ def test_a_nan_where_there_is_a_derivative_is_wrong():
     assert math.isnan(report.rows[0].engine.value) and report.rows[0].verdict == FAIL
 
 
+def test_an_infinite_derivative_hides_no_other():
+    """Beside sqrt at 0, a slope that is wrong by a thousandth is still wrong."""
+    x, y = Value(0.0), Value(0.7)
+    for error, verdict in ((0.0, PASS), (1e-3, FAIL)):
+        output = x.sqrt() + Value.__record__(wrong(TABLE["sigmoid"], error), [y])
+        assert [row.verdict for row in check_gradients(output, [x, y]).rows] == [PASS, verdict]
+
+
 def test_where_there_is_no_derivative_nothing_is_said():
     """NaN all around has no estimate; what rounding decides is no verdict; such a report does not assert."""
     undefined = gradcheck(TABLE["log"], -1.0)

@@ -92,11 +92,12 @@ def engine_estimates(problem: Problem) -> list[Engine]:
     found = gradients(problem.output, problem.leaves)
     with np.errstate(all="ignore"):
         outputs, samples = _scattered(problem)
-        largest = max(float(np.max(np.abs(sample))) for sample in samples.values())
+        sizes = [float(np.max(np.abs(sample))) for sample in samples.values()]
         errors = [float(np.max(np.abs(samples.get(leaf, 0.0) - slope))) for leaf, slope in zip(problem.leaves, found)]
         noise = float(np.max(np.abs(outputs - number_of_node(problem.output))))
     noise = ROUNDING * noise if isfinite(noise) else 0.0
-    return [Engine(slope, _rounding(slope, error), TAIL * largest, noise) for slope, error in zip(found, errors)]
+    lost = TAIL * max(filter(isfinite, sizes), default=1.0)
+    return [Engine(slope, _rounding(slope, error), lost, noise) for slope, error in zip(found, errors)]
 
 
 def _rounding(slope: float, error: float) -> float:
