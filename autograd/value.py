@@ -114,9 +114,9 @@ def watching(watch: Watch) -> Iterator[None]:
     <built-in function gt> (Value(data=6.0, grad=0.0), 5.0) True
     """
     global _watches
-    with _lock:
-        _watches = (*_watches, watch)
     try:
+        with _lock:
+            _watches = (*_watches, watch)
         with watched():
             yield
     finally:

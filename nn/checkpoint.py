@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import re
 import secrets
 import shutil
 import zipfile
-from collections import Counter
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
-from io import BytesIO
 from math import prod
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import IO, Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -24,8 +24,10 @@ Shape: TypeAlias = "tuple[int, ...]"
 def write_npz(path: str | PathLike[str], arrays: Mapping[str, Any]) -> None:
     """Writes `arrays` to exactly `path`.  Whatever interrupts it, the file is the old one or the new one.
 
-    A process that is killed meanwhile can leave its unfinished file, `.` sixteen hexadecimal digits `.tmp`, beside it.
+    The numbers are written to a file beside it, ``.<16 hexadecimal digits>.tmp``, which then takes its place.  Only a
+    process that is killed, or a power cut, leaves such a file behind; it may be deleted.
     """
+    members = {_member(name): array for name, array in arrays.items()}
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
         raise FileNotFoundError(
@@ -36,7 +38,7 @@ def write_npz(path: str | PathLike[str], arrays: Mapping[str, Any]) -> None:
     unfinished = target.parent / f".{secrets.token_hex(8)}.tmp"
     try:
         with open(unfinished, "xb") as file:
-            np.savez(file, **arrays)
+            np.savez(file, **members)
             file.flush()
             os.fsync(file.fileno())
         if target.exists():
@@ -45,63 +47,99 @@ def write_npz(path: str | PathLike[str], arrays: Mapping[str, Any]) -> None:
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
-    _flush_folder(target.parent)
+    _sync_folder(target.parent)
 
 
-def _flush_folder(folder: Path) -> None:
-    """Sees to it that the new name of a file outlives a power failure, where the system can do that."""
-    if hasattr(os, "O_DIRECTORY"):
-        with suppress(OSError):  # the file is there, whatever the folder can do
-            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+def _sync_folder(folder: Path) -> None:
+    """Puts the new name on the disk, too, so that a power cut does not bring the old file back."""
+    with contextlib.suppress(OSError):  # some systems cannot; the file is whole, old or new, all the same
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
-HEADER = 4096
-"""More bytes than the header of any array that `write_npz` writes."""
+def _member(name: str) -> str:
+    """What the array `name` is called in the archive: where a zip file cannot have a character, its number.
+
+    >>> _member("model/layers.0.w"), _member("model/50%")
+    ('model/layers.0.w', 'model/50%0025')
+    """
+    member = re.sub(r"[%\\\0\ud800-\udfff]", _numbered, name)
+    if len(member.encode()) > LONGEST_NAME:
+        raise ValueError(f"{name!r:.60}... is too long for the name of an array in a file; rename the attribute or key")
+    return member
+
+
+def _numbered(match: re.Match[str]) -> str:
+    return f"%{ord(match[0]):04x}"
+
+
+LONGEST_NAME = 60_000
+"""In bytes; a zip file has two bytes for the length of a name."""
 
 
 def read_npz(path: str | PathLike[str], shapes: Mapping[str, Shape], ignore: Iterable[str] = ()) -> Arrays:
     """The arrays of `path`, which must be those of `shapes`; names that begin with one of `ignore` are passed over.
 
-    No pickle is run, and nothing is allocated that neither `shapes` nor the size of the file accounts for.  A
-    ValueError says what is wrong with the file; an OSError, that it cannot be opened.
+    A ValueError says what is wrong with a file that is not as `write_npz` makes it.  No code of the file is run,
+    nothing in it is evaluated, and nothing is allocated that the size of the file does not account for.
     """
     with open(path, "rb") as file:
         try:
-            with zipfile.ZipFile(file) as archive:
-                names = [name.removesuffix(".npy") for name in archive.namelist()]
-                names = [name for name in names if not name.startswith(tuple(ignore))]
-                _check_names("the file", names, shapes)
-                return {name: _array(name, archive, shapes[name]) for name in names}
+            return _arrays(file, shapes, tuple(ignore))
         except Exception as error:
-            reason = "".join(c if c.isprintable() else "?" for c in str(error)) or type(error).__name__
+            if isinstance(error, OSError) and error.errno != errno.EINVAL:  # that: a jump to where no file has bytes
+                raise
+            reason = " ".join(str(error).split()) or f"it is cut off ({type(error).__name__})"
             raise ValueError(
                 f"{os.fspath(path)!r} is not a checkpoint of this model: {reason}; nothing was loaded"
             ) from error
 
 
-def _array(name: str, archive: zipfile.ZipFile, shape: Shape) -> np.ndarray[Any, Any]:
-    """The array of this name, of float64, which must have this shape."""
-    size = 8 * prod(shape)
-    if archive.getinfo(f"{name}.npy").compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ValueError(f"{name} is compressed by a method that knows no bounds")
-    with archive.open(f"{name}.npy") as member:
-        content = member.read(size + HEADER)  # whatever the file says of itself
-    stream = BytesIO(content)
-    if np.lib.format.read_magic(stream) != (1, 0):
-        raise ValueError(f"{name} is in another version of NumPy's format than 1.0")
-    length = int.from_bytes(content[8:10], "little")
-    if length > HEADER:
-        raise ValueError(f"{name} has a header of {length} bytes, which should have fewer than {HEADER}")
-    given, fortran_order, dtype = np.lib.format.read_array_header_1_0(stream)
-    if given != shape or dtype != np.float64:
-        raise ValueError(f"{name} is {dtype} of shape {given}, not float64 of shape {shape}")
-    if len(content) - stream.tell() != size:
-        raise ValueError(f"{name} holds {len(content) - stream.tell()} bytes or more, not {size}")
-    return np.frombuffer(content, offset=stream.tell()).reshape(shape, order="F" if fortran_order else "C")
+def _arrays(file: IO[bytes], shapes: Mapping[str, Shape], ignore: tuple[str, ...]) -> Arrays:
+    names = {f"{_member(name)}.npy": name for name in shapes}
+    with zipfile.ZipFile(file) as archive:
+        members = {member.filename: member for member in archive.infolist() if not member.filename.startswith(ignore)}
+        _check_names("the file", [names.get(member, member.removesuffix(".npy")) for member in members], shapes)
+        _check_sizes(archive.infolist(), os.fstat(file.fileno()).st_size)
+        return {name: _array(name, archive.read(members[member]), shapes[name]) for member, name in names.items()}
+
+
+def _check_sizes(members: Iterable[zipfile.ZipInfo], size: int) -> None:
+    """A ValueError unless the members lie in a file of `size` bytes as they are, each once, side by side."""
+    left, met = size, set()
+    for member in members:
+        name = _shown(member.filename)
+        if member.compress_type != zipfile.ZIP_STORED:
+            raise ValueError(f"{name} is compressed, which no checkpoint is")
+        if member.filename in met:
+            raise ValueError(f"it has {name} twice")
+        met.add(member.filename)
+        left -= max(member.file_size, member.compress_size)
+        if member.file_size != member.compress_size or left < 0:
+            raise ValueError(f"{name} is said to have {member.file_size} bytes, which the file has no room for")
+
+
+def _array(name: str, content: bytes, shape: Shape) -> np.ndarray[Any, Any]:
+    """The array in a .npy file of version 1.0; its header is compared with what it should be, not evaluated."""
+    begin = len(_MAGIC) + 2 + int.from_bytes(content[len(_MAGIC) : len(_MAGIC) + 2], "little")
+    header = content[len(_MAGIC) + 2 : begin].rstrip()
+    orders: dict[bytes, Literal["C", "F"]] = {_header(shape, False): "C", _header(shape, True): "F"}
+    if not content.startswith(_MAGIC) or header not in orders:
+        raise ValueError(f"{_shown(name)} is {header[:100].decode('latin1')!r}, not float64 of shape {shape}")
+    if len(content) - begin != 8 * prod(shape):
+        raise ValueError(f"{_shown(name)} holds {len(content) - begin} bytes, not {8 * prod(shape)}")
+    return np.frombuffer(content, offset=begin).reshape(shape, order=orders[header])
+
+
+_MAGIC = b"\x93NUMPY\x01\x00"
+
+
+def _header(shape: Shape, fortran_order: bool) -> bytes:
+    """As NumPy writes it."""
+    return f"{{'descr': {np.dtype(float).str!r}, 'fortran_order': {fortran_order}, 'shape': {shape}, }}".encode()
 
 
 def check_arrays(owner: str, given: Mapping[str, Any], shapes: Mapping[str, Shape]) -> Arrays:
@@ -126,19 +164,25 @@ def check_arrays(owner: str, given: Mapping[str, Any], shapes: Mapping[str, Shap
 
 
 def _check_names(what: str, given: Iterable[str], expected: Iterable[str]) -> None:
-    given = list(given)
-    twice = sorted(name for name, count in Counter(given).items() if count > 1)
     missing, extra = sorted(set(expected) - set(given)), sorted(set(given) - set(expected))
     faults = []
     if missing:
         faults.append(f"lacks {_some(missing)}")
     if extra:
         faults.append(f"has {_some(extra)}, which is not expected")
-    if twice:
-        faults.append(f"has {_some(twice)} more than once")
     if faults:
         raise ValueError(f"{what} {' and '.join(faults)}; build the model and the optimiser as they were saved")
 
 
 def _some(names: list[str]) -> str:
-    return ", ".join(f"{name:.60}" for name in names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return ", ".join(map(_shown, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _shown(name: str) -> str:
+    r"""A name from a file on one line, cut where it is long.
+
+    >>> print(_shown("a" + chr(10) + "b"))
+    a\nb
+    """
+    text = repr(name)[1:-1]
+    return text if len(text) <= 100 else f"{text[:100]}..."

@@ -11,7 +11,7 @@ import numpy as np
 
 from autograd import Value
 from autograd.draw import Picture
-from autograd.value import Change, changes_of, set_at_once
+from autograd.value import Change, assign_grads, changes_of, set_at_once
 
 from .checkpoint import check_arrays, read_npz, write_npz
 from .optimisers import Optimiser
@@ -70,8 +70,8 @@ class Module:
         >>> [p.grad for p in neuron.parameters()]
         [0.0, 0.0]
         """
-        for parameter in self.parameters():
-            parameter.grad = 0.0
+        parameters = self.parameters()
+        assign_grads(parameters, [0.0] * len(parameters))
 
     def state_dict(self) -> dict[str, np.ndarray[Any, Any]]:
         """The data of the parameters as arrays of floats, by name: () for a Value, (n,) for a list of n."""
@@ -128,7 +128,7 @@ class Module:
         before = {prefix: owner.state_dict() for prefix, owner in sections.items()}
         shapes = {prefix + name: a.shape for prefix, state in before.items() for name, a in state.items()}
         arrays = read_npz(path, shapes, ignore=() if optimiser else ("optimiser/",))
-        check_arrays(os.fspath(path), arrays, shapes)
+        check_arrays(repr(os.fspath(path)), arrays, shapes)
         changes = []
         for prefix, owner in sections.items():
             changes += owner.changes_of_state({name: arrays[prefix + name] for name in before[prefix]})
