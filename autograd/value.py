@@ -388,6 +388,7 @@ _BY_UFUNC = {
     for ufunc in (op.ufunc, getattr(np, op.name, None))
     if isinstance(ufunc, np.ufunc)
 }
+_BY_UFUNC[np.power] = ops.POW
 
 for _op in TABLE.values():
     if len(_op.partials) == 1:
