@@ -12,7 +12,26 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import nn
-from autograd import TABLE, Value, compile, grad, gradients, maximum, no_grad, relu, sin, sqrt, step, where
+from autograd import (
+    TABLE,
+    Value,
+    compile,
+    exp,
+    grad,
+    gradients,
+    maximum,
+    minimum,
+    no_grad,
+    relu,
+    sigmoid,
+    sin,
+    softplus,
+    sqrt,
+    step,
+    tan,
+    tanh,
+    where,
+)
 from autograd.check import FAIL, KINK, ORACLES, PASS, UNSURE, Report, Row, check_gradients, gradcheck
 from autograd.check.estimates import Estimate
 from autograd.check.problem import Problem
@@ -143,6 +162,52 @@ def test_an_infinite_derivative_hides_no_other():
     for error, verdict in ((0.0, PASS), (1e-3, FAIL)):
         output = x.sqrt() + Value.__record__(wrong(TABLE["sigmoid"], error), [y])
         assert [row.verdict for row in check_gradients(output, [x, y]).rows] == [PASS, verdict]
+
+
+@pytest.mark.parametrize(
+    ("function", "x"),
+    [
+        (sin, 1e14),
+        (sin, 1e100),
+        (lambda x: sin(1e8 * x), 1.0),
+        (lambda x: exp(-((1e7 * (x - 1.0)) ** 2)), 1.0 + 1e-7),
+        (lambda x: sigmoid(1e14 * (x - 1.0)), 1.0),
+        (lambda x: 1.0 / (x - 1.0), 1.0 + 1e-15),
+        (lambda x: 1.0 / x, 1e162),
+        (lambda x: abs(x - 1.0), 1.0 + 3e-16),
+        (tan, 482487148309.4506),
+    ],
+)
+def test_short_waves_and_close_poles(function, x):
+    """Where no step is small enough, those that have only values are overruled, and do not hide a wrong slope."""
+    assert [row.verdict for row in gradcheck(function, x).rows] == [PASS]
+    leaf = Value(x)
+    spoilt = Value.__record__(wrong(TABLE["mul"], 1e-3), [function(leaf), 1.0])
+    assert [row.verdict for row in check_gradients(spoilt, [leaf]).rows] == [FAIL]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: where(1.0, x, exp(exp(exp(x)))),
+        lambda x: tanh(exp(exp(x))),
+        lambda x: softplus(-exp(exp(x))),
+    ],
+)
+def test_towers_of_exponentials_end(function):
+    """A hundred digits of such a number would take for ever; mpmath declines, and the others go on."""
+    report = gradcheck(function, 22.0)
+    assert [row.verdict for row in report.rows] == [PASS] and any(
+        "of a number of more than" in d for d in report.declined
+    )
+
+
+def test_kinks_of_the_second_derivative():
+    """relu(x)^2 at 0: 0 from the left, 2 from the right; and the complex step declines where a square hides a kink."""
+    report = gradcheck(lambda x: relu(x) ** 2, 0.0, order=2)
+    assert [row.verdict for row in report.rows] == [PASS, KINK]
+    for function in (lambda x: minimum(x * x, x), lambda x: sqrt(x * x)):
+        assert "no complex step" in gradcheck(function, 0.0, oracles=["complex"]).declined[0]
 
 
 def test_where_there_is_no_derivative_nothing_is_said():
@@ -332,6 +397,10 @@ def test_what_cannot_be_checked_is_refused():
         (lambda: gradcheck(lambda: x), TypeError, "gradcheck of a function without arguments"),
         (lambda: gradcheck(lambda y: y * random(), 1.0), ValueError, "for the same numbers; make it repeatable"),
         (lambda: check_gradients(h * x, [x, h]), ValueError, "was computed from another of the leaves"),
+        (lambda: check_gradients(x * x, []), ValueError, "with respect to no leaves"),
+        (lambda: check_gradients(x * x, [x], compiled=3), TypeError, "compiled is a int; give what compile"),
+        (lambda: gradcheck(compile(lambda a: a * a, []), [1.0]), ValueError, "compiled without parameters"),
+        (lambda: gradcheck(compile(lambda a: a * x, [x])), ValueError, "give at least one"),
         (lambda: check_gradients(x * x, x), TypeError, r"give a list of them: check_gradients\(output, \[x\]\)"),
         (lambda: check_gradients(3.0, [x]), TypeError, r"check_gradients\(output, leaves\) takes Values"),
         (lambda: check_gradients(x, [1.0]), TypeError, r"check_gradients\(output, leaves\) takes Values"),

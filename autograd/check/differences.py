@@ -25,6 +25,9 @@ LEVELS, SHRINK = 8, 1.6
 ROUGH = 1e4
 """An error that is so many times what noise can explain tells of a curve that the steps are too wide for."""
 
+COARSE = 0.01
+"""Steps of which the smallest changes the curve by such a share of what the others do are too wide for it."""
+
 HALVINGS = 40
 """Taylor's remainder is looked at for so many steps, each half of the one before."""
 
@@ -60,7 +63,7 @@ def _shrinks(steps: Array) -> bool:
 
 def _starts(x: float) -> list[float]:
     """First steps, the smallest first: shares of the size of x, and of 1."""
-    return sorted(scale * 10.0**-k for scale in {abs(x) or 1.0, 1.0} for k in (1, 2, 3, 4, 5, 6))
+    return sorted(scale * 10.0**-k for scale in {abs(x) or 1.0, 1.0} for k in (1, 2, 3, 4, 5, 6, 8))
 
 
 def _best(tables: Array, steps: Array, power: int, off: Array) -> Estimate:
@@ -147,7 +150,10 @@ def _rates(curve: Curve, x: float, slope: float, scale: float, noise: float) -> 
     values = curve(np.concatenate([[x], x + steps, x - steps]))
     here, (above, below) = values[0], values[1:].reshape(2, -1)
     size = np.maximum(np.abs(here), np.maximum(np.abs(above), np.abs(below)))
-    rounding = 4 * _EPSILON * (2 * size + np.abs(slope * steps)) + noise
+    rounding = 4 * _EPSILON * (2 * size + np.abs(slope * steps)) + noise + 5e-324 * (1.0 + steps)
+    varied = np.abs(above - here)
+    if not varied[-1] < COARSE * np.max(varied, where=np.isfinite(varied), initial=0.0):
+        return Remainder(0.0, 0.0, False)  # no step is small for this curve
     off = np.abs(above - here - slope * steps)
     bend = np.abs(above - 2 * here + below)
     straight = bool((off <= rounding).all() and 1e-3 * abs(slope) * steps[0] > SAFETY * rounding[0])

@@ -65,8 +65,8 @@ def gradcheck(function: Callable[..., Any], *args: Any, order: int = 1, oracles:
     Of a function compiled by `autograd.compile` the program's gradient by its parameters is checked, for arrays of
     examples as it takes them, also against the eager one.
 
-    A TypeError for an argument that is no real number, or a result that is none or depends on no argument; a ValueError
-    for a function that returns something else the second time, another order, or an unknown oracle.
+    A TypeError for an argument that is no real number, or a result that is no Value; a ValueError for a function that
+    returns something else the second time, another order, or an unknown oracle.
 
     >>> print(gradcheck(lambda x, y: x * y + y, 2.0, 3.0, oracles=["differences", "rational"]))
     x = 2: pass; engine 3 +- ...; differences 3 +- ...; also rational
@@ -107,7 +107,7 @@ def gradcheck(function: Callable[..., Any], *args: Any, order: int = 1, oracles:
         graphs = (recorded(moved) for moved in _moved(point, index, xs))
         return np.array([gradients(output, [leaves[first]])[0] for output, leaves in graphs])
 
-    point = [float(x) for x in structure.scalars]
+    point = [x.data if isinstance(x, Value) else float(x) for x in structure.scalars]
     if not point:
         raise TypeError("gradcheck of a function without arguments; give the numbers to differentiate with respect to")
     output, leaves = recorded(point)
@@ -142,6 +142,10 @@ def check_gradients(
     if isinstance(leaves, Value):
         raise TypeError("leaves is one Value; give a list of them: check_gradients(output, [x])")
     leaves = list(dict.fromkeys(leaves))
+    if not leaves:
+        raise ValueError("check_gradients with respect to no leaves; give at least one Value")
+    if compiled is not None and not isinstance(compiled, Program):
+        raise TypeError(f"compiled is a {type(compiled).__name__}; give what compile(output, leaves) returned")
     for x in (output, *leaves):
         require_value(x, hint)
     for x in leaves:
@@ -164,9 +168,12 @@ def check_gradients(
 def _check_compiled_function(
     function: CompiledFunction, arrays: Sequence[Any], order: int, oracles: Iterable[str] | None
 ) -> Report:
+    if not function.wrt:
+        raise ValueError("a function that was compiled without parameters has no gradient; give wrt=[...]")
+    theta = np.array(data_of(function.wrt))
+    function.value_and_grad(theta, *arrays)  # its own errors, for arrays that it cannot take
     rows = list(zip(*(np.asarray(array, dtype=float).tolist() for array in arrays)))
     output = sum(function.function(*row) for row in rows) * (1 / len(rows) if function.reduction == "mean" else 1.0)
-    theta = np.array(data_of(function.wrt))
     problem = Problem(output, tuple(function.wrt))
     return _report_of_compiled(problem, order, oracles, function, theta, arrays, range(len(theta)))
 
@@ -202,18 +209,21 @@ def _report(
     slopes: Callable[[int, int, Array], Array] | None = None,
     compiled: Sequence[float] | None = None,
 ) -> Report:
+    def is_cut(index: int) -> bool:
+        return compiled is None and not _same_curve(problem, along, index)
+
     if order not in (1, 2):
         raise ValueError(f"order is {order!r:.60}; give 1, or 2 for second derivatives as well")
     asked = _asked(oracles, problem)
     engine = engine_estimates(problem)
     declined: dict[str, str] = {}
-    rows = _rows(problem, asked, engine, along, declined, compiled=compiled)
+    rows = _rows(problem, asked, engine, along, declined, compiled=compiled, is_cut=is_cut)
     if order == 2:
         recorded = gradients(problem.output, problem.leaves, create_graph=True)
         for first, slope in enumerate(recorded):
             graph = Problem(slope, problem.leaves)
             curves = partial(slopes or partial(slopes_along, problem), first)
-            rows += _rows(problem, asked, engine_estimates(graph), curves, declined, first)
+            rows += _rows(problem, asked, engine_estimates(graph), curves, declined, first, is_cut=is_cut)
     return Report(tuple(rows), tuple(declined.values()))
 
 
@@ -225,6 +235,7 @@ def _rows(
     declined: dict[str, str],
     second: int | None = None,
     compiled: Sequence[float] | None = None,
+    is_cut: Callable[[int], bool] = lambda i: False,
 ) -> list[Row]:
     evidence = {}
     for name in asked:
@@ -250,7 +261,8 @@ def _rows(
         by = [i] if second is None else [second, i]
         estimate = Estimate(answer.value, answer.error)
         says = "engine" if compiled is None else "compiled"
-        rows.append(Row(tuple(names[k] for k in by), tuple(point[k] for k in by), estimate, tuple(findings), says))
+        numbers = tuple(point[k] for k in by)
+        rows.append(Row(tuple(names[k] for k in by), numbers, estimate, tuple(findings), says, is_cut(i)))
     return rows
 
 
@@ -287,6 +299,16 @@ def _asked_of_curve(name: str, answer: Engine, curve: Callable[[Array], Array], 
         if name == "taylor":
             return judge_remainder(answer, remainder(curve, x, answer.value, answer.noise))
         return judge(answer, name, Evidence(differences(curve, x, answer.noise)))
+
+
+def _same_curve(problem: Problem, along: _Curves, index: int) -> bool:
+    """Whether the function has the values of its graph around the point, where both have some."""
+    x = problem.point[index]
+    reach = (abs(x) or 1.0) * 10.0 ** -np.arange(1.0, 9.0)
+    xs = np.concatenate([x + reach, x - reach])
+    with np.errstate(all="ignore"):
+        ours, theirs = problem.along(index, xs), along(index, xs)
+    return bool(np.allclose(ours, theirs, rtol=1e-13, atol=0.0, equal_nan=True))
 
 
 def _moved(point: Sequence[float] | Array, index: int, xs: Array) -> Iterable[list[float]]:

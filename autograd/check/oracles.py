@@ -192,23 +192,26 @@ def _confirmed(rough: Any, fine: Any, lost: Any) -> Estimate:
 
 def _quotients(problem: Problem, second: int | None, mp: Any, digits: int, below: int) -> list[tuple[Any, Any]]:
     """For each leaf, the difference quotients, central, to the left, to the right, and what rounding takes of them."""
-    smallest = min((abs(x) for x in problem.point if x), default=1.0)
-    mp.dps = digits + 2 * max(0, round(-log10(smallest)))
+    sizes = [log10(abs(x)) for x in problem.point if x] or [0.0]
+    mp.dps = digits + 2 * max(0, round(-min(sizes))) + max(0, round(max(sizes)))
     names = {"arctan": "atan"}
 
     def elementary(name: str, x: Array) -> Array:
+        if name not in ("log", "log1p", "sqrt", "arctan") and any(mp.mag(y) > MOST_BITS for y in x.ravel()):
+            raise DeclinedError(f"{name} of a number of more than 2^{MOST_BITS}")
         return np.frompyfunc(getattr(mp, names.get(name, name)), 1, 1)(x)  # type: ignore[no-any-return]  # an array
 
     m = Numbers(elementary, mp.mpf)
     point = [mp.mpf(x) for x in problem.point]
-    steps = [(abs(x) or 1) * mp.mpf(10) ** -below for x in point]
+    steps = [min(abs(x) or 1, 1) * mp.mpf(10) ** -below for x in point]
+    inner = [h * mp.mpf(10) ** -10 for h in steps]  # of the leaf `second`: at a kink its two sides meet in between
     count = len(point)
 
     def values(moves: Sequence[tuple[int, int]]) -> list[Any]:
         """The output at the points to which the leaf `second` moves by the first, and each by the second, in steps."""
         numbers = []
         for k, x in enumerate(point):
-            row = [x + steps[k] * (b * (i == k) + a * (k == second)) for a, b in moves for i in range(count)]
+            row = [x + steps[k] * b * (i == k) + inner[k] * a * (k == second) for a, b in moves for i in range(count)]
             numbers.append(np.array(row, dtype=object))
         try:
             result = problem.evaluate(numbers, m.constant, m.row)
@@ -220,7 +223,7 @@ def _quotients(problem: Problem, second: int | None, mp: Any, digits: int, below
         found, scale = values([(0, 0), (0, 1), (0, -1)]), mp.mpf(1)
         here, above, below_ = found
     else:
-        found, scale = values([(1, 0), (-1, 0), (1, 1), (-1, 1), (1, -1), (-1, -1)]), steps[second]
+        found, scale = values([(1, 0), (-1, 0), (1, 1), (-1, 1), (1, -1), (-1, -1)]), inner[second]
         here, above, below_ = ((found[k] - found[k + 1]) / (2 * scale) for k in (0, 2, 4))
     size = max(abs(x) for row in found for x in row)
     return [

@@ -110,7 +110,9 @@ def _scattered(problem: Problem) -> tuple[Any, dict[Any, Any]]:
     random = np.random.default_rng(0)
 
     def noisy(numbers: Any) -> Any:
-        return numbers * (1.0 + sys.float_info.epsilon * random.uniform(-1.0, 1.0, SAMPLES))
+        moved = numbers * (1.0 + sys.float_info.epsilon * random.uniform(-1.0, 1.0, SAMPLES))
+        faint = (moved != 0.0) & (np.abs(moved) < sys.float_info.min)
+        return np.where(faint, moved + 5e-324 * random.integers(-1, 2, SAMPLES), moved)
 
     return _swept(problem, problem.point, noisy)
 

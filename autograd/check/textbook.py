@@ -56,7 +56,7 @@ class Numbers:
             by_value = self.sign(x.value)
             return np.where(by_value == 0, self.sign(x.slope), by_value) if self.sided else by_value
         if np.iscomplexobj(x):
-            refuse_at(x.real == 0.0, x, "at a kink")
+            refuse_at(np.abs(x.real) <= WIDE * np.abs(x.imag) + 1e-280, x, "at a kink")
             x = x.real
         sign: Array = np.where(x == x, (x > 0) * 1 - (x < 0) * 1, x)
         return sign
@@ -216,5 +216,6 @@ WIDE = 1e20
 
 def refuse_at(mask: Array, x: Array, where: str) -> None:
     """No step from there, for numbers that depend on what is moved."""
-    if np.any(mask & (x.imag != 0.0)):
+    moved = (x.imag != 0.0) | ((x.real != 0.0) & (np.abs(x.real) < 1e-280))  # or a square of the step
+    if np.any(mask & moved):
         raise DeclinedError(f"{where} there is no complex step")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from ..notation import counted
@@ -37,7 +38,8 @@ class Row:
     """One derivative: by which inputs, their numbers, the engine's answer with its rounding, and every finding.
 
     The verdict is that of all oracles together.  One that knows the rules at kinks and sees one decides; otherwise the
-    derivative is wrong if any says so, and right if one can tell that it is.
+    derivative is wrong if any says so, and right if one can tell that it is.  Where they contradict each other, those
+    that read the graph overrule those that have only values, unless the function is another than its graph (`cut`).
     """
 
     names: tuple[str, ...]
@@ -45,6 +47,8 @@ class Row:
     engine: Estimate
     findings: tuple[Finding, ...]
     says: str = "engine"
+    cut: bool = False
+    """Whether the function computes something else than its graph."""
 
     @property
     def verdict(self) -> str:
@@ -52,6 +56,11 @@ class Row:
         if any(finding.knows_policy and finding.verdict == KINK for finding in self.findings):
             return KINK
         found = [finding.verdict for finding in self.findings]
+        by_graph = [finding.verdict for finding in self.findings if finding.oracle not in BY_VALUES]
+        if (
+            PASS in by_graph and FAIL not in by_graph and not self.cut
+        ):  # values alone may mislead, where waves are short
+            found = [verdict for verdict in found if verdict != FAIL]
         return next((verdict for verdict in (FAIL, KINK, PASS) if verdict in found), UNSURE)
 
     def __str__(self) -> str:
@@ -63,13 +72,7 @@ class Row:
             return f"{at}; {self.says} {self.engine}; {first.oracle} {first.numbers}{also}"
         lines = [f"  {self.says:<11} {self.engine}"]
         lines += [f"  {finding.oracle:<11} {finding.numbers}: {finding.verdict}" for finding in self.findings]
-        return "\n".join([at, *lines, *["  " + _CUT] * self._is_cut()])
-
-    def _is_cut(self) -> bool:
-        """Whether the graph is differentiated as it should be, but is not what the function computes."""
-        by_graph = {finding.verdict for finding in self.findings if finding.oracle not in BY_VALUES}
-        by_values = {finding.verdict for finding in self.findings if finding.oracle in BY_VALUES}
-        return PASS in by_graph and FAIL not in by_graph and FAIL in by_values
+        return "\n".join([at, *lines, *["  " + _CUT] * (self.cut and self.verdict == FAIL)])
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,10 @@ def judge(answer: Engine, oracle: str, evidence: Evidence) -> Finding:
         return Finding(oracle, str(central), PASS if answer.is_sharp(central) else UNSURE)
     if policy is not None and policy != central.value and answer.agrees(Estimate(policy)):
         return Finding(oracle, f"{central}, {policy:.6g} by the rules at kinks", KINK, True)
-    return Finding(oracle, str(central), FAIL if answer.is_known(central) else UNSURE)
+    halved = isfinite(left.error) != isfinite(
+        right.error
+    )  # one side was seen, the other not: the middle may be neither
+    return Finding(oracle, str(central), FAIL if answer.is_known(central) and not halved else UNSURE)
 
 
 def judge_remainder(answer: Engine, found: Remainder) -> Finding:
