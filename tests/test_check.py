@@ -183,7 +183,8 @@ def test_short_waves_and_close_poles(function, x):
     assert [row.verdict for row in gradcheck(function, x).rows] == [PASS]
     leaf = Value(x)
     spoilt = Value.__record__(wrong(TABLE["mul"], 1e-3), [function(leaf), 1.0])
-    assert [row.verdict for row in check_gradients(spoilt, [leaf]).rows] == [FAIL]
+    (row,) = check_gradients(spoilt, [leaf]).rows
+    assert row.verdict == FAIL or row.engine.value == 0.0  # which no factor makes wrong
 
 
 @pytest.mark.parametrize(
