@@ -36,6 +36,7 @@ from autograd.check import FAIL, KINK, ORACLES, PASS, UNSURE, Report, Row, check
 from autograd.check.estimates import Estimate
 from autograd.check.problem import Problem
 from autograd.check.rounding import engine_estimates
+from autograd.check.textbook import TEXTBOOK
 from autograd.strategies import SMOOTH, expressions, networks, operands
 
 RULES = [op for op in TABLE.values() if op.name != "detach"]
@@ -273,6 +274,11 @@ def test_second_order_tells_right_from_wrong(oracle):
 
 def float_of(x):
     return x.data if isinstance(x, Value) else x
+
+
+def test_every_row_has_a_textbook_definition():
+    """But for detach, which is a constant; a row without one would be checked by its values alone."""
+    assert TEXTBOOK.keys() | {"detach"} == TABLE.keys()
 
 
 def test_no_oracle_calls_a_partial():
