@@ -31,6 +31,7 @@ from autograd import (
     where,
 )
 from autograd.compile import lower as lowering
+from autograd.compile.blocks import Gather
 from autograd.compile.collector import paused_collector
 from autograd.compile.lower import NARROW
 from autograd.compile.program import loaded
@@ -414,6 +415,41 @@ def test_layouts(layout, widths):
         agrees(program, LAYOUTS[layout](p), p)
 
 
+def rolled(output: Value, parameters: list[Value]) -> tuple[int, int, int]:
+    """Of its program as arrays: the statements, the operands that are gathered, the numbers in constant arrays."""
+    with arrays_of_all_widths():
+        statements = compile(output, parameters)._lowered.statements
+    operands = [x for statement in statements for x in statement.operands]
+    constants = [x.size for x in operands if isinstance(x, np.ndarray)]
+    return len(statements), sum(isinstance(x, Gather) for x in operands), sum(constants)
+
+
+ROLLED = {
+    "reversed": (1, 0, 0), "reversed dot": (1, 0, 0), "windows": (2, 1, 0), "convolution": (3, 1, 3),
+    "toeplitz": (3, 1, 0), "shared scalars": (7, 0, 0), "shared sum": (7, 2, 0), "tied": (4, 0, 0),
+    "repeated dots": (4, 2, 0), "signed zeros": (3, 0, 4), "square, turned": (3, 0, 2), "columns": (5, 1, 4),
+    "a sum of many": (201, 1, 0), "attention": (14, 3, 3), "one slope for two": (8, 0, 4), "grid": (8, 4, 11),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", list(LAYOUTS))
+def test_layouts_roll(layout):
+    """As far as they did when this was written; fewer of anything is welcome."""
+    p = many(8)
+    assert rolled(LAYOUTS[layout](p), p) == ROLLED[layout]
+
+
+def test_models_roll():
+    """Layers over examples are as many statements as for one; a softmax gathers its targets."""
+    rng = np.random.default_rng(0)
+    assert rolled(*demo(20)) == (16, 0, 60)
+    for widths, expected in (([3], (12, 1, 20)), ([4, 3], (15, 1, 20))):
+        model = nn.MLP(4, widths, activation=nn.tanh, seed=1)
+        x, y = rng.normal(size=(5, 4)), rng.integers(3, size=5)
+        cost = nn.cost(nn.cross_entropy, [model(row) for row in x], y.tolist())
+        assert rolled(cost, model.parameters()) == expected
+
+
 def test_long_sums_of_many_blocks():
     """Thousands of blocks of their own are no expression of thousands of terms."""
     p = many(2)
@@ -431,6 +467,8 @@ def test_a_zero_slope_does_not_silence_infinity():
     q = [Value(x) for x in (1.0, 0.0, 2.0, 0.0, 0.0, 3.0)]
     scattered = dot([q[0], q[3], q[1]], [q[4], q[2], q[5]]).log()
     agrees(compile(scattered, q), scattered, q)
+    tie = maximum(p[0], p[3]) * 3.0 + p[1].sqrt()  # infinite, so that all is computed carefully
+    agrees(compile(tie, p), tie, p)
     off = where(p[1].step(), p[0] * math.inf, p[3])
     assert gradients(off, p)[0] == 0.0
     agrees(compile(off, p), off, p)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import math
+import operator
 import pickle
 import random
 import re
@@ -37,7 +38,7 @@ from autograd import (
 )
 from autograd import value as values
 from autograd.compile import program as programs
-from autograd.compile.guards import Guards
+from autograd.compile.guards import Guards, Question
 from autograd.strategies import SMOOTH, expressions
 
 from .laws import SPECIAL
@@ -769,6 +770,16 @@ def test_numbers_from_outside_may_be_read():
     program = compile(function, w)
     assert program.value([2.0], [1.0, 0.0]) == 7.0
     assert "1 != 0 was True at" in str(program) and "0 != 0 was False at" in str(program)
+
+
+def test_questions_are_written_as_they_were_asked():
+    """With the operator of Python."""
+    for compare, text in (
+        (operator.lt, "2 < 3"), (operator.le, "2 <= 3"), (operator.gt, "2 > 3"), (operator.ge, "2 >= 3"),
+        (operator.eq, "2 == 3"), (operator.truth, "2 != 3"),
+    ):  # fmt: skip
+        question = Question(compare, (Value(2.0), Value(3.0)), (2.0, 3.0), True, "line 1")
+        assert str(question) == f"{text} was True at line 1"
 
 
 def test_inputs_of_many_axes():

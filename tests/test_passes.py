@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
+import statistics
+from random import Random
 
 import numpy as np
 import pytest
 from hypothesis import given
 
-from autograd import TABLE, Value, dot, log_softmax, maximum, select, softmax
+from autograd import TABLE, Value, dot, log_softmax, maximum, select, softmax, where
 from autograd.compile.blocks import Block, Gather, View
 from autograd.compile.code import HELPERS, Code, element, helpers_for, write
 from autograd.compile.contract import Apply, Dot, Max, Select, Sum, contract
 from autograd.compile.forward import _PRODUCTS, product
 from autograd.compile.lower import NARROW, lower
-from autograd.compile.schedule import schedule
+from autograd.compile.schedule import _kind, schedule
 from autograd.compile.simplify import simplify
 from autograd.compile.trace import Trace, trace
 from autograd.strategies import SMOOTH, expressions
@@ -62,6 +64,19 @@ def test_simplify_does_what_it_says_and_no_more():
     assert count((constant > 0) * x + TABLE["where"](constant.step(), x, y)) == 2
 
 
+def test_simplify_keeps_the_right_operand():
+    """Of a sum with 0, and of a where whose condition is a constant, and whose other side may be one."""
+    x, y = leaves(2)
+    one, zero = Value(1.0), Value(0.0)
+    for output, expected in (
+        (x + 0.0, 1.5), (0.0 + x, 1.5), (where(one, x, 2.0), 1.5), (where(zero, x, 2.0), 2.0),
+        (where(one, 2.0, y), 2.0), (where(zero, 2.0, y), 0.25), (where(zero, x, y), 0.25),
+    ):  # fmt: skip
+        assert evaluate(simplify(trace([output * y], [x, y])), [1.5, 0.25]) == [expected * 0.25]
+    for output in (x + 0.0, where(one, x, y * y)):
+        assert str(simplify(trace([output], [x, y]))) == "0 parameter\n1 parameter\noutputs: 0"
+
+
 def test_contract_finds_sums_dots_maxima_and_selections():
     """By kind; what is used twice is left as it is."""
     x = leaves(6)
@@ -105,6 +120,30 @@ def test_schedule_waits_for_what_is_alike():
         assert len({type(nodes[i]) for i in wave}) == 1
         seen |= set(wave)
     assert seen >= set(nodes) and sorted(map(len, waves)) == [1, 8, 8]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_schedule_takes_the_least_deep_kind(seed):
+    """Of all that is ready of a kind, on average over all that is left of it; counted anew for every wave."""
+    random, wrt = Random(seed), leaves(4)
+    values = list(wrt)
+    for _ in range(40):
+        op = TABLE[random.choice(["sin", "exp", "tanh", "div", "sub"])]
+        values.append(op(*random.choices(values[-12:], k=len(op.partials))))
+    graph = trace(values, wrt)
+    nodes = contract(graph)
+    depth: dict[int, int] = {}
+    for i, node in nodes.items():
+        depth[i] = max([1 + depth[j] for j in node.operands if j in nodes], default=0)
+    kind = {i: _kind(node, graph) for i, node in nodes.items()}
+    left = set(nodes)
+    for wave in schedule(nodes, graph):
+        ready = {i for i in left if left.isdisjoint(nodes[i].operands)}
+        average = {kind[i]: statistics.fmean(depth[j] for j in left if kind[j] == kind[i]) for i in ready}
+        assert average[kind[wave[0]]] == min(average.values())
+        assert set(wave) == {i for i in ready if kind[i] == kind[wave[0]]}
+        left -= set(wave)
+    assert not left
 
 
 def lowered(output: Value, wrt: list[Value]):
@@ -161,6 +200,21 @@ def test_both_dialects_write_every_row(op):
             exec(helper, namespace)
         assert math.isclose(eval(text, namespace), op(*numbers), rel_tol=1e-15)
         assert ("np." not in text) if scalar else ("math." not in text)
+
+
+@pytest.mark.parametrize("outer", ["add", "sub", "mul", "div", "neg", "pow"])
+@pytest.mark.parametrize("inner", ["add", "sub", "mul", "div", "neg", "pow"])
+def test_parentheses_are_where_they_are_needed(outer, inner):
+    """Around either operand of either dialect."""
+    numbers = {"x": 7.0, "y": 2.0, "w": 3.0}
+    for scalar in (False, True):
+        x, y, w = (Code(name, scalar=scalar) for name in numbers)
+        within = (x, y)[: len(TABLE[inner].partials)]
+        for operands in ([write(TABLE[inner], within), w], [w, write(TABLE[inner], within)]):
+            operands = operands[: len(TABLE[outer].partials)]
+            got = eval(write(TABLE[outer], operands).text, {"math": math, "np": np}, numbers)
+            inside = TABLE[inner](*(7.0, 2.0)[: len(within)])
+            assert math.isclose(got, TABLE[outer](*(3.0 if code is w else inside for code in operands)))
 
 
 def test_elements_of_every_layout():

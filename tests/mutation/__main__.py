@@ -28,7 +28,8 @@ CORE = ["ops", "graph", "value", "functions", "functional", "copying", "recordin
 FILES = [f"autograd/{name}.py" for name in CORE] + sorted(
     str(path.relative_to(ROOT)) for path in (ROOT / "autograd/compile").glob("*.py")
 )
-REASONS: dict[str, str] = json.loads((Path(__file__).parent / "survivors.json").read_text())
+KNOWN: dict[str, list[str]] = json.loads((Path(__file__).parent / "survivors.json").read_text())
+REASONS = {mutant: reason for reason, mutants in KNOWN.items() for mutant in mutants}
 """Why mutants that survive do so, by their `key`."""
 ENOUGH = 0.95
 

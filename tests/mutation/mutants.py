@@ -302,7 +302,9 @@ def _wrong_texts(node: ast.Constant) -> Iterator[tuple[str, Any]]:
     for old, new in TEXTS:
         pieces = node.value.split(old)
         for i in range(1, len(pieces)):
-            yield "text", ast.Constant(old.join(pieces[:i]) + new + old.join(pieces[i:]))
+            before = old.join(pieces[:i])
+            if "#" not in before.rpartition("\n")[2]:  # which begins a comment
+                yield "text", ast.Constant(before + new + old.join(pieces[i:]))
 
 
 # ---- How faults are written

@@ -227,7 +227,7 @@ def _pair(old: Any, new: Any, replaced: dict[int, Any]) -> bool:
 
 
 class Suite:
-    """Runs `tests`, files or single ones, on mutants, with so many `examples` of a property; see `Baseline.budget`."""
+    """Runs `tests`, files or single ones, on mutants; `examples` is how many hypothesis tries for each property."""
 
     def __init__(self, tests: Sequence[str] = TESTS, jobs: int = 2, examples: int = 25, budget: float = 0.0) -> None:
         self.tests, self.jobs, self.examples, self.budget = tests, jobs, examples, budget
