@@ -213,7 +213,7 @@ def origin_of_nonfinite(value: Value) -> Origin | None:
 def _backward(order: Sequence[Value], found: dict[Value, float]) -> Origin | None:
     """The first product that is not finite, of those that the derivative of some leaf is not finite by."""
     bad = {node for node in order if node.op is None and not isfinite(found.get(node, 0.0))}
-    first, explained = None, set()
+    first, explained, below = None, set(), frozenset(order)
     for node in order:
         for index, x in edges(node, bad) if node in found else ():
             slope = node.op.partials[index](*node.numbers)  # type: ignore[union-attr,misc]  # it has an edge
@@ -229,9 +229,9 @@ def _backward(order: Sequence[Value], found: dict[Value, float]) -> Origin | Non
         for y in (*node.inputs, node):
             if isinstance(y, Value) and not isfinite(number_of_node(y)):  # an infinity that vanished on its way up
                 return _forward(order, y)
-        return Origin(node, _way(order, node, order), False, index, found[node], slope)
+        return Origin(node, _way(order, node, below), False, index, found[node], slope)
     overflows = [node for node in order if node in bad and node not in explained]
-    return Origin(overflows[-1], _way(order, overflows[-1], order), overflow=True) if overflows else None
+    return Origin(overflows[-1], _way(order, overflows[-1], below), overflow=True) if overflows else None
 
 
 def _forward(order: Sequence[Value], value: Value) -> Origin:

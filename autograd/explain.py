@@ -90,9 +90,9 @@ class _Explanation:
         self.formulas = Formulas(order, self.above)
         self.formulas.symbol(variable).letter, self.formulas.symbol(output).letter = "x", "y"
         self.node = {self.formulas.symbol(node): node for node in self.above}
-        self._between: dict[Value, list[Value]] = {}
         self._formulas: dict[Value, dict[Value, Any]] = {}
         self._numbers: dict[Value, dict[Value, float]] = {}
+        self._ways: dict[Value, Counter[Value]] = {}
 
     def derivation(self, digits: int, max_steps: int) -> Derivation:
         """The whole of it."""
@@ -193,13 +193,19 @@ class _Explanation:
 
     def _is_only_way(self, path: Sequence[Value]) -> bool:
         """Whether no other way leads from the first stop of a path to the last."""
-        node, reaching, waiting = path[-1], {path[-1]}, [path[-1]]
-        while waiting:
-            more = [stop for stop in self.above[waiting.pop()] if stop not in reaching]
-            reaching.update(more)
-            waiting += more
-        below = Counter(above for stop in reaching for above in self.above[stop])
-        return all(below[stop] == 1 for stop in path if stop is not node)
+        below = self._ways_below(path[-1])
+        return all(below[stop] == 1 for stop in path[:-1])
+
+    def _ways_below(self, node: Value) -> Counter[Value]:
+        """For each stop that a way leads from to `node`, the number of stops right below it that one leads from."""
+        if node not in self._ways:
+            reaching, waiting = {node}, [node]
+            while waiting:
+                more = [stop for stop in self.above[waiting.pop()] if stop not in reaching]
+                reaching.update(more)
+                waiting += more
+            self._ways[node] = Counter(above for stop in reaching for above in self.above[stop])
+        return self._ways[node]
 
     def _factor(self, of: Value, by: Value) -> Factor:
         activation = of.op in ACTIVATIONS and by in of.inputs
@@ -220,10 +226,7 @@ class _Explanation:
 
     def _nodes_below(self, stop: Value) -> list[Value]:
         """`stop` and the nodes between it and the stops right below it, in the order of the sweep."""
-        if stop not in self._between:
-            outside = _Outside(stop, self.on_route, self.above)
-            self._between[stop] = topological_order([stop], known=outside)[::-1]
-        return self._between[stop]
+        return topological_order([stop], known=_Outside(stop, self.on_route, self.above))[::-1]
 
     def _forward(self, shown: Sequence[Symbol]) -> tuple[tuple[Definition, ...], dict[Symbol, float]]:
         """How the stops that are shown were computed, and the numbers of all the other symbols."""
@@ -273,29 +276,34 @@ def _chosen(route: Sequence[Value], on_route: Container[Value]) -> set[Value]:
         if node.op in ACTIVATIONS:
             stops.update(x for _, x in edges(node, on_route) if x.op in (ADD, SUB))
             stops.add(node)
-        used.update({x for _, x in edges(node, on_route)})
+        for x in {x for _, x in edges(node, on_route)}:
+            used[x] += 1
     return stops | {node for node, count in used.items() if count > 1}
 
 
 def _above(route: Sequence[Value], stops: set[Value], weight: dict[Value, int]) -> dict[Value, list[Value]]:
     """For each of `stops`, the stops right above it; a factor between two that would be too long gets more stops."""
+    on_route = frozenset(route)
     while True:
         above: dict[Value, list[Value]] = {}
-        arriving: dict[Value, Counter[Value]] = {node: Counter() for node in route}  # how long each factor gets
+        arriving: dict[Value, dict[Value, int]] = {}  # how long each factor gets
         more: set[Value] = set()
         for node in reversed(route):
-            lengths = arriving.pop(node)
-            if node not in stops and (len(lengths) > MAX_SOURCES or max(lengths.values()) > LONGEST):
+            lengths = arriving.pop(node, {})
+            longest = max(lengths.values(), default=0)
+            if len(lengths) > MAX_SOURCES or longest > LONGEST:
                 stops.add(node)
             if node in stops:
                 above[node] = list(lengths)[::-1]
-                if lengths and max(lengths.values()) > LONGEST:
+                if longest > LONGEST:
                     more.add(node)
-                lengths = Counter([node])
-            for i, x in edges(node, arriving):
-                step = _length(node, i, weight)
+                lengths = {node: 1}
+            for i, x in edges(node, on_route):
+                step, reaching = _length(node, i, weight), arriving.setdefault(x, {})
                 for stop, length in lengths.items():
-                    arriving[x][stop] += length + step
+                    reaching[stop] = reaching.get(stop, 0) + length + step
+        if not more:
+            return above
         more = {node for node in route if node not in stops and any(True for _ in edges(node, more))}
         if not more:
             return above
@@ -305,8 +313,12 @@ def _above(route: Sequence[Value], stops: set[Value], weight: dict[Value, int]) 
 def _length(node: Value, i: int, weight: dict[Value, int]) -> int:
     """About how long the formula of the i-th partial of `node` is."""
     assert node.op is not None
-    weights = [weight[x] if isinstance(x, Value) else 1 for x in (node, *node.inputs)]
-    return sum(weights[j] if weights[j] <= LONGEST else 1 for j in _mentioned(node.op, i))
+    mentioned = _mentioned(node.op, i)
+    if not mentioned:
+        return 0
+    operands: tuple[Any, ...] = (node, *node.inputs)
+    weights = [weight.get(operands[j], 1) for j in mentioned]  # a constant has none
+    return sum(length if length <= LONGEST else 1 for length in weights)
 
 
 @cache

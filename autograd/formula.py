@@ -254,9 +254,9 @@ class Formulas:
         copies = Counter(chain.from_iterable(_keys(names[node.label]) for node in labelled))
         met: Counter[tuple[str, bool]] = Counter()
         for node in order:
-            self.seen.update(
-                (x, number) for x, number in zip(node.inputs, node.numbers[1:]) if x.__class__ is not float
-            )
+            for x, number in zip(node.inputs, node.numbers[1:]):
+                if x.__class__ is not float:
+                    self.seen[x] = number
             self.seen[node] = number_of_node(node)
             if node.label:
                 symbol = names[node.label]

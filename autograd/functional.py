@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
 from itertools import accumulate
@@ -147,6 +148,23 @@ def hvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence
 _enclosing: ContextVar[frozenset[Value]] = ContextVar("_enclosing", default=frozenset())
 
 
+@contextmanager
+def enclosing(arguments: Iterable[Value]) -> Iterator[None]:
+    """A block in which a verb that meets one of `arguments` in its function gives Values, not numbers.
+
+    >>> x = Value(3.0)
+    >>> with enclosing([x]):
+    ...     slope = grad(lambda y: x * y * y)(2.0)
+    >>> gradients(slope, [x])
+    [4.0]
+    """
+    token = _enclosing.set(_enclosing.get().union(arguments))
+    try:
+        yield
+    finally:
+        _enclosing.reset(token)
+
+
 class _Trace:
     """One run of a function on Values in place of the numbers that `argnums` selects."""
 
@@ -158,7 +176,7 @@ class _Trace:
         argnums: int | tuple[int, ...],
     ) -> None:
         positions = _positions(argnums, len(args))
-        self.inputs = _Structure(args[positions] if isinstance(positions, int) else tuple(args[i] for i in positions))
+        self.inputs = Structure(args[positions] if isinstance(positions, int) else tuple(args[i] for i in positions))
         # A fresh node for each number.  A Value is not differentiated itself but linked to (times 1), so that what
         # else the function makes of it is not mistaken for its argument.
         self.arguments = [x * 1.0 if isinstance(x, Value) else Value(x) for x in self.inputs.scalars]
@@ -167,15 +185,12 @@ class _Trace:
         for i, arg in [(positions, traced)] if isinstance(positions, int) else zip(positions, traced):
             replaced[i] = arg
 
-        enclosing = _enclosing.get()
-        token = _enclosing.set(enclosing.union(self.arguments))
-        try:
-            self.result = _Structure(function(*replaced, **kwargs))
-        finally:
-            _enclosing.reset(token)
+        around = _enclosing.get()
+        with enclosing(self.arguments):
+            self.result = Structure(function(*replaced, **kwargs))
         self.outputs: list[Value] = [x if isinstance(x, Value) else Value(x) for x in self.result.scalars]
         self.nested = any(isinstance(x, Value) for x in self.inputs.scalars) or (
-            not enclosing.isdisjoint(topological_order(self.outputs))
+            not around.isdisjoint(topological_order(self.outputs))
         )
 
     def plain(self, x: Value) -> Any:
@@ -186,7 +201,7 @@ class _Trace:
 
     def push(self, directions: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
         """The outputs, and their derivatives along `directions`, one for each argument."""
-        given = _Structure(directions)
+        given = Structure(directions)
         if (given.skeleton, given.shapes) != (self.inputs.skeleton, self.inputs.shapes):
             raise ValueError(
                 f"tangents of structure {given}, primals of structure {self.inputs}; give one number for each number"
@@ -199,7 +214,7 @@ class _Trace:
         return [x if nested else x.data for x in self.outputs], derivatives
 
 
-class _Structure:
+class Structure:
     """A tree of lists, tuples and dicts, with scalars and arrays as leaves, taken apart to build others like it."""
 
     def __init__(self, tree: Any) -> None:
@@ -228,7 +243,7 @@ class _Structure:
             self.skeleton, (_leaf([next(rest) for _ in range(prod(shape))], shape) for shape in self.shapes)
         )
 
-    def outer(self, other: _Structure, rows: Iterable[Sequence[Any]]) -> Any:
+    def outer(self, other: Structure, rows: Iterable[Sequence[Any]]) -> Any:
         """The tree with a tree like `other` in place of each leaf; `rows` holds the numbers, a row a scalar."""
         rest = iter(rows)
         blocks = []

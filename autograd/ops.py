@@ -18,6 +18,7 @@ import numbers
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -128,9 +129,12 @@ def as_float(number: Any) -> float:
         given = f"{number!r:.60} ({type(number).__name__})"
         raise TypeError(f"{given} is not a real number; give an int, a float or a NumPy scalar")
     try:
-        return float(number)
+        result = float(number)
+        if result in (inf, -inf) and number != result:  # a longer float
+            raise OverflowError
     except OverflowError:
         raise OverflowError(f"an {type(number).__name__} beyond the range of a float (about 1.8e308)") from None
+    return result
 
 
 def unboxed(x: Any) -> Any:
@@ -229,6 +233,10 @@ def _minimum_array(x: Any, y: Any) -> Any:
     return np.where(np.less_equal(x, y) | np.isnan(x), x, y)
 
 
+def _power_array(x: Any, y: Any) -> Any:  # of a lone exponent 0.5 NumPy takes a root, which differs at -0.0 and -inf
+    return np.power(x, np.full(np.shape(x), y) if np.ndim(x) and not np.ndim(y) and y == 0.5 else y)
+
+
 def _where(condition: float, x: float, y: float) -> float:
     return x if condition else y
 
@@ -269,7 +277,7 @@ DIV: Op = _row("div", _ieee(operator.truediv, np.true_divide), np.true_divide,
 NEG: Op = _row("neg", operator.neg, np.negative, (lambda z, x: -1.0,), "-{}", SIGNED)
 # x ** 0 has derivative 0 in x, also at 0, at NaN and where 1 / x overflows, but a slope in y.  log(x) counts where x is
 # not 0, or 0 ** y is infinite.
-POW: Op = _row("pow", _ieee(math.pow, np.power), np.power,
+POW: Op = _row("pow", _ieee(math.pow, np.power), _power_array,
                (lambda z, x, y: WHERE(y, y * POW(x, y - 1.0), y * WHERE(STEP(ABS(x) - 6e-309), POW(x, y - 1.0), 0.0)),
                 lambda z, x, y: WHERE(ABS(x) + STEP(-y), z * LOG(x), 0.0)), "{}^{{{}}}", POWER)
 

@@ -102,9 +102,9 @@ class _Block:
             raise RuntimeError(
                 "this block is open already; call no_grad() (or enable_grad, trace_lines) for each block"
             )
-        self.open = True
-        _blocks.set((*_blocks.get(), self))
         _add_to_count(1)
+        _blocks.set((*_blocks.get(), self))
+        self.open = True  # last: what interrupts this line or those above leaves nothing open
 
     def __exit__(self, *_: object) -> None:
         # Not a reset to what was before: generators and tasks may close their blocks in any order, and elsewhere.

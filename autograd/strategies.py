@@ -77,7 +77,7 @@ _POSITIVE_ROWS = ("log", "sqrt", "log1p")
 def operands(op: Op, wide: bool = False) -> st.SearchStrategy[tuple[float, ...]]:
     """Operands of `op`, a tuple, where it is smooth: of moderate size or, with `wide`, of sizes from 1e-12 to 1e12.
 
-    Wide ones are where the row and its derivatives are finite, at kinks only by chance.
+    Wide ones are where the row and its derivatives are finite, too.
 
     >>> from autograd import log
     >>> from hypothesis import find
@@ -101,6 +101,8 @@ def operands(op: Op, wide: bool = False) -> st.SearchStrategy[tuple[float, ...]]
 
 
 def _is_smooth(op: Op, xs: tuple[float, ...]) -> bool:
+    if op.name in ("maximum", "minimum", "equal") and xs[0] == xs[1]:
+        return False
     z = op.forward(*xs)
     return isfinite(z) and all(isfinite(partial(z, *xs)) for partial in op.partials if partial)
 
@@ -218,16 +220,14 @@ SMOOTH = ("add", "sub", "mul", "neg", "sin", "cos", "tanh", "sigmoid", "arctan",
 """Rows that are smooth and of moderate size everywhere, whatever they are composed with."""
 
 
-@st.composite
 def expressions(
-    draw: st.DrawFn,
     ops: Sequence[str] = SMOOTH,
     numbers: st.SearchStrategy[float] = _MODERATE,
     max_leaves: int = 4,
     max_instructions: int = 12,
     max_depth: int | None = None,
     sharing: bool = True,
-) -> Expression:
+) -> st.SearchStrategy[Expression]:
     """Random graphs over the rows named in `ops`, of leaves and constants drawn from `numbers`.
 
     `max_leaves` and `max_instructions` bound the size, `max_depth` the longest way from a leaf to a result.  With
@@ -237,24 +237,63 @@ def expressions(
     >>> find(expressions(ops=("sin",), max_leaves=1), lambda e: e(*e.leaves) == 0.0)
     (lambda x1: sin(x1))(0.0)
     """
-    leaves = draw(st.lists(numbers, min_size=1, max_size=max_leaves))
+    numbers = numbers.map(float)
+    leaves = st.lists(numbers, min_size=1, max_size=max_leaves)
+    instructions = st.lists(_instruction(ops, numbers), min_size=1, max_size=max_instructions)
+
+    def expression(drawn: tuple[list[float], list[tuple[Op, tuple[_Choice | float, ...]]]]) -> Expression:
+        return _assembled(*drawn, max_depth, sharing)
+
+    return st.tuples(leaves, instructions).map(expression)
+
+
+def _assembled(
+    leaves: list[float],
+    drawn: list[tuple[Op, tuple[_Choice | float, ...]]],
+    max_depth: int | None,
+    sharing: bool,
+) -> Expression:
+    """The expression in which every choice is made of what there is when its turn comes."""
     depths = [0] * len(leaves)
-    free = set(range(len(leaves)))  # what may still be used
+    free = list(range(len(leaves)))  # what may still be used
     instructions: list[tuple[Op, tuple[int | float, ...]]] = []
-    for count in range(len(leaves), len(leaves) + draw(st.integers(1, max_instructions))):
-        op = TABLE[draw(st.sampled_from(list(ops)))]
+    for op, choices in drawn:
         inputs: list[int | float] = []
-        for place in range(len(op.partials)):
-            usable = [x for x in sorted(free) if max_depth is None or depths[x] < max_depth]
-            earlier = st.sampled_from(usable)
-            x = draw(earlier | numbers if place else earlier)
+        for choice in choices:
+            x = choice.among(free, len(leaves), depths, max_depth) if isinstance(choice, _Choice) else choice
             if not sharing and isinstance(x, int) and x >= len(leaves):
-                free.discard(x)
+                free.remove(x)
             inputs.append(x)
+        free.append(len(depths))
         depths.append(1 + max(depths[x] for x in inputs if isinstance(x, int)))
-        free.add(count)
         instructions.append((op, tuple(inputs)))
     return Expression(tuple(leaves), tuple(instructions))
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """A leaf or an earlier result, as a number that means something whatever else there is.
+
+    So hypothesis can take an instruction or a leaf away from a failing example, and the others still stand.
+    """
+
+    computed: bool
+    index: int
+
+    def among(self, free: list[int], leaves: int, depths: list[int], max_depth: int | None) -> int:
+        usable = [x for x in free if (x >= leaves) == self.computed and (max_depth is None or depths[x] < max_depth)]
+        usable = usable or list(range(leaves))
+        return usable[self.index % len(usable)]
+
+
+def _instruction(
+    ops: Sequence[str], numbers: st.SearchStrategy[float]
+) -> st.SearchStrategy[tuple[Op, tuple[_Choice | float, ...]]]:
+    leaf, result = (st.builds(_Choice, st.just(computed), st.integers(0, 63)) for computed in (False, True))
+    earlier = leaf | result | result
+    others = earlier | numbers
+    rows = (TABLE[name] for name in ops)
+    return st.one_of(*(st.tuples(st.just(op), st.tuples(earlier, *[others] * (len(op.partials) - 1))) for op in rows))
 
 
 # ---- Small networks -------------------------------------------------------------------------------------------------

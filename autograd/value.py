@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import repeat
+from itertools import repeat, starmap
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import numpy as np
@@ -114,9 +114,9 @@ def watching(watch: Watch) -> Iterator[None]:
     <built-in function gt> (Value(data=6.0, grad=0.0), 5.0) True
     """
     global _watches
-    with _lock:
-        _watches = (*_watches, watch)
     try:
+        with _lock:
+            _watches = (*_watches, watch)
         with watched():
             yield
     finally:
@@ -388,6 +388,7 @@ _BY_UFUNC = {
     for ufunc in (op.ufunc, getattr(np, op.name, None))
     if isinstance(ufunc, np.ufunc)
 }
+_BY_UFUNC[np.power] = ops.POW
 
 for _op in TABLE.values():
     if len(_op.partials) == 1:
@@ -458,10 +459,35 @@ def assign(values: Iterable[Value], data: Iterable[Any]) -> None:
     >>> x.data
     1.0
     """
+    set_at_once(changes_of(values, data))
+
+
+Change: TypeAlias = "tuple[Any, str, Any]"
+"""An object, one of its attributes, and what that is to be."""
+
+
+def changes_of(values: Iterable[Value], data: Iterable[Any]) -> list[Change]:
+    """What `assign` changes; errors as there.
+
+    >>> changes_of([Value(1.0)], [3])
+    [(Value(data=1.0, grad=0.0), '_data', 3.0)]
+    """
     values, numbers = list(values), [as_float(number) for number in data]
     if len(values) != len(numbers):
         raise ValueError(f"{len(numbers)} numbers for {len(values)} Values; give one for each")
-    deque(map(setattr, values, repeat("_data"), numbers), maxlen=0)  # one call into C, as in `Value.backward`
+    return list(zip(values, repeat("_data"), numbers))
+
+
+def set_at_once(changes: Sequence[Change]) -> None:
+    """Makes all of the changes, to attributes that are no properties, or none of them.
+
+    >>> x = Value(1.0)
+    >>> set_at_once([(x, "label", "x"), (x, "_data", 2.0)])
+    >>> x
+    Value(data=2.0, grad=0.0, label='x')
+    """
+    # One call into C, as in `add_to_grads`: a signal (Ctrl-C) comes before all of them or after them.
+    deque(starmap(setattr, changes), maxlen=0)
 
 
 def _restore(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import re
 import secrets
 import shutil
 import zipfile
 from collections.abc import Iterable, Mapping
+from math import prod
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import IO, Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -18,7 +22,12 @@ Shape: TypeAlias = "tuple[int, ...]"
 
 
 def write_npz(path: str | PathLike[str], arrays: Mapping[str, Any]) -> None:
-    """Writes `arrays` to exactly `path`.  Whatever interrupts it, the file is the old one or the new one."""
+    """Writes `arrays` to exactly `path`.  Whatever interrupts it, the file is the old one or the new one.
+
+    The numbers are written to a file beside it, ``.<16 hexadecimal digits>.tmp``, which then takes its place.  Only a
+    process that is killed, or a power cut, leaves such a file behind; it may be deleted.
+    """
+    members = {_member(name): array for name, array in arrays.items()}
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
         raise FileNotFoundError(
@@ -29,7 +38,7 @@ def write_npz(path: str | PathLike[str], arrays: Mapping[str, Any]) -> None:
     unfinished = target.parent / f".{secrets.token_hex(8)}.tmp"
     try:
         with open(unfinished, "xb") as file:
-            np.savez(file, **arrays)
+            np.savez(file, **members)
             file.flush()
             os.fsync(file.fileno())
         if target.exists():
@@ -38,38 +47,99 @@ def write_npz(path: str | PathLike[str], arrays: Mapping[str, Any]) -> None:
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
+    _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Puts the new name on the disk, too, so that a power cut does not bring the old file back."""
+    with contextlib.suppress(OSError):  # some systems cannot; the file is whole, old or new, all the same
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _member(name: str) -> str:
+    """What the array `name` is called in the archive: where a zip file cannot have a character, its number.
+
+    >>> _member("model/layers.0.w"), _member("model/50%")
+    ('model/layers.0.w', 'model/50%0025')
+    """
+    member = re.sub(r"[%\\\0\ud800-\udfff]", _numbered, name)
+    if len(member.encode()) > LONGEST_NAME:
+        raise ValueError(f"{name!r:.60}... is too long for the name of an array in a file; rename the attribute or key")
+    return member
+
+
+def _numbered(match: re.Match[str]) -> str:
+    return f"%{ord(match[0]):04x}"
+
+
+LONGEST_NAME = 60_000
+"""In bytes; a zip file has two bytes for the length of a name."""
 
 
 def read_npz(path: str | PathLike[str], shapes: Mapping[str, Shape], ignore: Iterable[str] = ()) -> Arrays:
     """The arrays of `path`, which must be those of `shapes`; names that begin with one of `ignore` are passed over.
 
-    No pickle is run, and nothing is allocated that `shapes` does not account for.  A ValueError says what is wrong.
+    A ValueError says what is wrong with a file that is not as `write_npz` makes it.  No code of the file is run,
+    nothing in it is evaluated, and nothing is allocated that the size of the file does not account for.
     """
-    arrays = {}
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = [name.removesuffix(".npy") for name in archive.namelist()]
-            names = [name for name in names if not name.startswith(tuple(ignore))]
-            _check_names("the file", names, shapes)
-            for name in names:
-                with archive.open(f"{name}.npy") as member:
-                    version = np.lib.format.read_magic(member)
-                    read_header = getattr(np.lib.format, f"read_array_header_{version[0]}_0")
-                    shape, fortran_order, dtype = read_header(member)
-                    if shape != shapes[name] or dtype != np.float64:
-                        raise ValueError(f"{name} is {dtype} of shape {shape}, not float64 of shape {shapes[name]}")
-                    count = int(np.prod(shape))
-                    content = member.read(8 * count + 1)
-                    if len(content) != 8 * count:
-                        raise ValueError(f"{name} holds {len(content)} bytes, not {8 * count}")
-                    arrays[name] = np.frombuffer(content).reshape(shape, order="F" if fortran_order else "C")
-    except OSError:
-        raise
-    except Exception as error:
-        raise ValueError(
-            f"{os.fspath(path)!r} is not a checkpoint of this model: {error}; nothing was loaded"
-        ) from error
-    return arrays
+    with open(path, "rb") as file:
+        try:
+            return _arrays(file, shapes, tuple(ignore))
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno != errno.EINVAL:  # that: a jump to where no file has bytes
+                raise
+            reason = " ".join(str(error).split()) or f"it is cut off ({type(error).__name__})"
+            raise ValueError(
+                f"{os.fspath(path)!r} is not a checkpoint of this model: {reason}; nothing was loaded"
+            ) from error
+
+
+def _arrays(file: IO[bytes], shapes: Mapping[str, Shape], ignore: tuple[str, ...]) -> Arrays:
+    names = {f"{_member(name)}.npy": name for name in shapes}
+    with zipfile.ZipFile(file) as archive:
+        members = {member.filename: member for member in archive.infolist() if not member.filename.startswith(ignore)}
+        _check_names("the file", [names.get(member, member.removesuffix(".npy")) for member in members], shapes)
+        _check_sizes(archive.infolist(), os.fstat(file.fileno()).st_size)
+        return {name: _array(name, archive.read(members[member]), shapes[name]) for member, name in names.items()}
+
+
+def _check_sizes(members: Iterable[zipfile.ZipInfo], size: int) -> None:
+    """A ValueError unless the members lie in a file of `size` bytes as they are, each once, side by side."""
+    left, met = size, set()
+    for member in members:
+        name = _shown(member.filename)
+        if member.compress_type != zipfile.ZIP_STORED:
+            raise ValueError(f"{name} is compressed, which no checkpoint is")
+        if member.filename in met:
+            raise ValueError(f"it has {name} twice")
+        met.add(member.filename)
+        left -= max(member.file_size, member.compress_size)
+        if member.file_size != member.compress_size or left < 0:
+            raise ValueError(f"{name} is said to have {member.file_size} bytes, which the file has no room for")
+
+
+def _array(name: str, content: bytes, shape: Shape) -> np.ndarray[Any, Any]:
+    """The array in a .npy file of version 1.0; its header is compared with what it should be, not evaluated."""
+    begin = len(_MAGIC) + 2 + int.from_bytes(content[len(_MAGIC) : len(_MAGIC) + 2], "little")
+    header = content[len(_MAGIC) + 2 : begin].rstrip()
+    orders: dict[bytes, Literal["C", "F"]] = {_header(shape, False): "C", _header(shape, True): "F"}
+    if not content.startswith(_MAGIC) or header not in orders:
+        raise ValueError(f"{_shown(name)} is {header[:100].decode('latin1')!r}, not float64 of shape {shape}")
+    if len(content) - begin != 8 * prod(shape):
+        raise ValueError(f"{_shown(name)} holds {len(content) - begin} bytes, not {8 * prod(shape)}")
+    return np.frombuffer(content, offset=begin).reshape(shape, order=orders[header])
+
+
+_MAGIC = b"\x93NUMPY\x01\x00"
+
+
+def _header(shape: Shape, fortran_order: bool) -> bytes:
+    """As NumPy writes it."""
+    return f"{{'descr': {np.dtype(float).str!r}, 'fortran_order': {fortran_order}, 'shape': {shape}, }}".encode()
 
 
 def check_arrays(owner: str, given: Mapping[str, Any], shapes: Mapping[str, Shape]) -> Arrays:
@@ -105,4 +175,14 @@ def _check_names(what: str, given: Iterable[str], expected: Iterable[str]) -> No
 
 
 def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return ", ".join(map(_shown, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _shown(name: str) -> str:
+    r"""A name from a file on one line, cut where it is long.
+
+    >>> print(_shown("a" + chr(10) + "b"))
+    a\nb
+    """
+    text = repr(name)[1:-1]
+    return text if len(text) <= 100 else f"{text[:100]}..."

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from autograd import Value, assign
+from autograd import Value
 from autograd.draw import Picture
+from autograd.value import Change, assign_grads, changes_of, set_at_once
 
 from .checkpoint import check_arrays, read_npz, write_npz
 from .optimisers import Optimiser
@@ -69,8 +70,8 @@ class Module:
         >>> [p.grad for p in neuron.parameters()]
         [0.0, 0.0]
         """
-        for parameter in self.parameters():
-            parameter.grad = 0.0
+        parameters = self.parameters()
+        assign_grads(parameters, [0.0] * len(parameters))
 
     def state_dict(self) -> dict[str, np.ndarray[Any, Any]]:
         """The data of the parameters as arrays of floats, by name: () for a Value, (n,) for a list of n."""
@@ -86,6 +87,10 @@ class Module:
         Traceback (most recent call last):
         ValueError: w of the model has shape (2,), the state's has (3,); nothing was loaded
         """
+        set_at_once(self.changes_of_state(state))
+
+    def changes_of_state(self, state: Mapping[str, Any]) -> list[Change]:
+        """What `load_state_dict` changes, for `autograd.value.set_at_once`; errors as there."""
         entries = self._entries()
         arrays = check_arrays("the model", state, {name: np.shape(entry) for name, entry in entries.items()})
         data: dict[Value, float] = {}
@@ -93,7 +98,7 @@ class Module:
             for parameter, number in zip(np.ravel(entry), arrays[name].ravel().tolist()):
                 if data.setdefault(parameter, number) != number:
                     raise ValueError(f"{name} gives a shared parameter {number}, another entry {data[parameter]}")
-        assign(data, data.values())
+        return changes_of(data, data.values())
 
     def save(self, path: str | PathLike[str], optimiser: Optimiser | None = None) -> None:
         """Writes the parameters, and the state of `optimiser`, to exactly `path`, an .npz file: all of it, or nothing.
@@ -123,14 +128,11 @@ class Module:
         before = {prefix: owner.state_dict() for prefix, owner in sections.items()}
         shapes = {prefix + name: a.shape for prefix, state in before.items() for name, a in state.items()}
         arrays = read_npz(path, shapes, ignore=() if optimiser else ("optimiser/",))
-        check_arrays(os.fspath(path), arrays, shapes)
-        try:
-            for prefix, owner in sections.items():
-                owner.load_state_dict({name: arrays[prefix + name] for name in before[prefix]})
-        except ValueError:
-            for prefix, owner in sections.items():
-                owner.load_state_dict(before[prefix])
-            raise
+        check_arrays(repr(os.fspath(path)), arrays, shapes)
+        changes = []
+        for prefix, owner in sections.items():
+            changes += owner.changes_of_state({name: arrays[prefix + name] for name in before[prefix]})
+        set_at_once(changes)
 
     def _sections(self, optimiser: Optimiser | None) -> dict[str, Module | Optimiser]:
         """Whose state a file holds, by the beginning of its names; an optimiser's has its class in it."""

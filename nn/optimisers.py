@@ -14,9 +14,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from autograd import Value, assign
+from autograd import Value
 from autograd.diagnose import Origin
-from autograd.value import data_of, grads_of
+from autograd.value import Change, changes_of, data_of, grads_of, set_at_once
 
 from .checkpoint import check_arrays
 
@@ -67,7 +67,8 @@ class Optimiser:
     def step(self) -> None:
         """Moves the data of the parameters along their gradients.
 
-        A NonFiniteError, and nothing moved, if a gradient is not finite, or a number would not be afterwards.
+        A NonFiniteError, and nothing moved, if a gradient is not finite, or a number would not be afterwards.  The
+        parameters and the state change together: an interrupt (Ctrl-C) finds all of the step done, or nothing of it.
         """
         gradient = np.array(grads_of(self.parameters))
         self._check_finite("the gradient of", gradient)
@@ -77,8 +78,8 @@ class Optimiser:
         self._check_finite("after this step", moved)
         for name, vector in state.items():
             self._check_finite(f"after this step the {name} of", vector)
-        assign(self.parameters, moved.tolist())
-        self.state, self.steps = state, self.steps + 1
+        changes = changes_of(self.parameters, moved.tolist())
+        set_at_once([*changes, (self, "state", state), (self, "steps", self.steps + 1)])
 
     def update(self, theta: Vector, gradient: Vector, rate: float) -> tuple[Vector, dict[str, Vector]]:
         """The new parameters and the new state; the rule of the optimiser."""
@@ -95,13 +96,17 @@ class Optimiser:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state_dict`; a ValueError, and nothing changed, if it is not that of such an optimiser."""
+        set_at_once(self.changes_of_state(state))
+
+    def changes_of_state(self, state: Mapping[str, Any]) -> list[Change]:
+        """What `load_state_dict` changes, for `autograd.value.set_at_once`; errors as there."""
         shapes = {name: array.shape for name, array in self.state_dict().items()}
         arrays = check_arrays(type(self).__name__, state, shapes)
         counts = [float(arrays.pop(name)) for name in ("steps", "epochs")]
         if not all(count >= 0 and count.is_integer() for count in counts):
             raise ValueError(f"steps and epochs of {type(self).__name__} are {counts}; they count, from 0")
-        self.steps, self.epochs = map(int, counts)
-        self.state = arrays
+        steps, epochs = map(int, counts)
+        return [(self, "steps", steps), (self, "epochs", epochs), (self, "state", arrays)]
 
     def _check_finite(self, what: str, vector: Vector) -> None:
         if not np.isfinite(vector).all():

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from autograd import Value, assign, enable_grad, no_grad, origin_of_nonfinite, trace_lines
+from autograd import Value, enable_grad, no_grad, origin_of_nonfinite, trace_lines
 from autograd.diagnose import Origin
-from autograd.value import data_of
+from autograd.value import changes_of, data_of, set_at_once
 
 from .engines import Eager, Engine, EngineError, Task, chosen
 from .layers import as_count
@@ -104,7 +104,9 @@ def fit(
     A ValueError for x and y that do not fit each other, the model or the loss, or a TypeError for an argument of
     another kind, before anything is changed.  A NonFiniteError for a loss or a gradient that is infinite or NaN: the
     model and the optimiser are then back at the last parameters with a finite loss, and the error says where the
-    number came from (`autograd.origin_of_nonfinite`), for which the loss of the mini-batch is computed once more.
+    number came from (`autograd.origin_of_nonfinite`), for which the loss of the mini-batch is computed once more.  An
+    interrupt (Ctrl-C) at any moment leaves the model and the optimiser as they were after some step; resumed, the epoch
+    that it was in begins anew.
 
     >>> from nn import MLP, half_squared_error
     >>> model = MLP(1, [1], seed=0)
@@ -311,5 +313,4 @@ def _snapshot(optimiser: Optimiser) -> tuple[list[float], dict[str, Any]]:
 
 def _rewind(optimiser: Optimiser, snapshot: tuple[list[float], dict[str, Any]]) -> None:
     data, state = snapshot
-    assign(optimiser.parameters, data)
-    optimiser.load_state_dict(state)
+    set_at_once([*changes_of(optimiser.parameters, data), *optimiser.changes_of_state(state)])

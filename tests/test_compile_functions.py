@@ -919,3 +919,16 @@ def test_gradients_and_pickles_of_parameters_are_read():
     for function in (lambda x: w[0] * x * w[0].grad, lambda x: x * pickle.loads(pickle.dumps(w[0]))):
         with pytest.raises(TypeError, match="was read while compiling"):
             compile(function, w).value([0.5], [1.0])
+
+
+def test_sums_over_rows_are_exact_and_quiet():
+    """A sum is no mean times a count: to the last bit, down to the smallest floats, and without warnings."""
+    w = Value(1.0)
+    total = compile(lambda s: w * s, [w], reduction="sum")
+    for rows, expected in (([0.9907915790130629, 0.0, 0.0], 0.9907915790130629), ([5e-324] * 3, 1.5e-323)):
+        assert total.value_and_grad([1.0], rows)[1].tolist() == [expected]
+    for reduction in ("sum", "mean"):
+        both = compile(lambda s: w * s, [w], reduction=reduction)
+        assert math.isnan(both.value([1.0], [math.inf, -math.inf]))
+        assert math.isnan(both.value_and_grad([1.0], [math.inf, -math.inf])[1][0])
+    assert total.value_and_grad([1.0], [math.inf, 1.0])[1].tolist() == [math.inf]

@@ -25,11 +25,16 @@ PICTURES = {
         [f"{name}{style}.svg" for name in ("neuron", "network_2_2_2", "network_2_16_16_1") for style in ("", "_graph")],
     ),
     "gpt.py": (r"loss 3\.3\d+ -> [12]\.\d+; (.*\n)*held out: [12]\.(.*\n)*made up: ", ["gpt.npz", "gpt.png"]),
+    "check_your_gradients.py": (
+        r"A planted bug.*\nx\[0\] = 3: FAIL\n(.*\n)*Mended\nx\[0\] = 3: pass(.*\n)*"
+        r"x = 2: at a kink\n(.*\n)*182 derivatives, none wrong",
+        ["check_your_gradients.png"],
+    ),
     "activation_functions.py": (r"activation_functions\.png", ["activation_functions.png", "primitives.png"]),
 }
 """What each one prints, and the files it leaves."""
 
-SHORTENED = {"gpt.py": ["--steps", "60"]}
+SHORTENED = {"gpt.py": ["--steps", "60"], "moons.py": ["--steps", "35"]}
 """What would take long otherwise."""
 
 

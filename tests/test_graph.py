@@ -1,12 +1,8 @@
-"""The walks and the chain rule, against differences, sums over paths and exact integers; deep graphs; interruptions."""
+"""The walks and the chain rule, against differences, sums over paths and exact integers; failures."""
 
 from __future__ import annotations
 
 import math
-import os
-import signal
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
@@ -19,6 +15,7 @@ from autograd.strategies import SMOOTH, expressions
 
 from .laws import close
 from .oracles import partial_difference, path_sum
+from .processes import run_python
 
 WHOLE = ("add", "sub", "mul", "neg", "relu", "abs", "maximum", "minimum")
 
@@ -285,51 +282,7 @@ def test_high_orders(n):
     assert close(power.data, math.perm(5, n) * 0.5 ** (5 - n), 1e-13)
 
 
-# ---- deep graphs, determinism, interruptions
-
-DEEP = """
-import copy, gc, pickle, sys
-from autograd import Value, gradients, leaves, topological_order
-sys.setrecursionlimit(100)
-x, n = Value(1.0, "x"), {n}
-y = x
-for _ in range(n):
-    y = y + x
-assert len(topological_order([y])) == n + 1 and leaves([y]) == [x]
-y.backward()
-assert x.grad == n + 1.0, x.grad
-assert gradients(y, [x]) == [n + 1.0]
-repr(y)
-{more}
-del y
-assert sum(type(thing) is Value for thing in gc.get_objects()) == 1
-print("done")
-"""
-COPIES = """
-for duplicate in (copy.copy, copy.deepcopy, lambda v: pickle.loads(pickle.dumps(v))):
-    z = duplicate(y)
-    assert z.data == y.data and len(topological_order([z])) == n + 1
-    del z
-"""
-RECORDED = """
-(slope,) = gradients(y, [x], create_graph=True)
-assert slope.data == n + 1.0
-del slope
-"""
-
-
-def run_python(code: str, **environment: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, **environment}, timeout=300
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-@pytest.mark.parametrize("more", [COPIES, RECORDED], ids=["copies", "recorded"])
-def test_a_chain_of_a_million_nodes_under_a_recursion_limit_of_100(more):
-    """Build, walk, differentiate, print, copy, pickle, free: depth is bounded by memory alone."""
-    assert run_python(DEEP.format(n=10**6, more=more)) == "done\n"
+# ---- determinism, failures
 
 
 def test_the_same_program_gives_the_same_bits_in_every_process():
@@ -360,52 +313,6 @@ def test_a_backward_that_raises_changes_no_grad():
     with pytest.raises(RuntimeError, match="half-way"):
         y.backward()
     assert (x.grad, h.grad, y.grad) == (0.0, 0.0, 0.0)
-
-
-INTERRUPTED = """
-import signal, time
-from autograd import Value, assign, topological_order
-from autograd.graph import adjoints
-
-def interrupt(*_):
-    raise KeyboardInterrupt
-
-x = y = Value(1.0)
-for _ in range(20_000):
-    y = y + x
-nodes, once, interrupted = topological_order([y]), adjoints(y), 0
-signal.signal(signal.SIGALRM, interrupt)
-parameters = [Value(0.0) for _ in range(100_000)]
-for k in range(1, 100):
-    try:
-        signal.setitimer(signal.ITIMER_REAL, 0.0003 * k)
-        assign(parameters, [float(k)] * len(parameters))
-        signal.setitimer(signal.ITIMER_REAL, 0)
-    except KeyboardInterrupt:
-        interrupted += 1
-    assert len({p.data for p in parameters}) == 1
-assert interrupted
-interrupted = 0
-start = time.perf_counter()
-y.backward()
-whole = time.perf_counter() - start
-for k in range(100):
-    try:
-        signal.setitimer(signal.ITIMER_REAL, whole * (0.5 + k / 150))  # most of them while the gradients are added
-        y.backward()
-        signal.setitimer(signal.ITIMER_REAL, 0)
-    except KeyboardInterrupt:
-        interrupted += 1
-    calls = round(y.grad)
-    assert all(node.grad == calls * once[node] for node in nodes)
-print("interrupted" if interrupted else "never interrupted")
-"""
-
-
-@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs POSIX timers")
-def test_an_interrupted_backward_or_assign_is_all_or_nothing():
-    """A Ctrl-C at any moment finds every gradient added or none, every parameter set or none."""
-    assert run_python(INTERRUPTED) == "interrupted\n"
 
 
 @settings(max_examples=20)

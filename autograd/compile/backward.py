@@ -17,7 +17,8 @@ from .forward import Forward, axes_of, product
 class Backward:
     """The statements of the backward pass as lines; from the table's partials, or of a product, two more products."""
 
-    def __init__(self, forward: Forward) -> None:
+    def __init__(self, forward: Forward, mean: bool = True) -> None:
+        self.mean = mean
         self.forward, self.program, self.careful = forward, forward.program, forward.careful
         self.started: set[Block] = set()
         self.gradient: dict[Block, str] = {}  # names that stand for the gradients of blocks
@@ -37,7 +38,8 @@ class Backward:
         """The chain rule, statement after statement from the last."""
         output = self.program.outputs[0]
         batched = is_batched(output)
-        seed = Code(f"np.full(n, 1.0 / n{self.forward.typed})") if batched else Code("1.0", scalar=True)
+        each = f"1.0{' / n' * self.mean}{self.forward.typed}"
+        seed = Code(f"np.full(n, {each})") if batched else Code("1.0", scalar=True)
         self.contribute(output, seed, (), batched=batched)
         for statement in reversed(self.program.statements):
             if statement.result in self.started:
@@ -124,10 +126,12 @@ class Backward:
         left, right, out = axes_of(statement)
         pairs = [(rows, left, right, c), (columns, right, left, r)]
         if left == right == f"{out}k" and isinstance(rows, View) and isinstance(columns, View) and rows == columns:
-            d, pairs = Code(f"(2.0 * {d.text})"), pairs[1:]
+            pairs = pairs[1:]
         for operand, axes, other, by in pairs:
             if not self.active.isdisjoint(blocks_of(operand)):
                 code = product([d.text, by.text], (out, other, axes), self.careful)
+                if len(pairs) == 1:
+                    code = 2.0 * code  # of a square, both are the same
                 self.contribute(operand, code, shape_of(operand), batched=axes[:1] == "b")
 
     # ---- Products ----

@@ -16,8 +16,8 @@ def paused_collector() -> Iterator[None]:
     False
     """
     was_enabled = gc.isenabled()
-    gc.disable()
     try:
+        gc.disable()
         yield
     finally:
         if was_enabled:

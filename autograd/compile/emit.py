@@ -9,11 +9,11 @@ from .code import function, helpers_for, spelled
 from .forward import Forward
 
 
-def emit(program: Lowered, dtype: str = "float64", careful: bool = False) -> str:
+def emit(program: Lowered, dtype: str = "float64", careful: bool = False, mean: bool = True) -> str:
     """The source of ``value`` and ``value_and_grad`` or, if there are several outputs, of ``outputs``.
 
     With `careful`, zeros win over infinity in the products of the backward pass, as they do in the engine, and nothing
-    raises.
+    raises.  The gradient of a batch is that of the `mean` of its rows, or of their sum.
     """
     forward = Forward(program, dtype, careful)
     lines = forward.lines()
@@ -32,7 +32,7 @@ def emit(program: Lowered, dtype: str = "float64", careful: bool = False) -> str
         parts = [function("outputs", arguments, [*header, *views, *lines, f"return {result}"])]
     else:
         result = result if program.batch else f"float({result})"
-        backward = Backward(forward).lines()
+        backward = Backward(forward, mean).lines()
         parts = [
             function("value", arguments, [*header, *views, *lines, f"return {result}"]),
             function("value_and_grad", arguments, [*header, *views, *lines, "", *backward, f"return {result}, dtheta"]),

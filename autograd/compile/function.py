@@ -133,7 +133,8 @@ class CompiledFunction:
             chosen = [a[rows] for a in x]
             value, slopes = program._gradient(theta, chosen)
             share = len(rows) / len(x[0]) if self.reduction == "mean" else 1.0
-            total, gradient = total + share * value, gradient + share * slopes
+            with np.errstate(all="ignore"):
+                total, gradient = total + share * value, gradient + share * slopes
         return total, gradient
 
     def backward(self, *arrays: Any) -> float:

@@ -82,7 +82,7 @@ class Program:
     @cached_property
     def source(self) -> str:
         """What runs: Python with NumPy, for arrays of `dtype`; it stands by itself."""
-        return emit(self._lowered, self._dtype.name)
+        return emit(self._lowered, self._dtype.name, mean=self._reduction != "sum")
 
     @cached_property
     def _fast(self) -> dict[str, Any]:
@@ -139,8 +139,10 @@ class Program:
         values, gradient = pairs[0]
         if len(chunks) > 1:
             values = np.concatenate([values for values, _ in pairs])
-            gradient = sum(slopes * (len(chunk[0]) / count) for (_, slopes), chunk in zip(pairs, chunks))
-        return self._reduced(values), gradient * count if self._reduction == "sum" else gradient
+            shares = [len(chunk[0]) / count if self._reduction == "mean" else 1.0 for chunk in chunks]
+            with np.errstate(all="ignore"):
+                gradient = sum(slopes * share for (_, slopes), share in zip(pairs, shares))
+        return self._reduced(values), gradient
 
     def backward(self, *inputs: Any) -> float:
         """What ``value.backward()`` does for the parameters, at the numbers that they have now; returns the value.
@@ -182,7 +184,9 @@ class Program:
             rows = [function(theta, *row) for row in zip(*arrays)]
         if name != "value_and_grad":
             return np.array(rows)
-        return np.array([value for value, _ in rows]), np.mean([slopes for _, slopes in rows], axis=0)
+        with np.errstate(all="ignore"):
+            slopes = getattr(np, self._reduction)([slopes for _, slopes in rows], axis=0)
+        return np.array([value for value, _ in rows]), slopes
 
     def _chunks(self, arrays: Sequence[Any]) -> list[Sequence[Any]]:
         if not self._batch or len(arrays[0]) <= self._chunk:
@@ -257,7 +261,8 @@ def reduced(values: Array, reduction: str) -> Any:
     >>> reduced(np.array([1.0, 2.0]), "mean")
     1.5
     """
-    return values if reduction == "none" else float(getattr(np, reduction)(values))
+    with np.errstate(all="ignore"):
+        return values if reduction == "none" else float(getattr(np, reduction)(values))
 
 
 def loaded(source: str) -> dict[str, Any]:

@@ -22,6 +22,7 @@ def simplify(trace: Trace) -> Trace:
     outputs: 5
     """
     count = len(trace.ops)
+    numbers = list(trace.numbers)
     same = list(range(count))  # what stands for each instruction
     constant = [trace.is_constant(i) for i in range(count)]
     known: dict[tuple[Op, tuple[int, ...]], int] = {}
@@ -32,11 +33,12 @@ def simplify(trace: Trace) -> Trace:
         found = operands[i] = tuple([same[j] for j in trace.operands[i]])
         if constant[found[0]] and constant[found[-1]] and all(constant[j] for j in found):
             constant[i], operands[i] = True, ()
+            numbers[i] = op.forward(*(numbers[j] for j in found))  # of the numbers that the leaves have now
         elif op is WHERE and constant[found[0]]:
-            same[i] = found[1] if trace.numbers[found[0]] else found[2]
-        elif op is ADD and constant[found[0]] and trace.numbers[found[0]] == 0.0:
+            same[i] = found[1] if numbers[found[0]] else found[2]
+        elif op is ADD and constant[found[0]] and numbers[found[0]] == 0.0:
             same[i] = found[1]
-        elif op is ADD and constant[found[1]] and trace.numbers[found[1]] == 0.0:
+        elif op is ADD and constant[found[1]] and numbers[found[1]] == 0.0:
             same[i] = found[0]
         else:
             same[i] = known.setdefault((op, found), i)
@@ -55,7 +57,7 @@ def simplify(trace: Trace) -> Trace:
     return Trace(
         [None if constant[i] else trace.ops[i] for i in kept],
         [tuple([new[j] for j in operands[i]]) for i in kept],
-        [trace.numbers[i] for i in kept],
+        [numbers[i] for i in kept],
         trace.parameters,
         trace.inputs,
         [new[same[output]] for output in trace.outputs],

@@ -9,55 +9,29 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import inf, log2, nan
-from typing import Any, TypeAlias
+from math import inf, isfinite, nan
+from typing import TypeAlias
 
 import numpy as np
 
-Array: TypeAlias = "np.ndarray[Any, Any]"
+from .estimates import NOTHING, SAFETY, Array, Estimate, Sides
+
 Curve: TypeAlias = "Callable[[Array], Array]"
 """A function of one number, on an array of its arguments."""
 
 LEVELS, SHRINK = 8, 1.6
 """A table of differences has so many steps, each so many times smaller than the one before."""
 
-SAFETY = 20.0
-"""An error that is estimated may be so many times too small."""
+ROUGH = 1e4
+"""An error that is so many times what noise can explain tells of a curve that the steps are too wide for."""
 
-SHARP = 1e-4
-"""An estimate whose error is a larger share of the derivative cannot tell a right one from a wrong one."""
+COARSE = 0.01
+"""Steps of which the smallest changes the curve by such a share of what the others do are too wide for it."""
 
 HALVINGS = 40
 """Taylor's remainder is looked at for so many steps, each half of the one before."""
 
 _EPSILON = sys.float_info.epsilon
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number, and how far it may be off.
-
-    >>> print(Estimate(0.5, 1e-12), Estimate(3.0, 0.0))
-    0.5 +- 1e-12 3
-    """
-
-    value: float
-    error: float = 0.0
-
-    def __str__(self) -> str:
-        return f"{self.value:.12g}" + (f" +- {self.error:.1g}" if self.error else "")
-
-
-NOTHING = Estimate(nan, inf)
-
-
-@dataclass(frozen=True)
-class Sides:
-    """A derivative as limits from both sides, from the left and from the right."""
-
-    central: Estimate
-    left: Estimate
-    right: Estimate
 
 
 def differences(curve: Curve, x: float, noise: float = 0.0) -> Sides:
@@ -69,6 +43,8 @@ def differences(curve: Curve, x: float, noise: float = 0.0) -> Sides:
     >>> found.central.value, found.left.value, found.right.value
     (0.0, -1.0, 1.0)
     """
+    if not isfinite(x):
+        return Sides(NOTHING, NOTHING, NOTHING)
     reach = [x + start / SHRINK ** np.arange(LEVELS) - x for start in _starts(x)]
     steps = np.array([row for row in reach if _shrinks(row)])  # exact ones, a row for each start
     if not steps.size:
@@ -87,26 +63,31 @@ def _shrinks(steps: Array) -> bool:
 
 def _starts(x: float) -> list[float]:
     """First steps, the smallest first: shares of the size of x, and of 1."""
-    return sorted(scale * 10.0**-k for scale in {abs(x) or 1.0, 1.0} for k in (1, 2, 3, 4, 5, 6))
+    return sorted(scale * 10.0**-k for scale in {abs(x) or 1.0, 1.0} for k in (1, 2, 3, 4, 5, 6, 8))
 
 
 def _best(tables: Array, steps: Array, power: int, off: Array) -> Estimate:
+    """The best estimate from steps that are smaller than those at which the curve is rough beyond its noise.
+
+    At wider ones still, it may look smooth again, and be quite another: behind a kink or a pole, or over many waves.
+    """
     best = NOTHING
     for table, row, noise in zip(tables, steps, off):
         if np.isfinite(table).all():
-            best = _better(best, extrapolated(table.tolist(), row.tolist(), power, float(noise)))
+            found = extrapolated(table.tolist(), row.tolist(), power, float(noise))
+            if found.error > ROUGH * noise / row[-1]:
+                break
+            best = _better(best, found)
     return best
 
 
 def _better(near: Estimate, wide: Estimate) -> Estimate:
     """Of estimates from smaller and from wider steps, the one with the smaller error.
 
-    Unless the near one is sharp and the other is far from it: wide steps may have crossed a kink or a pole.
+    Unless they contradict each other: wide steps may have crossed a kink, a pole or many waves.
     """
-    sharp = near.error <= SHARP * abs(near.value)
-    if wide.error < near.error and not (sharp and abs(near.value - wide.value) > SAFETY * (near.error + wide.error)):
-        return wide
-    return near
+    agree = not isfinite(near.error) or abs(near.value - wide.value) <= SAFETY * (near.error + wide.error)
+    return wide if agree and wide.error < near.error else near
 
 
 def extrapolated(quotients: Sequence[float], steps: Sequence[float], power: int, noise: float) -> Estimate:
@@ -135,11 +116,11 @@ def extrapolated(quotients: Sequence[float], steps: Sequence[float], power: int,
 
 @dataclass(frozen=True)
 class Remainder:
-    """How Taylor's remainder vanishes with the step h, as a power of h: NaN where it is lost in rounding throughout.
+    """How Taylor's remainder vanishes with the step h, as a power of h: 0 if as none, NaN if it is lost in rounding.
 
     ``slope`` is the power of |f(x + h) - f(x) - slope h|, 2 for the right slope and 1 for a wrong one; ``bend`` that of
     |f(x + h) - 2 f(x) + f(x - h)|, 2 where f is smooth and 1 at a kink.  `exact` says that nothing but rounding is left
-    for any h, as for straight lines.
+    for any h, as for straight lines, though of a slope that is wrong by a thousandth much would be.
     """
 
     slope: float
@@ -154,27 +135,37 @@ def remainder(curve: Curve, x: float, slope: float, noise: float = 0.0) -> Remai
     >>> f"{found.slope:.1f} {found.bend:.1f}, wrong {remainder(np.exp, 0.0, 1.001).slope:.1f}"
     '2.0 2.0, wrong 1.0'
     """
-    rates = [_rates(curve, x, slope, scale, noise) for scale in sorted({abs(x) or 1.0, 1.0})]
-    return next((rate for rate in rates if not rate.exact and rate.slope == rate.slope), rates[0])
+    for scale in sorted({abs(x) or 1.0, 1.0}):
+        found = _rates(curve, x, slope, scale, noise)
+        if found.exact or found.slope == found.slope:
+            break
+    return found
 
 
 def _rates(curve: Curve, x: float, slope: float, scale: float, noise: float) -> Remainder:
-    steps = x + scale * 0.125 * 0.5 ** np.arange(HALVINGS) - x
+    steps = np.unique(x + scale * 0.125 * 0.5 ** np.arange(HALVINGS) - x)[::-1]
     steps = steps[steps > 0.0]
+    if not len(steps):
+        return Remainder(nan, nan, False)
     values = curve(np.concatenate([[x], x + steps, x - steps]))
     here, (above, below) = values[0], values[1:].reshape(2, -1)
     size = np.maximum(np.abs(here), np.maximum(np.abs(above), np.abs(below)))
-    rounding = 4 * _EPSILON * (2 * size + np.abs(slope * steps)) + noise
+    rounding = 4 * _EPSILON * (2 * size + np.abs(slope * steps)) + noise + 5e-324 * (1.0 + steps)
+    varied = np.abs(above - here)
+    if not varied[-1] < COARSE * np.max(varied, where=np.isfinite(varied), initial=0.0):
+        return Remainder(0.0, 0.0, False)  # no step is small for this curve
     off = np.abs(above - here - slope * steps)
     bend = np.abs(above - 2 * here + below)
-    return Remainder(_power(off, steps, rounding), _power(bend, steps, rounding), bool((off <= rounding).all()))
+    straight = bool((off <= rounding).all() and 1e-3 * abs(slope) * steps[0] > SAFETY * rounding[0])
+    return Remainder(_power(off, steps, rounding), _power(bend, steps, rounding), straight)
 
 
 def _power(off: Array, steps: Array, noise: Array) -> float:
-    """The power of h that `off` vanishes with, from the smallest steps at which it stands out of the noise."""
+    """The power of h that `off` vanishes with at the smallest steps where it stands out of the noise, if it has one."""
     clear = np.isfinite(off) & (off > 5 * SAFETY * noise)
-    usable = int(np.argmin(clear)) if not clear.all() else len(clear)
-    if usable < 4:
+    last = int(np.argmin(clear)) if not clear.all() else len(clear)
+    if last < 5:
         return nan
-    first, last = usable - 4, usable - 1
-    return log2(off[first] / off[last]) / log2(steps[first] / steps[last])
+    powers = np.diff(np.log2(off[last - 5 : last])) / np.diff(np.log2(steps[last - 5 : last]))
+    lowest, highest = float(np.min(powers)), float(np.max(powers))
+    return lowest if highest - lowest < 0.3 or lowest > 1.75 else 0.0

@@ -1,0 +1,235 @@
+"""Oracles: a graph computed anew in other numbers, in which its derivatives can be read off.
+
+- dual numbers x + x' e (forward mode): e is smaller than every float but not 0, so comparisons see on which side of a
+  kink x + e lies, and both one-sided derivatives come out, each by itself;
+- the same over exact rational numbers, for graphs of + - * / and comparisons;
+- the complex step, Im f(x + ih) / h, without any subtraction (Squire and Trapp, 1998);
+- differences with so many digits (mpmath) that neither the step nor rounding counts.
+
+No oracle calls a partial, or a forward function, of the table: the rows stand in `textbook` once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from math import copysign, inf, isfinite, log10
+from typing import Any
+
+import numpy as np
+
+from .estimates import NOTHING, Array, Estimate, Evidence, Sides
+from .problem import Problem
+from .textbook import WIDE, DeclinedError, Dual, Numbers, lifted, refuse_at
+
+
+def _with_numpy(name: str, x: Array) -> Array:
+    return getattr(np, name)(x)  # type: ignore[no-any-return]  # an array
+
+
+# ---- Dual numbers ---------------------------------------------------------------------------------------------------
+
+
+def dual(problem: Problem, second: int | None = None) -> list[Evidence]:
+    """The derivative by each leaf, from the left, from the right, and by the rules at kinks: forward mode.
+
+    With `second`, the index of a leaf, the second derivatives: by that leaf and by each.
+    """
+    with np.errstate(all="ignore"):
+        return _dual(problem, second, _with_numpy, float)
+
+
+def rational(problem: Problem, second: int | None = None) -> list[Evidence]:
+    """The same in exact fractions; declined where a row is not rational, or the fractions grow beyond all measure."""
+
+    def refuse(name: str, x: Array) -> Array:
+        raise DeclinedError(f"{name} is not rational")
+
+    try:
+        return _dual(problem, second, refuse, Fraction, _Rational)
+    except (OverflowError, ValueError, ZeroDivisionError) as error:
+        raise DeclinedError(f"no rational number: {error}") from None
+
+
+MOST_BITS = 4096
+"""Fractions of longer numerators and denominators are not pursued."""
+
+
+class _Rational(Numbers):
+    def row(self, node: Any, *operands: Any) -> Any:
+        result = super().row(node, *operands)
+        value = result
+        while isinstance(value, Dual):
+            value = value.value
+        longest = max(
+            (max(int(x.numerator).bit_length(), int(x.denominator).bit_length()) for x in np.ravel(value)), default=0
+        )
+        if longest > MOST_BITS:
+            raise DeclinedError(f"fractions of more than {MOST_BITS} bits")
+        return result
+
+    def power(self, x: Any, y: Any) -> Any:
+        if isinstance(y, Dual) or any(e.denominator != 1 for e in np.ravel(y)):
+            raise DeclinedError("a power that is no whole number is not rational")
+        if max((abs(e.numerator) for e in np.ravel(y)), default=0) > MOST_BITS:
+            raise DeclinedError(f"a power of more than {MOST_BITS}")
+        return super().power(x, y)
+
+
+def _dual(
+    problem: Problem,
+    second: int | None,
+    elementary: Callable[[str, Array], Array],
+    constant: Callable[[float], Any],
+    kind: type[Numbers] = Numbers,
+) -> list[Evidence]:
+    here, right, left = (
+        _derivatives(problem, second, kind(elementary, constant, sided=side != 0), side or 1) for side in (0, 1, -1)
+    )
+    found = []
+    for policy, above, below in zip(here, right, left):
+        sides = [_one_sided(policy[0], *side, towards) for side, towards in ((below, -1), (above, 1))]
+        exact = Estimate(policy[1])
+        equal = sides[0].value == sides[1].value
+        found.append(Evidence(Sides(sides[0] if equal else exact, *sides), policy[1]))
+    return found
+
+
+def _one_sided(here: float, there: float, slope: float, side: int) -> Estimate:
+    """A one-sided derivative; infinite where the number next to `here` is another."""
+    if here == there or there != there:
+        return Estimate(slope)
+    return Estimate(copysign(inf, (there - here) * side))
+
+
+def _derivatives(problem: Problem, second: int | None, m: Numbers, side: int) -> list[tuple[float, float]]:
+    """For each leaf, the number that is differentiated, and its derivative on this side."""
+    count = len(problem.leaves)
+    unit = [m.constant(float(side)) * np.array([int(i == k) for i in range(count)]) for k in range(count)]
+    numbers: list[Any] = [Dual(m.constant(x), unit[k]) for k, x in enumerate(problem.point)]
+    if second is not None:
+        zero = 0 * unit[0]
+        numbers = [Dual(x, Dual(zero + side * int(k == second), zero)) for k, x in enumerate(numbers)]
+    result = problem.evaluate(numbers, m.constant, m.row)
+    if second is not None:
+        result = lifted(result).slope * side
+    values, slopes = (np.broadcast_to(part, count) for part in (lifted(result).value, lifted(result).slope * side))
+    return [(_as_float(value), _as_float(slope)) for value, slope in zip(values, slopes)]
+
+
+def _as_float(x: Any) -> float:
+    try:
+        return float(x)
+    except OverflowError:  # a fraction beyond the range of floats
+        return inf if x > 0 else -inf
+
+
+# ---- The complex step -----------------------------------------------------------------------------------------------
+
+STEP = 1e-150
+"""The step: a derivative times it is a normal float unless the derivative is below `LEAST`."""
+
+LEAST = 1e-140
+
+LOSS = 1e-14
+"""What complex functions lose of the derivative, mostly x^p = exp(p log x)."""
+
+_DOMAINS = {"log": 0.0, "sqrt": 0.0, "log1p": -1.0}
+
+
+def _elementary_of_complex(name: str, x: Array) -> Array:
+    if name in _DOMAINS:
+        refuse_at(x.real <= _DOMAINS[name] + WIDE * abs(x.imag), x, f"at the end of the domain of {name}")
+    return _with_numpy(name, x)
+
+
+def complex_step(problem: Problem, second: int | None = None) -> list[Evidence]:
+    """The derivative by each leaf, to rounding: Im f(x + ih) / h.  Declined at kinks, and for second derivatives."""
+    if second is not None:
+        raise DeclinedError("the complex step is for first derivatives")
+    if any(0.0 < abs(x) < WIDE * STEP for x in problem.point):
+        raise DeclinedError("a number is as small as the step")
+    m = Numbers(_elementary_of_complex, complex)
+    unit = np.eye(len(problem.leaves)) * complex(0.0, STEP)
+    with np.errstate(all="ignore"):
+        result = problem.evaluate([x + row for x, row in zip(problem.point, unit)], m.constant, m.row)
+        slopes = np.broadcast_to(np.imag(result) / STEP, len(problem.leaves))
+    estimates = [Estimate(x, LOSS * abs(x) if abs(x) > LEAST else LEAST) for x in map(float, slopes)]
+    return [Evidence(Sides(estimate, estimate, estimate)) for estimate in estimates]
+
+
+# ---- Many digits ----------------------------------------------------------------------------------------------------
+
+DIGITS = ((100, 25), (160, 40))
+"""Decimal digits, and the digits of the step below the number, of the computation and of the one that confirms it."""
+
+
+def many_digits(problem: Problem, second: int | None = None) -> list[Evidence]:
+    """Differences with a hundred digits, compared with such of more digits and smaller steps: values are all it takes.
+
+    An ImportError without mpmath (``pip install 'scalar-autograd[check]'``).
+    """
+    try:
+        import mpmath
+    except ImportError:
+        raise ImportError("the oracle mpmath needs mpmath; pip install 'scalar-autograd[check]'") from None
+    if not all(map(isfinite, problem.point)):
+        raise DeclinedError("there are no differences at infinity")
+    rough, fine = (_quotients(problem, second, mpmath.mp.clone(), *digits) for digits in DIGITS)
+    return [
+        Evidence(Sides(*(_confirmed(x, y, lost) for x, y in zip(some, others))))
+        for (some, _), (others, lost) in zip(rough, fine)
+    ]
+
+
+def _confirmed(rough: Any, fine: Any, lost: Any) -> Estimate:
+    try:
+        value, error = float(fine), float(abs(fine - rough) + lost)
+    except (TypeError, OverflowError):  # complex numbers: beyond the domain
+        return NOTHING
+    return Estimate(value, error) if isfinite(error) else NOTHING
+
+
+def _quotients(problem: Problem, second: int | None, mp: Any, digits: int, below: int) -> list[tuple[Any, Any]]:
+    """For each leaf, the difference quotients, central, to the left, to the right, and what rounding takes of them."""
+    sizes = [log10(abs(x)) for x in problem.point if x] or [0.0]
+    mp.dps = digits + 2 * max(0, round(-min(sizes))) + max(0, round(max(sizes)))
+    names = {"arctan": "atan"}
+
+    def elementary(name: str, x: Array) -> Array:
+        if name not in ("log", "log1p", "sqrt", "arctan") and any(mp.mag(y) > MOST_BITS for y in x.ravel()):
+            raise DeclinedError(f"{name} of a number of more than 2^{MOST_BITS}")
+        return np.frompyfunc(getattr(mp, names.get(name, name)), 1, 1)(x)  # type: ignore[no-any-return]  # an array
+
+    m = Numbers(elementary, mp.mpf)
+    point = [mp.mpf(x) for x in problem.point]
+    steps = [min(abs(x) or 1, 1) * mp.mpf(10) ** -below for x in point]
+    inner = [h * mp.mpf(10) ** -10 for h in steps]  # of the leaf `second`: at a kink its two sides meet in between
+    count = len(point)
+
+    def values(moves: Sequence[tuple[int, int]]) -> list[Any]:
+        """The output at the points to which the leaf `second` moves by the first, and each by the second, in steps."""
+        numbers = []
+        for k, x in enumerate(point):
+            row = [x + steps[k] * b * (i == k) + inner[k] * a * (k == second) for a, b in moves for i in range(count)]
+            numbers.append(np.array(row, dtype=object))
+        try:
+            result = problem.evaluate(numbers, m.constant, m.row)
+        except (ValueError, ZeroDivisionError, TypeError) as error:
+            raise DeclinedError(f"a number beyond the domain of a function: {error}") from None
+        return list(np.broadcast_to(result, len(moves) * count).reshape(len(moves), count))
+
+    if second is None:
+        found, scale = values([(0, 0), (0, 1), (0, -1)]), mp.mpf(1)
+        here, above, below_ = found
+    else:
+        found, scale = values([(1, 0), (-1, 0), (1, 1), (-1, 1), (1, -1), (-1, -1)]), inner[second]
+        here, above, below_ = ((found[k] - found[k + 1]) / (2 * scale) for k in (0, 2, 4))
+    size = max(abs(x) for row in found for x in row)
+    return [
+        (
+            ((above[i] - below_[i]) / (2 * h), (here[i] - below_[i]) / h, (above[i] - here[i]) / h),
+            size / (h * scale) * mp.mpf(10) ** (2 - mp.dps),
+        )
+        for i, h in enumerate(steps)
+    ]

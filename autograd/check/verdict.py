@@ -1,0 +1,141 @@
+"""From evidence to verdicts, and to a report that prints and raises."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+from ..notation import counted
+from .differences import Remainder
+from .estimates import SHARP, Estimate, Evidence
+from .rounding import ROUNDING, Engine
+
+PASS, FAIL, KINK, UNSURE = "pass", "FAIL", "at a kink", "unsure"
+
+BY_VALUES = ("differences", "taylor")
+"""The oracles that ask the function itself, not its graph."""
+
+_CUT = (
+    "the graph is differentiated as it should be, but the function computes something else: a number that was read "
+    "on the way (.data), a branch, a random number"
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one oracle says of one derivative: its name, its numbers in words, and the verdict that follows."""
+
+    oracle: str
+    numbers: str
+    verdict: str
+    knows_policy: bool = False
+    """Whether it knows what the rules at kinks make of the derivative."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One derivative: by which inputs, their numbers, the engine's answer with its rounding, and every finding.
+
+    The verdict is that of all oracles together.  One that knows the rules at kinks and sees one decides; otherwise the
+    derivative is wrong if any says so, and right if one can tell that it is.  Where they contradict each other, those
+    that read the graph overrule those that have only values, unless the function is another than its graph (`cut`).
+    """
+
+    names: tuple[str, ...]
+    numbers: tuple[float, ...]
+    engine: Estimate
+    findings: tuple[Finding, ...]
+    says: str = "engine"
+    cut: bool = False
+    """Whether the function computes something else than its graph."""
+
+    @property
+    def verdict(self) -> str:
+        """`pass`, `FAIL`, `at a kink` or, where nothing is left to compare with, `unsure`."""
+        if any(finding.knows_policy and finding.verdict == KINK for finding in self.findings):
+            return KINK
+        found = [finding.verdict for finding in self.findings]
+        by_graph = [finding.verdict for finding in self.findings if finding.oracle not in BY_VALUES]
+        if (
+            PASS in by_graph and FAIL not in by_graph and not self.cut
+        ):  # values alone may mislead, where waves are short
+            found = [verdict for verdict in found if verdict != FAIL]
+        return next((verdict for verdict in (FAIL, KINK, PASS) if verdict in found), UNSURE)
+
+    def __str__(self) -> str:
+        """One line for what is right; a table, an oracle a line, for all else."""
+        at = f"{', '.join(self.names)} = {', '.join(f'{number:.6g}' for number in self.numbers)}: {self.verdict}"
+        if self.verdict == PASS:
+            first, *others = [finding for finding in self.findings if finding.verdict == PASS]
+            also = f"; also {', '.join(finding.oracle for finding in others)}" if others else ""
+            return f"{at}; {self.says} {self.engine}; {first.oracle} {first.numbers}{also}"
+        lines = [f"  {self.says:<11} {self.engine}"]
+        lines += [f"  {finding.oracle:<11} {finding.numbers}: {finding.verdict}" for finding in self.findings]
+        return "\n".join([at, *lines, *["  " + _CUT] * (self.cut and self.verdict == FAIL)])
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found, derivative by derivative: it prints, and `assert_gradients` raises.
+
+    `declined` says why an oracle that was asked could say nothing.
+    """
+
+    rows: tuple[Row, ...]
+    declined: tuple[str, ...] = ()
+
+    @property
+    def failures(self) -> list[Row]:
+        """The derivatives that are wrong."""
+        return [row for row in self.rows if row.verdict == FAIL]
+
+    def assert_gradients(self) -> None:
+        """An AssertionError that lists every wrong derivative, or those that nothing could be said of."""
+        for verdict, what in ((FAIL, "wrong derivative"), (UNSURE, "uncertain derivative")):
+            rows = [str(row) for row in self.rows if row.verdict == verdict]
+            if rows:
+                raise AssertionError("\n".join([f"{counted(len(rows), what)}:", *rows, *self.declined]))
+
+    def __str__(self) -> str:
+        told = () if all(row.verdict == PASS for row in self.rows) else self.declined
+        return "\n".join([*map(str, self.rows), *told])
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # in a notebook
+        printer.text(str(self))
+
+
+# ---- Judging ---------------------------------------------------------------------------------------------------------
+
+
+def judge(answer: Engine, oracle: str, evidence: Evidence) -> Finding:
+    """The verdict that follows from the evidence of an oracle."""
+    sides, policy = evidence.sides, evidence.policy
+    central, left, right = sides.central, sides.left, sides.right
+    if answer.sees_apart(left, right):
+        numbers = f"{left.value + 0.0:.6g} from the left, {right.value + 0.0:.6g} from the right"
+        if policy is None:
+            low, high = sorted((left, right), key=lambda side: side.value)
+            within = low.value - answer.bound(low) <= answer.value <= high.value + answer.bound(high)
+            return Finding(oracle, numbers, KINK if within else FAIL)
+        verdict = KINK if answer.agrees(Estimate(policy)) else FAIL
+        return Finding(oracle, f"{numbers}, {policy:.6g} by the rules", verdict, True)
+    if answer.agrees(central):
+        return Finding(oracle, str(central), PASS if answer.is_sharp(central) else UNSURE)
+    if policy is not None and policy != central.value and answer.agrees(Estimate(policy)):
+        return Finding(oracle, f"{central}, {policy:.6g} by the rules at kinks", KINK, True)
+    halved = isfinite(left.error) != isfinite(
+        right.error
+    )  # one side was seen, the other not: the middle may be neither
+    return Finding(oracle, str(central), FAIL if answer.is_known(central) and not halved else UNSURE)
+
+
+def judge_remainder(answer: Engine, found: Remainder) -> Finding:
+    """The verdict that follows from how Taylor's remainder vanishes."""
+    if found.bend < 1.75:
+        return Finding("taylor", f"bend of order h^{found.bend:.1f}", UNSURE)
+    if found.exact or found.slope != found.slope:
+        return Finding("taylor", "remainder of rounding", PASS if found.exact else UNSURE)
+    known = ROUNDING * answer.error <= SHARP * abs(answer.value)
+    verdict = UNSURE if not known else PASS if found.slope > 1.75 else FAIL if 0.75 < found.slope < 1.25 else UNSURE
+    return Finding("taylor", f"remainder of order h^{found.slope:.1f}", verdict)
