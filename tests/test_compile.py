@@ -481,6 +481,15 @@ def test_a_zero_slope_does_not_silence_infinity():
     agrees(compile(off, p), off, p)
 
 
+def test_ragged_softmaxes_of_very_negative_numbers():
+    """The shorter one is padded with what changes no maximum."""
+    p = [Value(-1000.0 - i) for i in range(7)]
+    output = softmax(p[:3])[1] + softmax(p[3:])[2] * 2.0
+    with arrays_of_all_widths():
+        program = compile(output, p)
+    agrees(program, output, p)
+
+
 def test_theta_of_any_layout():
     """A slice of a larger array is read as what it is."""
     p = many(6)

@@ -39,6 +39,12 @@ SECONDS, TIMES_AS_LONG = 5.0, 10.0
 """A test that takes so many seconds of computing, and so many times as long as it did, is stopped: it noticed."""
 MEMORY = 8 << 30
 
+LEFT_OUT = ("benchmarks", "mutation", "test_mutation.py", "test_examples.py")
+"""What is in tests/ but no test, and tests that run processes of their own, where no mutant is."""
+DOCTESTS = f"--doctest-modules --doctest-glob=README.md {' '.join(f'--ignore=tests/{name}' for name in LEFT_OUT)}"
+OPTIONS = ("-q", "-s", "--assert=plain", "-p", "no:cacheprovider", "-o", f"addopts={DOCTESTS}")
+"""In place of those in pyproject.toml, which ask for workers and coverage."""
+
 Key = tuple[str, int]
 """A function: its file, relative to the repository, and its first line."""
 
@@ -156,7 +162,7 @@ class _Plugin:
 def _pytest(tests: Sequence[str], loop: Callable[[Sequence[pytest.Item], _Plugin], None], examples: int) -> str:
     """Collects the tests and hands them to `loop`; the first that failed, or ""."""
     plugin = _Plugin(loop, examples)
-    status = pytest.main([*tests, "-q", "-s", "-p", "no:cacheprovider", "--assert=plain"], plugins=[plugin])
+    status = pytest.main([*tests, *OPTIONS], plugins=[plugin])
     return plugin.failed or ("" if status in (0, 5) else f"pytest ended with {status}")
 
 
