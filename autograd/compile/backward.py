@@ -39,7 +39,8 @@ class Backward:
         output = self.program.outputs[0]
         batched = is_batched(output)
         each = f"1.0{' / n' * self.mean}{self.forward.typed}"
-        seed = Code(f"np.full(n, {each})") if batched else Code("1.0", scalar=True)
+        alone = "float(n)" if self.program.batch and not self.mean else "1.0"  # the same in every row
+        seed = Code(f"np.full(n, {each})") if batched else Code(alone, scalar=True)
         self.contribute(output, seed, (), batched=batched)
         for statement in reversed(self.program.statements):
             if statement.result in self.started:

@@ -31,6 +31,8 @@ FILES = [f"autograd/{name}.py" for name in CORE] + sorted(
 KNOWN: dict[str, list[str]] = json.loads((Path(__file__).parent / "survivors.json").read_text())
 REASONS = {mutant: reason for reason, mutants in KNOWN.items() for mutant in mutants}
 """Why mutants that survive do so, by their `key`."""
+SAME = ("equivalent", "performance only")
+"""How the reasons of mutants begin that compute the same numbers: no test could notice them, so they do not count."""
 ENOUGH = 0.95
 
 
@@ -48,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     suite = Suite(options.tests or TESTS, options.jobs, options.examples, options.budget)
     with tqdm(total=len(mutants), unit="mutant", smoothing=0) as bar:
         for mutant, outcome in suite.outcomes(mutants):
-            results[mutant.path][outcome.result] += 1
+            results[mutant.path][_counted(mutant, outcome)] += 1
             bar.update()
             if outcome.result == "survived":
                 bar.write(f"survived  {mutant}\n          {REASONS.get(mutant.key, 'NO REASON GIVEN')}")
@@ -95,14 +97,19 @@ def _log(path: Path, mutant: Mutant, outcome: Outcome) -> None:
         file.write(json.dumps(row) + "\n")
 
 
+def _counted(mutant: Mutant, outcome: Outcome) -> str:
+    same = outcome.result == "survived" and REASONS.get(mutant.key, "").startswith(SAME)
+    return "same" if same else outcome.result
+
+
 def _score(counts: Counter[str]) -> float:
-    return 1.0 - counts["survived"] / max(1, counts.total())
+    return 1.0 - counts["survived"] / max(1, counts.total() - counts["same"])
 
 
 def _table(results: dict[str, Counter[str]]) -> str:
-    rows = [("file", "killed", "timeout", "survived", "score")]
+    rows = [("file", "killed", "timeout", "same", "survived", "score")]
     for name, counts in [*results.items(), ("in all", sum(results.values(), Counter()))]:
-        numbers = (str(counts[result]) for result in ("killed", "timeout", "survived"))
+        numbers = (str(counts[result]) for result in ("killed", "timeout", "same", "survived"))
         rows.append((name, *numbers, f"{_score(counts):.1%}"))
     return "\n".join(f"{row[0]:36}" + "".join(f"{cell:>10}" for cell in row[1:]) for row in rows)
 
