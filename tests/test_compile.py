@@ -240,6 +240,7 @@ def test_programs_pickle_and_are_pure():
     gradient += 1.0
     assert value == again and np.array_equal(gradient, slopes + 1.0) and np.array_equal(theta, before)
     assert str(other) == str(program)
+    assert pickle.loads(pickle.dumps(program)).value(theta) == value  # also when it has run
 
 
 def test_backward_of_a_graph_returns_its_value():

@@ -383,9 +383,10 @@ def test_branches_may_raise():
     assert function.value([2.0], [1.0, 3.0]) == 4.0
     with pytest.raises(RuntimeError, match=r"row 1 takes another branch .* 1 > 0 was True at .*functions\.py:\d+"):
         function.value([2.0], [1.0, -3.0])
-    several = compile(lambda x: w[0] * x if x > 0 and x * 2 < 5 else -x, w, branches="raise")
-    with pytest.raises(RuntimeError, match=r"row 2 takes .* 2 < 5 was True at"):
-        several.value([2.0], [1.0, 2.0, 3.0])
+    several = compile(lambda x: w[0] * x if x > 0 and x * 2 < 5 and x < 1.5 else -x, w, branches="raise")
+    for row, question in ((3.0, "2 < 5"), (2.0, "1 < 1.5")):
+        with pytest.raises(RuntimeError, match=rf"row 1 takes .* {question} was True at"):
+            several.value([2.0], [1.0, row])
     with pytest.raises(ValueError, match="give one of trace, raise"):
         compile(lambda x: x, w, branches="both")
 
@@ -571,9 +572,10 @@ def test_large_batches_are_worked_off_in_chunks(reduction, monkeypatch):
     np.testing.assert_allclose(chunked.value(theta, x), value, rtol=1e-13)
     assert len(chunked.program(x)._chunks([x])) == 4 and len(whole.program(x)._chunks([x])) == 1
     if reduction != "none":
-        np.testing.assert_allclose(
-            chunked.value_and_grad(theta, x)[1], whole.value_and_grad(theta, x)[1], rtol=1e-12, atol=1e-15
-        )
+        for rows in (x, x[:50]):  # four chunks, and two
+            (near, slopes), (value, gradient) = (f.value_and_grad(theta, rows) for f in (chunked, whole))
+            assert near == pytest.approx(value, rel=1e-13)
+            np.testing.assert_allclose(slopes, gradient, rtol=1e-12, atol=1e-15)
 
 
 def test_programs_of_functions_pickle():
@@ -648,6 +650,14 @@ def test_an_output_that_no_input_reaches():
     assert function.value([2.0], [1.0, 2.0]).tolist() == [6.0, 6.0]
     value, gradient = compile(lambda x: w[0] * 3.0, w).value_and_grad([2.0], [1.0, 2.0])
     assert (value, gradient.tolist()) == (6.0, [3.0])
+
+
+def test_values_of_a_batch_whose_floats_would_raise():
+    """A number that no input reaches is a float of Python, whose division by 0 raises; the values are those of IEEE."""
+    w = [Value(0.5)]
+    for reduction, expected in (("mean", 1.5), ("none", [1.0, 2.0])):
+        function = compile(lambda x: x * (1.0 / w[0]).tanh(), w, reduction=reduction)
+        np.testing.assert_array_equal(function.value([0.0], [1.0, 2.0]), expected)
 
 
 def test_floats_that_would_raise_are_computed_carefully():
@@ -767,6 +777,13 @@ def test_questions_in_other_threads_and_in_sets_are_refused():
 
     with pytest.raises(TypeError, match="in another thread"):
         compile(elsewhere, w).value([0.5, -1.5], [1.0, -2.0])
+
+    def hashed_elsewhere(x):
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(hash, x).result()
+        return w[0] * x
+
+    assert compile(hashed_elsewhere, w).value([0.5, -1.5], [1.0, -2.0]) == -0.25  # it gives no number away
     for function in (lambda x: w[0] if x in {0.0, 1.0} else w[1], lambda x: w[0] * {0.0: 2.0}.get(x, 1.0)):
         with pytest.raises(TypeError, match="looked up in a set or a dict"):
             compile(function, w).value([0.5, -1.5], [0.0, 1.0])
