@@ -16,7 +16,7 @@ import numpy as np
 
 from autograd import Value
 from autograd.diagnose import Origin
-from autograd.value import Change, changes_of, data_of, grads_of, set_at_once
+from autograd.value import Change, assign_grads, changes_of, data_of, grads_of, set_at_once
 
 from .checkpoint import check_arrays
 
@@ -61,8 +61,7 @@ class Optimiser:
 
     def zero_grad(self) -> None:
         """Sets the gradient of every parameter to 0."""
-        for parameter in self.parameters:
-            parameter.grad = 0.0
+        assign_grads(self.parameters, [0.0] * len(self.parameters))
 
     def step(self) -> None:
         """Moves the data of the parameters along their gradients.

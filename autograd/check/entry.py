@@ -11,6 +11,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from importlib.util import find_spec
 from math import isfinite, nan
 from typing import Any, TypeAlias
 
@@ -32,6 +33,8 @@ from .verdict import BY_VALUES, Finding, Report, Row, judge, judge_remainder
 
 SMALL = 20_000
 """Up to so many nodes times leaves, oracles are asked that take long: fractions and mpmath."""
+
+_SLOW = ("rational", "mpmath")
 
 _ON_GRAPHS: dict[str, Callable[..., list[Evidence]]] = {
     "dual": bench.dual,
@@ -148,10 +151,9 @@ def check_gradients(
         raise TypeError(f"compiled is a {type(compiled).__name__}; give what compile(output, leaves) returned")
     for x in (output, *leaves):
         require_value(x, hint)
-    for x in leaves:
-        above = topological_order(y for y in x.inputs if isinstance(y, Value))
-        if not set(leaves).isdisjoint(above):
-            raise ValueError(f"{x!r:.60} was computed from another of the leaves; check them in two calls")
+    below = topological_order(y for x in leaves for y in x.inputs if isinstance(y, Value))
+    for x in set(leaves).intersection(below):
+        raise ValueError(f"from {x!r:.60} another of the leaves was computed; check them in two calls")
     problem = Problem(output, tuple(leaves))
     if compiled is None:
         return _report(problem, order, oracles, problem.along)
@@ -210,7 +212,7 @@ def _report(
     compiled: Sequence[float] | None = None,
 ) -> Report:
     def is_cut(index: int) -> bool:
-        return compiled is None and not _same_curve(problem, along, index)
+        return not _same_curve(problem, along, index, engine[index].noise)
 
     if order not in (1, 2):
         raise ValueError(f"order is {order!r:.60}; give 1, or 2 for second derivatives as well")
@@ -273,8 +275,7 @@ def _require_finite(problem: Problem) -> None:
 
 def _asked(oracles: Iterable[str] | None, problem: Problem) -> list[str]:
     if oracles is None:
-        slow = ["rational", "mpmath"] if problem.size <= SMALL else []
-        return [name for name in ORACLES if name not in ("rational", "mpmath") or (name in slow and _has(name))]
+        return [name for name in ORACLES if name not in _SLOW or (problem.size <= SMALL and _is_installed(name))]
     asked = [oracles] if isinstance(oracles, str) else list(oracles)
     for name in asked:
         if name not in ORACLES:
@@ -282,13 +283,8 @@ def _asked(oracles: Iterable[str] | None, problem: Problem) -> list[str]:
     return asked
 
 
-def _has(oracle: str) -> bool:
-    if oracle == "mpmath":
-        try:
-            import mpmath  # noqa: F401 -- whether it is there
-        except ImportError:
-            return False
-    return True
+def _is_installed(oracle: str) -> bool:
+    return oracle != "mpmath" or find_spec("mpmath") is not None
 
 
 # ---- Curves ---------------------------------------------------------------------------------------------------------
@@ -301,14 +297,14 @@ def _asked_of_curve(name: str, answer: Engine, curve: Callable[[Array], Array], 
         return judge(answer, name, Evidence(differences(curve, x, answer.noise)))
 
 
-def _same_curve(problem: Problem, along: _Curves, index: int) -> bool:
-    """Whether the function has the values of its graph around the point, where both have some."""
+def _same_curve(problem: Problem, along: _Curves, index: int, noise: float) -> bool:
+    """Whether the function has the values of its graph around the point, to its rounding `noise`."""
     x = problem.point[index]
     reach = (abs(x) or 1.0) * 10.0 ** -np.arange(1.0, 9.0)
     xs = np.concatenate([x + reach, x - reach])
     with np.errstate(all="ignore"):
         ours, theirs = problem.along(index, xs), along(index, xs)
-    return bool(np.allclose(ours, theirs, rtol=1e-13, atol=0.0, equal_nan=True))
+    return bool(np.allclose(ours, theirs, rtol=1e-13, atol=noise, equal_nan=True))
 
 
 def _moved(point: Sequence[float] | Array, index: int, xs: Array) -> Iterable[list[float]]:

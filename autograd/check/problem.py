@@ -62,7 +62,7 @@ class Problem:
         return found[self.output]
 
     def along(self, index: int, xs: Array) -> Array:
-        """The output where the leaf of this index has each of the numbers `xs`, and the others stay."""
+        """The output, (K,), where the leaf of this index has each of the numbers `xs`, (K,), and the others stay."""
         numbers: list[Any] = list(self.point)
         numbers[index] = xs
         values = self.evaluate(numbers, float, lambda node, *operands: node.op.ufunc(*operands))

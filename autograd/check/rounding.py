@@ -149,7 +149,7 @@ def _tied(node: Any) -> bool:
 
 
 def slopes_along(problem: Problem, first: int, index: int, xs: Array) -> Array:
-    """The engine's derivative of a graph by one leaf, where another has each of the numbers `xs`."""
+    """The engine's derivative of a graph by one leaf, (K,), where another has each of the numbers `xs`, (K,)."""
     numbers: list[Any] = list(problem.point)
     numbers[index] = xs
     slopes = _swept(problem, numbers)[1].get(problem.leaves[first], 0.0)

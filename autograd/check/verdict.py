@@ -16,10 +16,11 @@ PASS, FAIL, KINK, UNSURE = "pass", "FAIL", "at a kink", "unsure"
 BY_VALUES = ("differences", "taylor")
 """The oracles that ask the function itself, not its graph."""
 
-_CUT = (
-    "the graph is differentiated as it should be, but the function computes something else: a number that was read "
-    "on the way (.data), a branch, a random number"
-)
+_CUT = {
+    "engine": "the graph is differentiated as it should be, but the function computes something else: a number that "
+    "was read on the way (.data), a branch, a random number",
+    "compiled": "the gradient is that of the graph, but the program computes other values than the graph",
+}
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Row:
     findings: tuple[Finding, ...]
     says: str = "engine"
     cut: bool = False
-    """Whether the function computes something else than its graph."""
+    """Whether the function, or the program, computes something else than the graph."""
 
     @property
     def verdict(self) -> str:
@@ -56,12 +57,15 @@ class Row:
         if any(finding.knows_policy and finding.verdict == KINK for finding in self.findings):
             return KINK
         found = [finding.verdict for finding in self.findings]
-        by_graph = [finding.verdict for finding in self.findings if finding.oracle not in BY_VALUES]
-        if (
-            PASS in by_graph and FAIL not in by_graph and not self.cut
-        ):  # values alone may mislead, where waves are short
+        if self._graph_is_right and not self.cut:  # values alone may mislead, such as where waves are short
             found = [verdict for verdict in found if verdict != FAIL]
         return next((verdict for verdict in (FAIL, KINK, PASS) if verdict in found), UNSURE)
+
+    @property
+    def _graph_is_right(self) -> bool:
+        """Whether those that read the graph say that it is differentiated as it should be."""
+        found = [finding.verdict for finding in self.findings if finding.oracle not in BY_VALUES]
+        return PASS in found and FAIL not in found
 
     def __str__(self) -> str:
         """One line for what is right; a table, an oracle a line, for all else."""
@@ -70,9 +74,10 @@ class Row:
             first, *others = [finding for finding in self.findings if finding.verdict == PASS]
             also = f"; also {', '.join(finding.oracle for finding in others)}" if others else ""
             return f"{at}; {self.says} {self.engine}; {first.oracle} {first.numbers}{also}"
+        why = [f"  {_CUT[self.says]}"] if self.cut and self._graph_is_right and self.verdict == FAIL else []
         lines = [f"  {self.says:<11} {self.engine}"]
         lines += [f"  {finding.oracle:<11} {finding.numbers}: {finding.verdict}" for finding in self.findings]
-        return "\n".join([at, *lines, *["  " + _CUT] * (self.cut and self.verdict == FAIL)])
+        return "\n".join([at, *lines, *why])
 
 
 @dataclass(frozen=True)
@@ -124,9 +129,8 @@ def judge(answer: Engine, oracle: str, evidence: Evidence) -> Finding:
         return Finding(oracle, str(central), PASS if answer.is_sharp(central) else UNSURE)
     if policy is not None and policy != central.value and answer.agrees(Estimate(policy)):
         return Finding(oracle, f"{central}, {policy:.6g} by the rules at kinks", KINK, True)
-    halved = isfinite(left.error) != isfinite(
-        right.error
-    )  # one side was seen, the other not: the middle may be neither
+    # Where one side was seen and the other was not, the middle may be the derivative of neither.
+    halved = isfinite(left.error) != isfinite(right.error)
     return Finding(oracle, str(central), FAIL if answer.is_known(central) and not halved else UNSURE)
 
 
