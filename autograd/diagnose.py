@@ -10,7 +10,7 @@ from typing import Any
 
 from .formula import FLAT, Formula, Formulas, symbols
 from .graph import adjoints, edges, number_of_node, routes, times, topological_order
-from .notation import Text, counted
+from .notation import Text, counted, quoted
 from .value import Value, require_value
 
 # ---- Why a derivative is zero ---------------------------------------------------------------------------------------
@@ -161,7 +161,7 @@ class Origin:
         if self.line:
             file, _, number = self.line.rpartition(":")
             lines.append(f"computed in {self.line}  {linecache.getline(file, int(number)).strip()}".rstrip())
-        names = [x.label or (x.op.name if x.op else "leaf") for x in self.route]
+        names = [_name(x, "leaf") for x in self.route]
         if len(names) > 12:
             names[6:-5] = [f"({len(names) - 11} more)"]
         if names[1:]:
@@ -171,19 +171,23 @@ class Origin:
     def _what(self) -> str:
         node, op = self.node, self.node.op
         if self.overflow:
-            name = node.label or (op.name if op else "a leaf")
-            return f"backward, the sum of finite products that is d(output)/d({name}) overflows"
+            return f"backward, the sum of finite products that is d(output)/d({_name(node, 'a leaf')}) overflows"
         if op is None:
-            return f"the leaf {node.label or '(no label)'} is {number_of_node(node)}"
-        label = f"{node.label} = " if node.label else ""
+            return f"the leaf {_name(node, '(no label)')} is {number_of_node(node)}"
+        label = f"{quoted(node.label)} = " if node.label else ""
         what = f"{label}{op.name}({', '.join(map(repr, node.numbers[1:]))}) = {node.numbers[0]!r}"
         if self.index is None:
             return f"forward, the first number that is not finite is {what}"
         x = node.inputs[self.index]
         assert isinstance(x, Value)
-        name, by = node.label or op.name, x.label or (x.op.name if x.op else f"operand {self.index + 1}")
+        name, by = _name(node, ""), _name(x, f"operand {self.index + 1}")
         factors = f"d(output)/d({name}) * d({name})/d({by}) = {self.adjoint!r} * {self.partial!r}"
         return f"backward, the first product that is not finite is {factors}, at {what}"
+
+
+def _name(node: Value, else_: str) -> str:
+    """The label of a node or else its row; of a leaf without a label, `else_`."""
+    return quoted(node.label) if node.label else node.op.name if node.op else else_
 
 
 def origin_of_nonfinite(value: Value) -> Origin | None:

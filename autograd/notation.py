@@ -288,16 +288,15 @@ def symbol_of(label: str) -> Symbol:
     ['\\mathrm{out}_{o1}', '{w^{(0)}_{3,1}}', 'E_{\\mathrm{total}}']
     """
     if label.isspace():
-        return Symbol(_quoted(label), r"\sqcup ")
-    if len(label) > _LONGEST:
-        label = label[:_LONGEST] + "\N{HORIZONTAL ELLIPSIS}"
+        return Symbol(quoted(label), r"\sqcup ")
+    label = _cut(label)
     parts = label.split(".")
     numbers = [part for part in parts if part.isdecimal()]
     words = [part for part in parts if not part.isdecimal()]
     if not numbers or not words or words[0] != parts[0]:
-        return Symbol(_quoted(label), _word(label))
+        return Symbol(quoted(label), _word(label))
     name = ".".join([word for word in words[:-1] if word not in _HOUSING] + words[-1:])
-    text, latex = f"{_quoted(name)}[{','.join(numbers)}]", _word(name)
+    text, latex = f"{quoted(name)}[{','.join(numbers)}]", _word(name)
     if "_" in latex:
         latex = f"{{{latex}}}"
     layer, within = (numbers[:1], numbers[1:]) if parts[0] == "layers" else ([], numbers)
@@ -305,8 +304,17 @@ def symbol_of(label: str) -> Symbol:
     return Symbol(text, f"{{{latex}}}" if layer else latex)  # in braces, so that it can be raised to a power
 
 
-def _quoted(name: str) -> str:
-    """`name`, in quotes if it could be mistaken for something else."""
+def _cut(name: str) -> str:
+    return name if len(name) <= _LONGEST else name[:_LONGEST] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def quoted(name: str) -> str:
+    """A name among words and formulas: in quotes if it could be mistaken for something else, cut if it is long.
+
+    >>> print(quoted("out_o1"), quoted("my loss"), quoted("log"))
+    out_o1 "my loss" "log"
+    """
+    name = _cut(name)
     if re.fullmatch(r"[^\W\d][\w.']*", name) and name not in (*TABLE, "inf", "nan"):
         return name
     escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in name.replace("\\", r"\\"))

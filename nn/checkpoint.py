@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import shutil
+import sys
 import zipfile
 from collections.abc import Iterable, Mapping
 from math import prod
@@ -25,7 +26,8 @@ def write_npz(path: str | PathLike[str], arrays: Mapping[str, Any]) -> None:
     """Writes `arrays` to exactly `path`.  Whatever interrupts it, the file is the old one or the new one.
 
     The numbers are written to a file beside it, ``.<16 hexadecimal digits>.tmp``, which then takes its place.  Only a
-    process that is killed, or a power cut, leaves such a file behind; it may be deleted.
+    process that is killed, or a power cut, leaves such a file behind; it may be deleted.  It is not deleted here, for
+    it may be that of another process, at work.
     """
     members = {_member(name): array for name, array in arrays.items()}
     target = Path(os.path.realpath(path))
@@ -36,6 +38,7 @@ def write_npz(path: str | PathLike[str], arrays: Mapping[str, Any]) -> None:
     if target.exists() and not target.is_file():
         raise OSError(f"{os.fspath(target)!r} is there and no ordinary file; give another path")
     unfinished = target.parent / f".{secrets.token_hex(8)}.tmp"
+    handled = sys.exc_info()[1]  # by whoever saves in an except block
     try:
         with open(unfinished, "xb") as file:
             np.savez(file, **members)
@@ -44,10 +47,18 @@ def write_npz(path: str | PathLike[str], arrays: Mapping[str, Any]) -> None:
         if target.exists():
             shutil.copymode(target, unfinished)
         os.replace(unfinished, target)
-    except BaseException:
+    except BaseException as error:
         unfinished.unlink(missing_ok=True)
-        raise
+        raise _interruption(error, handled) from None
     _sync_folder(target.parent)
+
+
+def _interruption(error: BaseException, handled: BaseException | None) -> BaseException:
+    """The Ctrl-C that `error` came from, if it did: a zip file that is left half-way complains when it is closed."""
+    found, earlier = error, error.__context__
+    while isinstance(found, Exception) and earlier is not None and earlier is not handled:
+        found, earlier = earlier, earlier.__context__
+    return error if isinstance(found, Exception) else found
 
 
 def _sync_folder(folder: Path) -> None:
@@ -94,7 +105,7 @@ def read_npz(path: str | PathLike[str], shapes: Mapping[str, Shape], ignore: Ite
                 raise
             reason = " ".join(str(error).split()) or f"it is cut off ({type(error).__name__})"
             raise ValueError(
-                f"{os.fspath(path)!r} is not a checkpoint of this model: {reason}; nothing was loaded"
+                f"{os.fspath(path)!r} is not a checkpoint of this model: {_cut(reason)}; nothing was loaded"
             ) from error
 
 
@@ -184,5 +195,9 @@ def _shown(name: str) -> str:
     >>> print(_shown("a" + chr(10) + "b"))
     a\nb
     """
-    text = repr(name)[1:-1]
-    return text if len(text) <= 100 else f"{text[:100]}..."
+    return _cut(repr(name)[1:-1], 100)
+
+
+def _cut(text: str, length: int = 500) -> str:
+    """Text that may be as long as a file, which zipfile quotes in its errors."""
+    return text if len(text) <= length else f"{text[:length]}..."

@@ -103,8 +103,10 @@ class Module:
     def save(self, path: str | PathLike[str], optimiser: Optimiser | None = None) -> None:
         """Writes the parameters, and the state of `optimiser`, to exactly `path`, an .npz file: all of it, or nothing.
 
-        The numbers only: activations, and settings such as the learning rate, stand in the program.  An OSError says
-        if the folder is missing or cannot be written.
+        The numbers only: activations, and settings such as the learning rate, stand in the program.  Whatever
+        interrupts it, there is the old file or the new one, also after a power cut; where the process was killed, maybe
+        also a file ``.<16 hexadecimal digits>.tmp`` beside it, which may be deleted.  An OSError says if the folder is
+        missing or cannot be written.
         """
         sections = self._sections(optimiser)
         write_npz(path, {p + name: a for p, owner in sections.items() for name, a in owner.state_dict().items()})

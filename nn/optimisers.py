@@ -16,6 +16,7 @@ import numpy as np
 
 from autograd import Value
 from autograd.diagnose import Origin
+from autograd.notation import quoted
 from autograd.value import Change, assign_grads, changes_of, data_of, grads_of, set_at_once
 
 from .checkpoint import check_arrays
@@ -110,7 +111,8 @@ class Optimiser:
     def _check_finite(self, what: str, vector: Vector) -> None:
         if not np.isfinite(vector).all():
             worst = int(np.argmin(np.isfinite(vector)))
-            name = self.parameters[worst].label or f"parameter {worst}"
+            label = self.parameters[worst].label
+            name = quoted(label) if label else f"parameter {worst}"
             raise NonFiniteError(f"{what} {name} is {vector[worst]}; no parameter was changed")
 
     def __repr__(self) -> str:

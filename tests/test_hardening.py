@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import pickle
 import re
@@ -23,8 +24,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograd import Value, compile, draw, explain, formula, gradients, why_zero
-from nn import MLP, SGD, Adam, fit, half_squared_error, predict, tanh
+from autograd import Value, compile, draw, explain, formula, gradients, origin_of_nonfinite, why_zero
+from nn import MLP, SGD, Adam, NonFiniteError, fit, half_squared_error, predict, tanh
 
 from .processes import run_python
 
@@ -568,3 +569,66 @@ def test_parameters_of_any_label_are_saved(tmp_path_factory, label):
     other = MLP(1, [1], seed=1)
     other.load(path, SGD(other.parameters()))
     assert [p.data for p in other.parameters()] == [p.data for p in model.parameters()]
+
+
+# ---- Errors that are what they say ----------------------------------------------------------------------------------
+
+
+def test_an_interruption_of_a_save_stays_one(tmp_path, monkeypatch):
+    """Where zipfile makes a ValueError of it, in closing what it has only begun to write."""
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)  # the ZipFile complains when it is freed, too
+    monkeypatch.setattr(zipfile._ZipWriteFile, "__init__", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        MLP(1, [1]).save(tmp_path / "model.npz")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_error_of_a_save_after_an_interruption_is_its_own(tmp_path, monkeypatch):
+    """Whoever saves because of a Ctrl-C hears that the disk is full."""
+
+    def full(*_):
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="the disk is full"):
+        save_when_interrupted(MLP(1, [1]), tmp_path / "model.npz")
+
+
+def save_when_interrupted(model, path):
+    try:
+        raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        model.save(path)
+
+
+def test_an_error_that_quotes_the_file_is_cut(tmp_path):
+    """A flipped bit in the length of a name: zipfile's error has all of the file after it."""
+    model, path = MLP(20, [20], seed=0), tmp_path / "model.npz"
+    model.save(path)
+    content = bytearray(path.read_bytes())
+    content[27] ^= 0x80
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="File name in directory") as caught:
+        model.load(path)
+    assert len(str(caught.value)) < 1000
+
+
+@given(st.text(st.characters(exclude_categories=()), min_size=1, max_size=20))
+def test_errors_and_origins_are_one_line_whatever_the_label(label):
+    """With surrogates and control characters, too."""
+    p = Value(1.0, label)
+    p.grad = float("inf")
+    with pytest.raises(NonFiniteError) as caught:
+        SGD([p]).step()
+    q = (p - 1.0).log()
+    q.label = label
+    for text in (
+        str(caught.value),
+        *str(origin_of_nonfinite(q * p)).split("\n"),
+        str(origin_of_nonfinite(Value(math.inf, label))),
+    ):
+        assert text.isprintable() and text.encode(), text
