@@ -138,8 +138,9 @@ def as_float(number: Any) -> float:
 
 
 def unboxed(x: Any) -> Any:
-    """The Python object in a NumPy scalar or a 0-d array; anything else as it is."""
-    return x.item() if isinstance(x, (np.generic, np.ndarray)) and x.ndim == 0 and x.dtype.kind not in "mM" else x
+    """The Python object in a NumPy scalar or a 0-d array; anything else as it is, a masked number too."""
+    boxed = isinstance(x, (np.generic, np.ndarray)) and x.ndim == 0 and x.dtype.kind not in "mM"
+    return x.item() if boxed and x is not np.ma.masked else x
 
 
 def _as_floats(x: Any) -> Any:
@@ -148,7 +149,11 @@ def _as_floats(x: Any) -> Any:
         return as_float(x)
     if x.dtype.kind not in "biuf":
         raise TypeError(f"an array of {x.dtype} does not hold real numbers; give an array of ints or floats")
-    return x.astype(np.float64, copy=False)
+    with np.errstate(over="ignore"):
+        floats = x.astype(np.float64, copy=False)
+    if x.dtype.itemsize > 8 and (np.isinf(floats) & np.isfinite(x)).any():
+        raise OverflowError(f"an array of {x.dtype} with a number beyond the range of a float (about 1.8e308)")
+    return floats
 
 
 def elementwise(function: Callable[..., Any], operands: Sequence[Any]) -> Any:
@@ -233,8 +238,8 @@ def _minimum_array(x: Any, y: Any) -> Any:
     return np.where(np.less_equal(x, y) | np.isnan(x), x, y)
 
 
-def _power_array(x: Any, y: Any) -> Any:  # of a lone exponent 0.5 NumPy takes a root, which differs at -0.0 and -inf
-    return np.power(x, np.full(np.shape(x), y) if np.ndim(x) and not np.ndim(y) and y == 0.5 else y)
+def _power_array(x: Any, y: Any) -> Any:  # where every exponent is 0.5 NumPy takes roots, which differ at -0.0, -inf
+    return np.power(np.where(np.equal(y, 0.5) & (np.equal(x, 0.0) | np.equal(x, -inf)), np.abs(x), x), y)
 
 
 def _where(condition: float, x: float, y: float) -> float:

@@ -389,6 +389,7 @@ _BY_UFUNC = {
     if isinstance(ufunc, np.ufunc)
 }
 _BY_UFUNC[np.power] = ops.POW
+del _BY_UFUNC[np.equal]  # by which NumPy asks whether two Values are equal: they are if they are the same node
 
 for _op in TABLE.values():
     if len(_op.partials) == 1:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Sequence
 from functools import reduce
+from math import inf
 from typing import Any
 
 import numpy as np
 
-from autograd import Value, log_softmax, mean, pow, relu, select, softplus, where  # noqa: A004 -- pow: the row
+from autograd import Value, log_softmax, mean, pow, relu, select, softplus, step, where  # noqa: A004 -- pow: the row
 
 
 def half_squared_error(outputs: Any, targets: Any) -> Any:
@@ -110,8 +111,13 @@ def _labelled(name: str, terms: list[Any]) -> list[Any]:
 
 def _weighted(pairs: list[tuple[Any, Any]]) -> list[Any]:
     """x weight for each pair (x, weight); nothing for a weight of 0, whatever x is."""
-    terms = [where(w, w * x, 0.0) if isinstance(w, Value) else w * x for x, w in pairs if isinstance(w, Value) or w]
+    terms = [w * _or_zero(x, w) if isinstance(w, Value) else w * x for x, w in pairs if isinstance(w, Value) or w]
     return terms or [0.0]
+
+
+def _or_zero(x: Any, weight: Value) -> Any:
+    """x, which is the slope in its weight also where that is 0; then 0 for an infinity or NaN."""
+    return where(weight + step(inf - abs(x)), x, 0.0)
 
 
 def _pairs(outputs: Any, targets: Any) -> list[tuple[Any, Any]]:

@@ -654,7 +654,14 @@ def test_edges_of_arrays_and_numbers():
             np.testing.assert_array_equal(program.outputs(numbers), [TABLE["pow"](x, 0.5) for x in numbers])
             program = compile([x.sign() for x in xs], xs)
             assert not np.signbit(program.outputs([-0.0] * count)).any()
-    assert TABLE["pow"](np.array([-math.inf, -0.0]), 0.5).tolist() == [math.inf, 0.0]
+    for exponent in (0.5, np.array([0.5]), np.full((3, 1), 0.5)):
+        for root in np.atleast_2d(TABLE["pow"](np.array([-math.inf, -0.0]), exponent)).tolist():
+            assert root == [math.inf, 0.0] and math.copysign(1.0, root[1]) == 1.0
+    xs, ps = [Value(-0.0) for _ in range(200)], [Value(0.5) for _ in range(200)]
+    for inputs, p in ((xs, ps), (xs, ps[:1] * 200)):
+        program = compile([x**q for x, q in zip(inputs, p)], [*xs, *ps])
+        found = program.outputs([*[-0.0, -math.inf] * 100, *[0.5] * 200])
+        assert found.tolist() == [0.0, math.inf] * 100 and not np.signbit(found).any()
     w = [Value(1e-100), Value(2e-100)]
     gradient = compile((w[0] * w[0] + w[1] * w[1]) * 1.5e308, w).value_and_grad([1e-100, 2e-100])[1]
     np.testing.assert_allclose(gradient, [3e208, 6e208])

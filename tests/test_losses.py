@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd import Value, gradients
+from autograd import Value, gradients, log_softmax
 from nn import binary_cross_entropy, cost, cross_entropy, half_squared_error, hinge, mean_squared_error
 
 from .laws import close
@@ -84,6 +84,28 @@ def test_single_outputs_may_be_scalars():
     y = Value(0.5)
     for loss, target in ((half_squared_error, 1.0), (mean_squared_error, 1.0), (binary_cross_entropy, 1), (hinge, 1)):
         assert loss(y, target).data == loss([y], [target]).data == loss(y, np.array([target])).data
+
+
+@pytest.mark.parametrize("z", [-2.0, 0.5, 3.0])
+def test_slopes_by_targets_that_are_values(z):
+    """Of -t log p - (1 - t) log(1 - p) by t it is -z, and of -sum t log p by each t its -log p: also at 0 and at 1."""
+    for t in (0.0, 0.25, 1.0):
+        target = Value(t)
+        assert gradients(binary_cross_entropy(z, target), [target])[0] == pytest.approx(-z, rel=1e-14)
+        targets = [target, Value(1.0 - t)]
+        loss = cross_entropy([z, 0.0], targets)
+        assert gradients(loss, targets) == [-x for x in log_softmax([z, 0.0])]
+        assert gradients(loss, [target], create_graph=True)[0].data == -log_softmax([z, 0.0])[0]
+
+
+def test_a_target_of_nothing_forgives_infinity():
+    """A Value of 0, like the number 0: neither value nor slopes are NaN."""
+    for infinite in (math.inf, -math.inf):
+        logit, target = Value(infinite), Value(float(infinite > 0))
+        loss = binary_cross_entropy(logit, target)
+        assert loss.data == 0.0 and gradients(loss, [logit, target]) == [0.0, 0.0]
+        wrong = binary_cross_entropy(logit, Value(1.0 - target.data))
+        assert wrong.data == math.inf
 
 
 def test_cost_is_the_mean_over_examples():

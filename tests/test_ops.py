@@ -261,6 +261,10 @@ def test_numbers_become_floats():
     for huge in (10**400, *([np.longdouble("1e4000")] if np.finfo(np.longdouble).max > 1e309 else [])):
         with pytest.raises(OverflowError, match="beyond the range"):
             as_float(huge)
+        with pytest.raises(OverflowError, match="beyond the range"):
+            autograd.exp(np.array([1, huge])) if isinstance(huge, np.floating) else Value(huge)
+    with pytest.raises(TypeError, match="is not a real number"):
+        Value(np.ma.masked)
 
 
 def test_help_describes_a_row():

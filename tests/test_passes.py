@@ -205,16 +205,20 @@ def test_both_dialects_write_every_row(op):
 @pytest.mark.parametrize("outer", ["add", "sub", "mul", "div", "neg", "pow"])
 @pytest.mark.parametrize("inner", ["add", "sub", "mul", "div", "neg", "pow"])
 def test_parentheses_are_where_they_are_needed(outer, inner):
-    """Around either operand of either dialect."""
-    numbers = {"x": 7.0, "y": 2.0, "w": 3.0}
+    """Around either operand of either dialect, a number too."""
+    numbers = {"x": 8.0, "y": 2.0, "w": 3.0}
     for scalar in (False, True):
         x, y, w = (Code(name, scalar=scalar) for name in numbers)
         within = (x, y)[: len(TABLE[inner].partials)]
-        for operands in ([write(TABLE[inner], within), w], [w, write(TABLE[inner], within)]):
+        written, inside = write(TABLE[inner], within), TABLE[inner](*(8.0, 2.0)[: len(within)])
+        for operands in ([written, w], [w, written], [written, 3.0], [-3.0, written]):
             operands = operands[: len(TABLE[outer].partials)]
-            got = eval(write(TABLE[outer], operands).text, {"math": math, "np": np}, numbers)
-            inside = TABLE[inner](*(7.0, 2.0)[: len(within)])
-            assert math.isclose(got, TABLE[outer](*(3.0 if code is w else inside for code in operands)))
+            text = write(TABLE[outer], operands).text
+            namespace: dict[str, object] = {"math": math, "np": np, **numbers}
+            for helper in helpers_for(text):
+                exec(helper, namespace)
+            given = [inside if x is written else 3.0 if x is w else x for x in operands]
+            np.testing.assert_allclose(eval(text, namespace), TABLE[outer](*given), rtol=1e-15)
 
 
 def test_elements_of_every_layout():

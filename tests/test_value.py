@@ -71,6 +71,8 @@ def test_comparisons_compare_data_and_equality_is_identity():
     x, y = Value(1.0), Value(2.0)
     assert x < y and x <= 1 and y > 1.5 and y >= np.float64(2) and not x > y and y > 1
     assert x != Value(1.0) and x == x and len({x, y, x}) == 2
+    assert x != np.float64(1.0) and np.float64(1.0) != x and np.float64(1.0) not in [x]
+    assert (np.array([1.0, 2.0]) == x).tolist() == (x == np.array([1.0, 2.0])).tolist() == [False, False]
     assert bool(x) and not Value(0.0) and not Value(-0.0)
     with pytest.raises(TypeError):
         x < "1"  # noqa: B015

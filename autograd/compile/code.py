@@ -54,7 +54,7 @@ HELPERS = {
     "times": "x, y", "gated": "x, y", "product": "x, y", "index": "x, count", "scatter": "i, d, count",
     "scatter_rows": "i, d, count", "put_rows": "i, d, count", "scatter_picks": "i, d, count", "outer": "d, a",
     "sigmoid_": "x", "softplus_": "x", "sign_": "x", "step_": "x", "equal_": "x, y", "relu_": "x",
-    "maximum_": "x, y", "minimum_": "x, y", "root": "x",
+    "maximum_": "x, y", "minimum_": "x, y", "power": "x, y",
 }  # fmt: skip
 """What neither library has, or has with other special values, and its arguments; those for numbers end in _."""
 
@@ -95,7 +95,10 @@ _BODIES = {
     "sigmoid_": "e = math.exp(-abs(x))\nreturn (e if x < 0.0 else 1.0) / (1.0 + e)",
     "softplus_": "return max(x, 0.0) + math.log1p(math.exp(-abs(x)))",
     "sign_": "return 1.0 if x > 0.0 else -1.0 if x < 0.0 else 0.0 if x == 0.0 else x",
-    "root": "return np.where(x == -np.inf, np.inf, np.sqrt(x + 0.0))  # x**0.5, which is no sqrt at -0 and -inf",
+    "power": (
+        "z = np.where((y == 0.5) & ((x == 0.0) | (x == -np.inf)), abs(x), x)  # where NumPy would take a root of it\n"
+        "return z**y"
+    ),
     "step_": "return 1.0 if x > 0.0 else 0.0",
     "equal_": "return 1.0 if x == y else 0.0",
     "relu_": "return x if x > 0.0 or x != x else 0.0",
@@ -144,8 +147,8 @@ def write(op: Op, operands: Sequence[Any]) -> Code:
     if scalar and op is WHERE:
         condition, x, y = (code.text if code.binds == CALL else f"({code.text})" for code in codes)
         return Code(f"({x} if {condition} else {y})", CALL, op, codes, scalar)
-    if op is POW and not scalar and codes[1].text == "0.5":
-        return Code(f"root({codes[0].text})", CALL, op, codes)
+    if op is POW and not scalar and (isinstance(operands[1], Code) or operands[1] == 0.5):
+        return Code(f"power({codes[0].text}, {codes[1].text})", CALL, op, codes)
     if op not in _INFIX or (scalar and op is POW):
         name = _MATH.get(op.name, f"{op.name}_") if scalar else _NUMPY.get(op.name, op.name)
         return Code(f"{name}({', '.join(code.text for code in codes)})", CALL, op, codes, scalar)
