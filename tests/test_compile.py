@@ -37,7 +37,7 @@ from autograd.compile.lower import NARROW
 from autograd.compile.program import loaded
 from autograd.strategies import DOMAINS, SMOOTH, expressions
 
-from .laws import SPECIAL
+from .laws import SPECIAL, ulps
 from .test_compile_functions import rows_agree
 
 ULPS = 2
@@ -78,9 +78,20 @@ def test_every_row_at_special_values(op):
         leaves = [Value(x) for x in numbers]
         output = op(*leaves)
         value, gradient = compile(output, leaves).value_and_grad(numbers)
-        for got, expected in zip([value, *gradient.tolist()], [output.data, *gradients(output, leaves)]):
-            same = got == expected or (math.isnan(got) and math.isnan(expected))
-            assert same or abs(got - expected) <= ULPS * math.ulp(abs(expected)), (op.name, numbers, got, expected)
+        assert ulps(value, output.data) <= ULPS, (op.name, numbers, value, output.data)
+        for got, expected in zip(gradient.tolist(), gradients(output, leaves)):
+            assert ulps(got + 0.0, expected + 0.0) <= ULPS, (op.name, numbers, got, expected)
+
+
+@pytest.mark.parametrize("op", TABLE.values(), ids=lambda op: op.name)
+def test_every_row_at_special_values_in_arrays(op):
+    """All of them at once: within units in the last place, zeros with their sign."""
+    points = [*itertools.product(SPECIAL, repeat=len(op.partials))]
+    leaves = [[Value(x) for x in point] for point in points]
+    with arrays_of_all_widths():
+        program = compile([op(*xs) for xs in leaves], [*itertools.chain.from_iterable(leaves)])
+    for point, got in zip(points, program.outputs(np.ravel(points)).tolist()):
+        assert ulps(got, op(*point)) <= ULPS, (op.name, point, got)
 
 
 @pytest.mark.parametrize("op", TABLE.values(), ids=lambda op: op.name)
