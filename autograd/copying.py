@@ -38,6 +38,11 @@ def ancestors(node: Any) -> Ancestors | None:
     ancestors, inputs before outputs; when the pickler comes to one of them, its parts are already written.  What the
     pickler at work has written is known as long as its memo keeps the `Ancestors` alive.  That only saves work and
     depth: the pickle is right without it.
+
+    >>> from autograd import Value
+    >>> x = Value(2.0)
+    >>> ancestors(x * x).nodes == [x], ancestors(x)
+    (True, None)
     """
     reference = getattr(_session, "written", None)
     written = reference() if reference else None

@@ -107,7 +107,6 @@ def hessian(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
     >>> hessian(lambda x: x[0] ** 2 * x[1])([2.0, 3.0])
     [[6.0, 4.0], [4.0, 0.0]]
     """
-    argnums = _as_argnums(argnums)
     return jacobian(grad(function, argnums), argnums)
 
 
@@ -206,7 +205,7 @@ class _Trace:
             raise ValueError(
                 f"tangents of structure {given}, primals of structure {self.inputs}; give one number for each number"
             )
-        seeds = [x if isinstance(x, Value) else as_float(x) for x in given.scalars]
+        seeds = given.scalars
         nested = self.nested or any(isinstance(seed, Value) for seed in seeds)
         if nested:
             seeds = [seed if isinstance(seed, Value) else Value(seed) for seed in seeds]

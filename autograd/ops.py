@@ -52,7 +52,7 @@ class Op:
     partials: tuple[Callable[..., Any] | None, ...]
     latex: str
     binds: int
-    gate: bool = False
+    gate: bool
 
     def __call__(self, *operands: Any) -> Any:
         """The row on floats, elementwise on arrays, recorded on Values."""

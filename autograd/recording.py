@@ -72,7 +72,10 @@ def recording() -> int:
 
     >>> with no_grad():
     ...     recording()
+    ...     with enable_grad():
+    ...         recording()
     False
+    True
     """
     if not _count:
         return True

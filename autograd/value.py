@@ -382,12 +382,7 @@ _PACKAGE = os.path.dirname(__file__) + os.sep
 _get_numbers, _set_numbers = Value.__dict__["numbers"].__get__, Value.__dict__["numbers"].__set__
 _get_data, _get_grad = operator.attrgetter("_data"), operator.attrgetter("_grad")
 _set_grad = Value.__dict__["_grad"].__set__
-_BY_UFUNC = {
-    ufunc: op
-    for op in TABLE.values()
-    for ufunc in (op.ufunc, getattr(np, op.name, None))
-    if isinstance(ufunc, np.ufunc)
-}
+_BY_UFUNC: dict[Any, Op] = {ufunc: op for op in TABLE.values() for ufunc in (op.ufunc, getattr(np, op.name, None))}
 _BY_UFUNC[np.power] = ops.POW
 del _BY_UFUNC[np.equal]  # by which NumPy asks whether two Values are equal: they are if they are the same node
 

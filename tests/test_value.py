@@ -66,6 +66,16 @@ def test_unary_operators():
     assert (-x).op is TABLE["neg"] and abs(x).op is TABLE["abs"]
 
 
+@pytest.mark.parametrize("other", [None, {}, 1j, object()], ids=lambda x: type(x).__name__)
+@pytest.mark.parametrize("apply", BINARY, ids=lambda f: f.__name__)
+def test_operators_leave_what_is_no_number_to_others(apply, other):
+    """And if those do not want it either, Python's error names both kinds."""
+    for operands in (Value(2.0), other), (other, Value(2.0)):
+        kinds = " and ".join(f"'{type(x).__name__}'" for x in operands)
+        with pytest.raises(TypeError, match=f"unsupported operand .*: {kinds}"):
+            apply(*operands)
+
+
 def test_comparisons_compare_data_and_equality_is_identity():
     """<, <=, >, >= give bools and record nothing; == and hash are identity; bool() is 'not 0'."""
     x, y = Value(1.0), Value(2.0)
@@ -362,7 +372,7 @@ def test_open_blocks_are_counted():
         assert autograd.recording._count == before + 1
         with enable_grad():
             assert autograd.recording._count == before + 2
-    assert autograd.recording._count == before
+    assert autograd.recording._count == before and not autograd.recording._blocks.get()
 
 
 def test_who_watches_is_asked_until_the_block_ends():
@@ -378,6 +388,19 @@ def test_who_watches_is_asked_until_the_block_ends():
         assert Value(3.0) > 2.0
     assert Value(3.0) > 2.0
     assert told == ["outer", "inner", "outer"]
+
+
+def test_whoever_watches_is_given_the_answer_for_numbers():
+    """What is computed meanwhile is compared as the plain number that it stands for, with numbers and with Values."""
+    asked = []
+    with watching(lambda question, operands, answer: asked.append((question, answer)) or answer):
+        v, w = Value(1.0) + 2.0, Value(4.0) - 1.0
+        assert v == 3.0 and v == w and v != 2.0 and v != "3.0"
+    assert asked == [(operator.eq, True), (operator.eq, True), (operator.eq, False), (operator.eq, False)]
+    assert v != 3.0 and v != w and v == v
+    with watching(lambda question, operands, answer: answer), no_grad():
+        cut = Value(1.0) + 2.0
+    assert cut.op is TABLE["detach"] and cut.numbers == (3.0, 3.0) and cut.inputs[0].numbers == (3.0, 1.0, 2.0)
 
 
 def test_no_grad_records_nothing():
@@ -447,7 +470,13 @@ def test_what_two_roots_share_stays_shared(duplicate):
 
 
 def test_a_shallow_copy_shares_its_inputs():
-    """copy.copy gives a second node with the same inputs."""
+    """copy.copy gives a second node with the same inputs, of the class of a leaf that somebody derived."""
+
+    class Weight(Value):
+        pass
+
+    for duplicate in copy.copy, copy.deepcopy:
+        assert type(duplicate(Weight(1.0))) is Weight
     x = Value(2.0)
     y = x * x
     z = copy.copy(y)

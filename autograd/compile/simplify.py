@@ -46,7 +46,7 @@ def simplify(trace: Trace) -> Trace:
     needed = [i < trace.parameters + trace.inputs for i in range(count)]
     for output in trace.outputs:
         needed[same[output]] = True
-    for i in range(count - 1, -1, -1):
+    for i in reversed(range(count)):
         if needed[i]:
             for j in operands[i]:
                 needed[j] = True
