@@ -49,6 +49,7 @@ class _Lowering:
         self.place = np.zeros(self.zero + 1, dtype=np.int64)  # and its place there
         self.constants = np.array(trace.numbers + [0.0] * (len(self.where) - len(trace.numbers)))
         self.blocks: list[Block] = []
+        self.batched: set[int] = set()  # the numbers of which each row of a batch has its own
         parameters = self._new_block("theta", np.arange(trace.parameters))
         flattened = {name for name, shape in shapes.items() if len(shape) > 2}
         inputs, start = [], trace.parameters
@@ -96,18 +97,18 @@ class _Lowering:
     def _is_shared(self, wave: Wave) -> bool:
         """Whether the rows are one product of several vectors with shared ones, wherever they come from."""
         dots = [node for i in wave if isinstance(node := self.nodes[i], Dot)]
-        grid = self._grid(dots) if dots else None
+        grid = self._grid(dots)
         return grid is not None and min(map(len, grid)) > 1
 
     def _varies_in_batch(self, node: Node) -> bool:
-        return self.result.batch and any(
-            self.where[j] >= 0 and self.blocks[self.where[j]].batched for j in node.operands
-        )
+        return not self.batched.isdisjoint(node.operands)
 
     def _new_block(self, name: str, numbers: Array, batched: bool = False) -> Block:
         block = Block(name, numbers.shape, batched)
         self.where[numbers], self.place[numbers] = len(self.blocks), np.arange(numbers.size).reshape(numbers.shape)
         self.blocks.append(block)
+        if batched:
+            self.batched.update(numbers.ravel().tolist())
         return block
 
     def _add(self, kind: Op | str, numbers: Array, operands: Sequence[Operand]) -> None:
@@ -128,7 +129,7 @@ class _Lowering:
             sum(len(node.operands) for node in nodes) <= NARROW >= len(rows)
             and not isinstance(kind, (Max, Select))
             and (alone or _gathers(operands) > 0)
-            and not any(map(self._varies_in_batch, nodes))
+            and not self._varies_in_batch(kind)
         )
 
     def _add_scalars(self, kind: Op | str, rows: Wave) -> None:
@@ -227,7 +228,7 @@ class _Lowering:
         def operands(order: Array) -> list[Operand]:
             each = [self.nodes[wave[i]].operands for i in order]
             terms = np.array([self._padded(x, length, by=x[0]) for x in each])
-            return [self._operand(terms[0] if len(wave) == 1 else terms, whole=True)]
+            return [self._operand(terms[0] if len(wave) == 1 else terms)]
 
         order, found = _fewest_gathers(self._orders(wave, [self.nodes[i].operands[0] for i in wave]), operands)
         self._add("max", np.array(wave)[order], found)
@@ -237,7 +238,7 @@ class _Lowering:
         tables = dict.fromkeys(selection.choices for selection in selections.values())
         indexes = dict.fromkeys(selection.index for selection in selections.values())
         at = {(selection.index, selection.choices): i for i, selection in selections.items()}
-        batched = any(self.where[j] >= 0 and self.blocks[self.where[j]].batched for table in tables for j in table)
+        batched = not self.batched.isdisjoint(chain.from_iterable(tables))
         if not batched and len(at) == len(tables) * len(indexes) == len(wave):  # each picks from each of the vectors
             numbers = np.array([[at[index, choices] for choices in tables] for index in indexes])
             table, index = np.array(list(tables)).T, np.array(list(indexes))
@@ -301,11 +302,7 @@ class _Lowering:
             return float(values.flat[0]) if np.all(flat == flat[0]) else _unrepeated(values)
         if np.all(where == where.flat[0]):
             offset = int(place.flat[0])
-            corner = (0,) * place.ndim
-            strides = tuple(
-                int(place[tuple(int(a == axis) for a in range(place.ndim))] - place[corner]) if n > 1 else 0
-                for axis, n in enumerate(place.shape)
-            )
+            strides = tuple(int(place.take(1, axis=axis).flat[0]) - offset for axis in range(place.ndim))
             axes = np.indices(place.shape)
             regular = offset + sum(step * axis for step, axis in zip(strides, axes))
             view = View(self.blocks[int(where.flat[0])], offset, strides, place.shape)
@@ -329,13 +326,11 @@ class _Lowering:
 def _fewest_gathers(arrangements: Iterator[Array], read: Any) -> tuple[Array, list[Operand]]:
     """The first of the arrangements for which the fewest operands are gathered, and those operands."""
     best: tuple[Array, list[Operand]] | None = None
-    fewest = -1
     for arranged in arrangements:
         operands = read(arranged)
-        gathers = _gathers(operands)
-        if best is None or gathers < fewest:
-            best, fewest = (arranged, operands), gathers
-        if not gathers:
+        if best is None or _gathers(operands) < _gathers(best[1]):
+            best = arranged, operands
+        if not _gathers(operands):
             break
     assert best is not None, "a wave has rows"
     return best
@@ -351,10 +346,8 @@ def _regular(where: Array, place: Array) -> int:
     >>> _regular(np.zeros(6), np.array([2, 4, 6, 3, 5, 7]))
     3
     """
-    if len(where) < 3:
-        return len(where)
     steps = np.diff(place)
-    breaks = np.flatnonzero((steps != steps[0]) | (where[1:] != where[0]))
+    breaks = np.flatnonzero((steps != steps[0]) | (np.diff(where) != 0))
     return int(breaks[0]) + 1 if len(breaks) else len(where)
 
 
