@@ -7,7 +7,7 @@ what is too narrow for arrays is written number by number.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import chain
 from math import prod
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 
 from ..ops import Op
 from .blocks import Array, Block, Gather, Lowered, Operand, Statement, View, is_batched
-from .contract import Dot, Max, Node, Select, Sum
+from .contract import Apply, Dot, Max, Node, Select, Sum
 from .schedule import Wave
 from .trace import Trace
 
@@ -82,17 +82,21 @@ class _Lowering:
         """The rows of a wave apart, if they read from a few different blocks, so that each reads from one."""
         if len(wave) == 1:
             return [wave]
-        groups: dict[tuple[int, ...], Wave] = {}
+        groups: dict[Hashable, Wave] = {}
         batched: dict[bool, Wave] = {}
         for i in wave:
             node = self.nodes[i]
-            read = (node.left[0], node.right[0]) if isinstance(node, Dot) else node.operands[:3]
             varies = self._varies_in_batch(node)
-            groups.setdefault((varies, *[int(self.where[j]) for j in read]), []).append(i)
+            groups.setdefault((varies, self._origin(node)), []).append(i)
             batched.setdefault(varies, []).append(i)
         if len(batched) == 1 and self._is_shared(wave):
             return [wave]
         return list((groups if len(groups) <= APART else batched).values())
+
+    def _origin(self, node: Node) -> Hashable:
+        """The blocks that a row reads from: in which order matters to an operation, but not to a sum."""
+        blocks = self.where[list(node.operands)].tolist()
+        return tuple(blocks) if isinstance(node, Apply) else frozenset(blocks)
 
     def _is_shared(self, wave: Wave) -> bool:
         """Whether the rows are one product of several vectors with shared ones, wherever they come from."""
