@@ -146,10 +146,36 @@ def test_schedule_takes_the_least_deep_kind(seed):
     assert not left
 
 
-def lowered(output: Value, wrt: list[Value]):
-    graph = simplify(trace([output], wrt))
+def waves_of(*outputs: Value, wrt: list[Value], inputs: list[Value] = []) -> list[tuple[str, int]]:  # noqa: B006
+    """The kind of each wave, and the number of its rows."""
+    graph = simplify(trace(outputs, wrt, inputs))
     nodes = contract(graph)
-    return lower(graph, nodes, schedule(nodes, graph), {}, False)
+    kinds = [[nodes[i] for i in wave] for wave in schedule(nodes, graph)]
+    return [(row.op.name if isinstance(row, Apply) else type(row).__name__, len(rest) + 1) for row, *rest in kinds]
+
+
+def test_schedule_keeps_apart_what_is_read_in_another_way():
+    """Powers by their exponent, selections by their length, and dot products that read parameters."""
+    x = leaves(20)
+    powers = [x[0] ** 2.0, x[1] ** 3.0, x[2] ** 2.0, x[3] ** 3.0]
+    assert waves_of(*powers, wrt=x) == [("pow", 2), ("pow", 2)]
+    index = Value(1)
+    chosen = [select(x[:3], index), select(x[3:7], index), select(x[7:10], index)]
+    assert sorted(waves_of(*chosen, wrt=x, inputs=[index])) == [("Select", 1), ("Select", 2)]
+    dots = [dot(x[:3], x[10:13]), dot(x[3:7], x[13:17]), dot(x[7:10], x[10:13])]
+    assert sorted(waves_of(*dots, wrt=x[:10], inputs=x[10:])) == [("Dot", 1), ("Dot", 2)]  # rows of a matrix
+    assert waves_of(*dots, wrt=[], inputs=x) == [("Dot", 3)]  # padded
+    mixed = [dot([x[10], x[0], x[11]], x[13:16]), dot([x[12], x[1], x[13], x[14]], x[16:])]
+    assert waves_of(*mixed, wrt=x[:10], inputs=x[10:]) == [("Dot", 1), ("Dot", 1)]
+    long = dot(x[10:16], x[14:20])  # of up to 2**3, which is not of 3
+    assert sorted(waves_of(dots[0], long, wrt=x[:10], inputs=x[10:])) == [("Dot", 1), ("Dot", 1)]
+    assert sorted(waves_of(dots[0], chosen[0], wrt=x[:10], inputs=[*x[10:], index])) == [("Dot", 1), ("Select", 1)]
+
+
+def lowered(output: Value | list[Value], wrt: list[Value], inputs: list[Value] = [], batch: bool = False):  # noqa: B006
+    graph = simplify(trace(output if isinstance(output, list) else [output], wrt, inputs))
+    nodes = contract(graph)
+    return lower(graph, nodes, schedule(nodes, graph), {"x": (len(inputs),)} if inputs else {}, batch)
 
 
 def test_lower_finds_matrix_products_views_and_gathers():
