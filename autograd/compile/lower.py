@@ -203,8 +203,8 @@ class _Lowering:
     def _vectors(self, grid: Sequence[Any]) -> list[Operand]:
         return [self._operand(np.array(x[0] if len(x) == 1 else x), whole=True) for x in grid]
 
-    def _padded(self, numbers: Sequence[int], length: int, by: int | None = None) -> Sequence[int]:
-        return (*numbers, *[self.zero if by is None else by] * (length - len(numbers)))
+    def _padded(self, numbers: Sequence[int], length: int) -> Sequence[int]:
+        return (*numbers, *[self.zero] * (length - len(numbers)))
 
     def _sums(self, wave: Wave) -> None:
         length = max(len(self.nodes[i].operands) for i in wave)
@@ -230,8 +230,7 @@ class _Lowering:
         length = max(len(self.nodes[i].operands) for i in wave)
 
         def operands(order: Array) -> list[Operand]:
-            each = [self.nodes[wave[i]].operands for i in order]
-            terms = np.array([self._padded(x, length, by=x[0]) for x in each])
+            terms = np.array([np.resize(self.nodes[wave[i]].operands, length) for i in order])  # the short begin again
             return [self._operand(terms[0] if len(wave) == 1 else terms)]
 
         order, found = _fewest_gathers(self._orders(wave, [self.nodes[i].operands[0] for i in wave]), operands)
