@@ -344,7 +344,7 @@ def _gathers(operands: Sequence[Operand]) -> int:
 
 
 def _regular(where: Array, place: Array) -> int:
-    """How many of the first numbers lie at one distance in one block.
+    """How many of the first of two numbers or more lie at one distance in one block.
 
     >>> _regular(np.zeros(6), np.array([2, 4, 6, 3, 5, 7]))
     3
