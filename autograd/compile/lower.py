@@ -159,11 +159,11 @@ class _Lowering:
 
     # ---- Kinds ----
 
-    def _orders(self, wave: Wave, first: Sequence[int]) -> Iterator[Array]:
-        """The rows as what they read first lies in memory, and in the order in which the code computed them."""
+    def _orders(self, first: Sequence[int], *then: Array) -> Iterator[Array]:
+        """The rows as what they read first, and then what else, lies in memory, and as the code computed them."""
         keys = np.array(first)
-        yield np.lexsort((np.arange(len(wave)), self.place[keys], self.where[keys]))
-        yield np.arange(len(wave))
+        yield np.lexsort((*[self.place[x] for x in then], self.place[keys], self.where[keys]))
+        yield np.arange(len(keys))
 
     def _dots(self, wave: Wave) -> None:
         dots: dict[int, Any] = {i: self.nodes[i] for i in wave}
@@ -186,7 +186,7 @@ class _Lowering:
             vectors = ([getattr(dots[wave[i]], side) for i in order] for side in ("left", "right"))
             return [self._operand(np.array([self._padded(x, length) for x in each]), whole=True) for each in vectors]
 
-        order, found = _fewest_gathers(self._orders(wave, [dots[i].right[0] for i in wave]), operands)
+        order, found = _fewest_gathers(self._orders([dots[i].right[0] for i in wave]), operands)
         self._add("dots", np.array(wave)[order], found)
 
     @staticmethod
@@ -223,7 +223,7 @@ class _Lowering:
                 for part in np.split(found, columns, axis=1)
             ]
 
-        order, found = _fewest_gathers(self._orders(wave, [self.nodes[i].operands[0] for i in wave]), operands)
+        order, found = _fewest_gathers(self._orders([self.nodes[i].operands[0] for i in wave]), operands)
         self._add("sum", np.array(wave)[order], found)
 
     def _maxima(self, wave: Wave) -> None:
@@ -233,7 +233,7 @@ class _Lowering:
             terms = np.array([np.resize(self.nodes[wave[i]].operands, length) for i in order])  # the short begin again
             return [self._operand(terms[0] if len(wave) == 1 else terms)]
 
-        order, found = _fewest_gathers(self._orders(wave, [self.nodes[i].operands[0] for i in wave]), operands)
+        order, found = _fewest_gathers(self._orders([self.nodes[i].operands[0] for i in wave]), operands)
         self._add("max", np.array(wave)[order], found)
 
     def _selections(self, wave: Wave) -> None:
@@ -254,7 +254,7 @@ class _Lowering:
             pairs = np.array([row.choices for row in rows]), np.array([row.index for row in rows])
             return [self._operand(x[0] if len(rows) == 1 else x, whole=True) for x in pairs]
 
-        order, found = _fewest_gathers(self._orders(wave, [selections[i].choices[0] for i in wave]), read)
+        order, found = _fewest_gathers(self._orders([selections[i].choices[0] for i in wave]), read)
         self._add("pick", np.array(wave)[order], found)
 
     def _apply(self, op: Op, wave: Wave) -> None:
@@ -273,7 +273,7 @@ class _Lowering:
             return [self._operand(np.squeeze(x[arranged])) for x in operands]
 
         def arrangements() -> Iterator[Array]:
-            for order in self._orders(wave, first):
+            for order in self._orders(first, *operands):
                 keys = np.array(first)[order]
                 block = self.blocks[self.where[keys[0]]]
                 whole = len(wave) == block.size and bool(np.all(self.where[keys] == self.where[keys[0]]))
