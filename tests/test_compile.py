@@ -467,6 +467,7 @@ def test_constants_that_repeat():
             p[0] + 2.0 + p[1] + 2.0 + p[2] + 2.0,
             sum(x.exp() * 0.0 for x in p[:3]).tanh() + sum(x.exp() * 0.0 for x in p[4:]).tanh(),
             sum(x * 2.0 for x in p[:3]).tanh() + sum(x * 3.0 for x in p[4:7]).tanh(),
+            sum(x * 2.0 for x in p[:3]),
             select([2.0, 2.0, 2.0], i) * p[0],
             select([2.0, 2.0, 2.0], i) * p[0] + select([3.0, 3.0, 3.0], j) * p[1],
         ):

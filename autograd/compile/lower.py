@@ -262,12 +262,9 @@ class _Lowering:
             self._add_scalars(op, wave)
             return
 
-        def varying(i: int) -> int:
-            operands = self.nodes[i].operands
-            return max(operands, key=lambda j: (self.where[j] > 0, self.where[j] >= 0))
-
-        numbers, first = np.array(wave), [varying(i) for i in wave]
-        operands = np.array([self.nodes[i].operands for i in wave]).T
+        rows = [self.nodes[i].operands for i in wave]
+        first = [max(row, key=lambda j: self.where[j] > 0) for row in rows]  # of an input or a wave, if any
+        numbers, operands = np.array(wave), np.array(rows).T
 
         def read(arranged: Array) -> list[Operand]:
             return [self._operand(np.squeeze(x[arranged])) for x in operands]
