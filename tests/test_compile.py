@@ -26,6 +26,7 @@ from autograd import (
     gradients,
     log_softmax,
     maximum,
+    select,
     softmax,
     topological_order,
     where,
@@ -469,6 +470,25 @@ def test_models_roll():
         assert rolled(cost, model.parameters()) == expected
 
 
+def test_constants_that_repeat():
+    """They are all there where they are summed, looked up or returned."""
+    p, i, j = many(8), Value(1), Value(2)
+    with arrays_of_all_widths():
+        for output in (
+            p[0] + 2.0 + p[1] + 2.0 + p[2] + 2.0,
+            sum(x.exp() * 0.0 for x in p[:3]).tanh() + sum(x.exp() * 0.0 for x in p[4:]).tanh(),
+            sum(x * 2.0 for x in p[:3]).tanh() + sum(x * 3.0 for x in p[4:7]).tanh(),
+            sum(x * 2.0 for x in p[:3]),
+            select([2.0, 2.0, 2.0], i) * p[0],
+            select([2.0, 2.0, 2.0], i) * p[0] + select([3.0, 3.0, 3.0], j) * p[1],
+        ):
+            agrees(compile(output, p, inputs=[i, j]), output, p, [i, j])
+        assert compile([Value(2.0), Value(2.0)], p[:1]).outputs([1.0]).tolist() == [2.0, 2.0]
+        ragged = sum(p[:3]).tanh() + sum(p[4:]).tanh()
+        values = compile([ragged, Value(3.0)], p).outputs([x.data for x in p])
+    np.testing.assert_allclose(values, [ragged.data, 3.0], rtol=1e-14)  # the last number is not what pads
+
+
 def test_long_sums_of_many_blocks():
     """Thousands of blocks of their own are no expression of thousands of terms."""
     p = many(2)
@@ -493,10 +513,11 @@ def test_a_zero_slope_does_not_silence_infinity():
     agrees(compile(off, p), off, p)
 
 
-def test_ragged_softmaxes_of_very_negative_numbers():
-    """The shorter one is padded with what changes no maximum."""
-    p = [Value(-1000.0 - i) for i in range(7)]
-    output = softmax(p[:3])[1] + softmax(p[3:])[2] * 2.0
+@pytest.mark.parametrize("step", [-1.0, 1000.0])
+def test_ragged_softmaxes_of_large_numbers(step):
+    """The shorter one is padded with what changes no maximum, and the longer one is read to its end."""
+    p = [Value(-1000.0 + step * i) for i in range(7)]
+    output = softmax(p[:3])[1] + softmax(p[3:])[3] * 2.0
     with arrays_of_all_widths():
         program = compile(output, p)
     agrees(program, output, p)
@@ -647,6 +668,8 @@ def test_the_shift_of_a_softmax_is_one_maximum():
     program = compile(shifted, p)
     agrees(program, shifted, p)
     assert ".max(axis=-1)" in program.source and "maximum(" not in program.source
+    with arrays_of_all_widths():  # though the second is computed before the others
+        assert "    v1 = theta.max(axis=-1)\n    v2 = theta - v1\n" in compile(shifted, p).source
     plain = maximum(maximum(p[0], p[1]), p[2]) * p[3]
     assert ".max(" not in compile(plain, p).source
     agrees(compile(plain, p), plain, p)

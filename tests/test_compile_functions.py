@@ -126,6 +126,30 @@ def test_the_batch_reads_like_the_matrix_notes():
         assert f"    {line}\n" in body, body
 
 
+def test_inputs_of_more_than_two_axes_are_vectors():
+    """Made so once, at the beginning; matrices are read as they are."""
+    w = [Value(0.0) for _ in range(8)]
+    rng = np.random.default_rng(0)
+    theta, images, tables = rng.normal(size=8), rng.normal(size=(4, 2, 2, 2)), rng.normal(size=(4, 3, 8))
+
+    def of_image(x):
+        return dot(w, [pixel for plane in x for row in plane for pixel in row]).tanh()
+
+    def of_table(x):
+        return sum(dot(w, row).tanh() for row in x)
+
+    sources = [compile(f, w).source(x) for f, x in ((of_image, images), (of_table, tables))]
+    assert [source.count("reshape") for source in sources] == [2, 0]
+    assert "    x = x.reshape(n, -1)\n    z1 = x @ theta\n" in sources[0] and "    z1 = x @ theta\n" in sources[1]
+    rows_agree(of_image, w, theta, images, inputs=nested)
+    rows_agree(of_table, w, theta, tables, inputs=nested)
+
+
+def nested(x):
+    """An array as lists of Values."""
+    return list(map(nested, x)) if np.ndim(x) else Value(x)
+
+
 def test_one_row_of_nan_leaves_the_others_untouched():
     """And where a zero meets an infinity in a row, the engine's rule holds."""
     w = [Value(1.0), Value(2.0)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections.abc import Callable
 from random import Random
 
 import numpy as np
@@ -15,11 +16,13 @@ from autograd.compile.blocks import Block, Gather, View
 from autograd.compile.code import HELPERS, Code, element, helpers_for, write
 from autograd.compile.contract import Apply, Dot, Max, Select, Sum, contract
 from autograd.compile.forward import _PRODUCTS, product
-from autograd.compile.lower import NARROW, lower
+from autograd.compile.lower import APART, NARROW, PARTS, lower
 from autograd.compile.schedule import _kind, schedule
 from autograd.compile.simplify import simplify
 from autograd.compile.trace import Trace, trace
 from autograd.strategies import SMOOTH, expressions
+
+from .test_compile import arrays_of_all_widths
 
 
 def leaves(count: int) -> list[Value]:
@@ -146,10 +149,36 @@ def test_schedule_takes_the_least_deep_kind(seed):
     assert not left
 
 
-def lowered(output: Value, wrt: list[Value]):
-    graph = simplify(trace([output], wrt))
+def waves_of(*outputs: Value, wrt: list[Value], inputs: list[Value] = []) -> list[tuple[str, int]]:  # noqa: B006
+    """The kind of each wave, and the number of its rows."""
+    graph = simplify(trace(outputs, wrt, inputs))
     nodes = contract(graph)
-    return lower(graph, nodes, schedule(nodes, graph), {}, False)
+    kinds = [[nodes[i] for i in wave] for wave in schedule(nodes, graph)]
+    return [(row.op.name if isinstance(row, Apply) else type(row).__name__, len(rest) + 1) for row, *rest in kinds]
+
+
+def test_schedule_keeps_apart_what_is_read_in_another_way():
+    """Powers by their exponent, selections by their length, and dot products that read parameters."""
+    x = leaves(20)
+    powers = [x[0] ** 2.0, x[1] ** 3.0, x[2] ** 2.0, x[3] ** 3.0]
+    assert waves_of(*powers, wrt=x) == [("pow", 2), ("pow", 2)]
+    index = Value(1)
+    chosen = [select(x[:3], index), select(x[3:7], index), select(x[7:10], index)]
+    assert sorted(waves_of(*chosen, wrt=x, inputs=[index])) == [("Select", 1), ("Select", 2)]
+    dots = [dot(x[:3], x[10:13]), dot(x[3:7], x[13:17]), dot(x[7:10], x[10:13])]
+    assert sorted(waves_of(*dots, wrt=x[:10], inputs=x[10:])) == [("Dot", 1), ("Dot", 2)]  # rows of a matrix
+    assert waves_of(*dots, wrt=[], inputs=x) == [("Dot", 3)]  # padded
+    mixed = [dot([x[10], x[0], x[11]], x[13:16]), dot([x[12], x[1], x[13], x[14]], x[16:])]
+    assert waves_of(*mixed, wrt=x[:10], inputs=x[10:]) == [("Dot", 1), ("Dot", 1)]
+    long = dot(x[10:16], x[14:20])  # of up to 2**3, which is not of 3
+    assert sorted(waves_of(dots[0], long, wrt=x[:10], inputs=x[10:])) == [("Dot", 1), ("Dot", 1)]
+    assert sorted(waves_of(dots[0], chosen[0], wrt=x[:10], inputs=[*x[10:], index])) == [("Dot", 1), ("Select", 1)]
+
+
+def lowered(output: Value | list[Value], wrt: list[Value], inputs: list[Value] = [], batch: bool = False):  # noqa: B006
+    graph = simplify(trace(output if isinstance(output, list) else [output], wrt, inputs))
+    nodes = contract(graph)
+    return lower(graph, nodes, schedule(nodes, graph), {"x": (len(inputs),)} if inputs else {}, batch)
 
 
 def test_lower_finds_matrix_products_views_and_gathers():
@@ -171,6 +200,146 @@ def test_lower_finds_matrix_products_views_and_gathers():
     wide = sum((many[i * i % 37] * 1.5).tanh() * (i + 1.0) for i in range(NARROW + 3))
     gathered = [x for s in lowered(wide, many).statements for x in s.operands if isinstance(x, Gather)]
     assert gathered and not any(s.result.scalar for s in lowered(wide, many).statements if s.result.size > 1)
+
+
+def statements(output: Value | list[Value], wrt: list[Value], *kinds: str, inputs: list[Value] = []):  # noqa: B006
+    """Those of these kinds, however narrow."""
+    with arrays_of_all_widths():
+        found = lowered(output, wrt, inputs).statements
+    return [s for s in found if (s.kind if isinstance(s.kind, str) else s.kind.name) in kinds]
+
+
+def test_rows_are_read_in_the_order_in_which_they_begin():
+    """In memory, where the code has them in another; what they read next lies in no order."""
+    p, indexes = leaves(24), [Value(1) for _ in range(4)]
+    pairs = [(p[i], p[j]) for i, j in ((2, 8), (0, 10), (3, 9), (1, 11))]
+    sums = [x + y + z for (x, y), z in zip(pairs, (p[14], p[12], p[13], p[15]))]
+    maxima = [log_softmax([x, y])[1] for x, y in pairs]
+    own = [dot([p[12 + i], p[20 - i]], pair) for i, pair in enumerate(pairs)]
+    shared = [dot(weights, pair) for pair in pairs for weights in (p[12:14], p[14:16])]
+    picks = [select(pair, indexes[i]) for i, pair in zip((2, 0, 3, 1), pairs)]
+    for kind, outputs in (("sum", sums), ("max", maxima), ("dots", own), ("matmul", shared), ("pick", picks)):
+        (statement,) = statements(outputs, p, kind, inputs=indexes)
+        (gather,) = [x for x in statement.operands if isinstance(x, Gather) and len(x.index.T) > 1][-1:]
+        assert gather.index[:, 0].tolist() == [0, 1, 2, 3], kind
+    s, e = [x.sin() for x in p[8:10]], [x.exp() for x in p[10:12]]
+    ends = [dot(weights, pair) for pair in zip(p, (s[0], e[0], s[1], e[1])) for weights in (p[12:14], p[14:16])]
+    (statement,) = statements(ends, p, "matmul")
+    assert [x.index[:, 0].tolist() for x in statement.operands if isinstance(x, Gather)] == [[0, 1, 2, 3]]
+
+
+def test_the_terms_of_a_sum_are_read_block_by_block():
+    """Each part a view, whatever the order; all at once where rows are not alike, or where they are too many."""
+    p = leaves(9)
+    s, e = [x.sin() for x in p[:4]], [x.exp() for x in p[4:8]]
+    (mixed,) = statements(s[0] + e[0] + s[1] + e[1] + s[2] + e[2] + p[8], p, "sum")
+    assert [type(x) for x in mixed.operands] == [View] * 3
+    (unlike,) = statements([s[0] + s[1] + e[0], s[2] + e[1] + e[2]], p, "sum")
+    assert [type(x) for x in unlike.operands] == [Gather]
+    for count, expected in ((PARTS, [View] * PARTS), (PARTS + 1, [Gather])):
+        chain = [p[0].tanh()]
+        while len(chain) < count:
+            chain.append(chain[-1].tanh())
+        (total,) = statements(sum(chain), p, "sum")
+        assert [type(x) for x in total.operands] == expected
+
+
+def test_rows_are_apart_by_the_blocks_that_they_read():
+    """If these are few, and an operation is one statement for each; else they gather."""
+    p = leaves(12)
+    unary = ("sin", "exp", "cos", "sigmoid", "softplus")
+    assert len(unary) == APART + 1
+    blocks = [[TABLE[name](x) for x in p[2 * i : 2 * i + 2]] for i, name in enumerate(unary)]
+    few = statements([x.tanh() for block in blocks[:APART] for x in block], p, "tanh")
+    assert [type(x) for s in few for x in s.operands] == [View] * APART
+    many = statements([x.tanh() for block in blocks for x in block], p, "tanh")
+    assert [type(x) for s in many for x in s.operands] == [Gather]
+    s, e, c, *_ = blocks
+    turned = statements([s[0] - e[0], e[1] - s[1]], p, "sub")
+    assert len(turned) == 2  # the sides of an operation are not alike
+    sums = statements([s[0] + e[0] + c[0] + c[1], e[1] + s[1] + c[1] + c[0]], p, "sum")
+    assert len(sums) == 1  # the terms of a sum are
+
+
+def test_vectors_of_many_blocks_are_one_product():
+    """Of several with several; one with each of the others is read where it lies."""
+    p = leaves(8)
+    states = [[x.sin() for x in p[:2]], [x.exp() for x in p[:2]]]
+    rows = p[4:6], p[6:8]
+    (product,) = statements([dot(row, state) for state in states for row in rows], p, "matmul", "dots")
+    assert product.result.shape == (2, 2)
+    alone = statements([dot(rows[0], state) for state in states], p, "matmul", "dots")
+    assert [type(x) for s in alone for x in s.operands] == [View] * 4
+
+
+def test_dot_products_of_several_lengths():
+    """Are a matrix product for each, where each fills a grid of several rows; else all are padded."""
+    p = leaves(40)
+    x, y = [v.sin() for v in p[:20]], [v.exp() for v in p[20:]]
+
+    def shapes(*outputs: Value) -> list[tuple[str, tuple[int, ...]]]:
+        return [(str(s.kind), s.result.shape) for s in statements([*outputs], p, "matmul", "dots")]
+
+    three = [dot(x[:3], y[3 * i : 3 * i + 3]) for i in range(2)]
+    four = [dot(x[4:8], y[4 * i : 4 * i + 4]) for i in range(3)]
+    assert shapes(*three, *four) == [("matmul", (2,)), ("matmul", (3,))]
+    own = [dot(x[4 * i : 4 * i + 4], y[4 * i : 4 * i + 4]) for i in range(2, 5)]
+    assert shapes(*three, *own) == [("dots", (5,))]
+    assert shapes(*three, four[0]) == [("dots", (3,))]
+
+
+def test_narrow_waves_are_scalar_statements():
+    """Up to so many numbers, where they would be gathered; not where each row of a batch has its own."""
+    p = Random(0).sample(leaves(3 * NARROW), 2 * NARROW)
+    wrt = sorted(p, key=lambda x: x.data)
+    for count in (NARROW, NARROW + 1):
+        unary = [x.tanh() for x in p[:count]]
+        assert lowered(unary, wrt).statements[0].result.scalar == (count == NARROW)
+    for count in (NARROW // 2, NARROW // 2 + 1):
+        binary = [x - y for x, y in zip(p[:count], p[count:])]
+        assert lowered(binary, wrt).statements[0].result.scalar == (count == NARROW // 2)
+    x = leaves(2)
+    found = lowered(p[0].tanh() * x[0].sin(), p, x, batch=True).statements
+    assert [s.result.scalar for s in found] == [True, False, False]
+
+
+def test_operations_are_in_the_order_of_what_varies():
+    """Of what an input or a wave gives, before parameters, before constants; rows end where an operand jumps.
+
+    What is one number for all decides nothing.
+    """
+    p, x = leaves(12), leaves(6)
+    order = 2, 0, 3, 1
+    for outputs in (
+        [x[i] * p[k] for i, k in zip(order, (7, 5, 4, 9))],
+        [p[k] * x[i] for i, k in zip(order, (7, 5, 4, 9))],
+        [(i + 2.0) * p[i] for i in order],
+        [(2.0 + (i % 2)) - p[i] for i in order],
+        [p[i] - x[5] for i in order],
+        [x[5] - p[i] for i in order],
+    ):
+        (statement,) = statements(outputs, p, "mul", "sub", inputs=x)
+        assert [x.strides for x in statement.operands if isinstance(x, View) and x.strides != (0,)] == [(1,)]
+    (pairs,) = statements([p[6 * i + j].sin() for i in range(2) for j in range(2)], p, "sin")
+    assert pairs.operands == (View(pairs.operands[0].block, 0, (6, 1), (2, 2)),)
+    (triples,) = statements([p[4 * i + j].sin() for i in range(3) for j in range(3)], p, "sin")
+    assert triples.operands == (View(triples.operands[0].block, 0, (4, 1), (3, 3)),)
+
+
+def test_constants_are_written_once_where_they_repeat():
+    """As a number, as a row or as a column; bit for bit."""
+    p = leaves(10)
+
+    def constants(number: Callable[[int, int], float]) -> object:
+        grid = [dot(p[2 * i : 2 * i + 2], p[4 + 2 * j : 6 + 2 * j]) for j in range(3) for i in range(2)]
+        (product,) = statements([z * number(*divmod(k, 2)) for k, z in enumerate(grid)], p, "mul")
+        return getattr(product.operands[1], "tolist", lambda: product.operands[1])()
+
+    assert constants(lambda j, i: 2.0) == 2.0
+    assert constants(lambda j, i: 2.0 + i) == [[2.0, 3.0]]
+    assert constants(lambda j, i: 2.0 + j) == [[2.0], [3.0], [4.0]]
+    assert constants(lambda j, i: 2.0 + j + i) == [[2.0, 3.0], [3.0, 4.0], [4.0, 5.0]]
+    assert str(constants(lambda j, i: -0.0 if i else 0.0)) == "[[0.0, -0.0]]"
 
 
 @pytest.mark.parametrize("axes", list(_PRODUCTS))

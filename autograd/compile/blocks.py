@@ -32,7 +32,10 @@ class Block:
 
 @dataclass(frozen=True)
 class View:
-    """Elements of a block at regular distances: element (i, j) is number offset + i strides[0] + j strides[1]."""
+    """Elements of a block at regular distances: element (i, j) is number offset + i strides[0] + j strides[1].
+
+    No axis is of one element.
+    """
 
     block: Block
     offset: int
@@ -42,7 +45,7 @@ class View:
     @property
     def repeated(self) -> tuple[int, ...]:
         """The axes along which every element is the same."""
-        return tuple(i for i, (n, step) in enumerate(zip(self.shape, self.strides)) if n > 1 and not step)
+        return tuple(i for i, step in enumerate(self.strides) if not step)
 
     @property
     def core(self) -> View:
@@ -53,7 +56,7 @@ class View:
     @property
     def is_slice(self) -> bool:
         """Whether slices and reshapes reach it, so that it can be written to: its rows neither overlap nor run back."""
-        kept = [(n, step) for n, step in zip(self.shape, self.strides) if n > 1 and step]
+        kept = [(n, step) for n, step in zip(self.shape, self.strides) if step]
         if len(kept) < 2:
             return True
         (columns, right), (rows, down) = sorted(kept, key=lambda axis: axis[1])

@@ -7,7 +7,7 @@ what is too narrow for arrays is written number by number.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import chain
 from math import prod
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 
 from ..ops import Op
 from .blocks import Array, Block, Gather, Lowered, Operand, Statement, View, is_batched
-from .contract import Dot, Max, Node, Select, Sum
+from .contract import Apply, Dot, Max, Node, Select, Sum
 from .schedule import Wave
 from .trace import Trace
 
@@ -49,6 +49,7 @@ class _Lowering:
         self.place = np.zeros(self.zero + 1, dtype=np.int64)  # and its place there
         self.constants = np.array(trace.numbers + [0.0] * (len(self.where) - len(trace.numbers)))
         self.blocks: list[Block] = []
+        self.batched: set[int] = set()  # the numbers of which each row of a batch has its own
         parameters = self._new_block("theta", np.arange(trace.parameters))
         flattened = {name for name, shape in shapes.items() if len(shape) > 2}
         inputs, start = [], trace.parameters
@@ -81,33 +82,37 @@ class _Lowering:
         """The rows of a wave apart, if they read from a few different blocks, so that each reads from one."""
         if len(wave) == 1:
             return [wave]
-        groups: dict[tuple[int, ...], Wave] = {}
+        groups: dict[Hashable, Wave] = {}
         batched: dict[bool, Wave] = {}
         for i in wave:
             node = self.nodes[i]
-            read = (node.left[0], node.right[0]) if isinstance(node, Dot) else node.operands[:3]
             varies = self._varies_in_batch(node)
-            groups.setdefault((varies, *[int(self.where[j]) for j in read]), []).append(i)
+            groups.setdefault((varies, self._origin(node)), []).append(i)
             batched.setdefault(varies, []).append(i)
         if len(batched) == 1 and self._is_shared(wave):
             return [wave]
         return list((groups if len(groups) <= APART else batched).values())
 
+    def _origin(self, node: Node) -> Hashable:
+        """The blocks that a row reads from: in which order matters to an operation, but not to a sum."""
+        blocks = self.where[list(node.operands)].tolist()
+        return tuple(blocks) if isinstance(node, Apply) else frozenset(blocks)
+
     def _is_shared(self, wave: Wave) -> bool:
         """Whether the rows are one product of several vectors with shared ones, wherever they come from."""
         dots = [node for i in wave if isinstance(node := self.nodes[i], Dot)]
-        grid = self._grid(dots) if dots else None
+        grid = self._grid(dots)
         return grid is not None and min(map(len, grid)) > 1
 
     def _varies_in_batch(self, node: Node) -> bool:
-        return self.result.batch and any(
-            self.where[j] >= 0 and self.blocks[self.where[j]].batched for j in node.operands
-        )
+        return not self.batched.isdisjoint(node.operands)
 
     def _new_block(self, name: str, numbers: Array, batched: bool = False) -> Block:
         block = Block(name, numbers.shape, batched)
         self.where[numbers], self.place[numbers] = len(self.blocks), np.arange(numbers.size).reshape(numbers.shape)
         self.blocks.append(block)
+        if batched:
+            self.batched.update(numbers.ravel().tolist())
         return block
 
     def _add(self, kind: Op | str, numbers: Array, operands: Sequence[Operand]) -> None:
@@ -128,7 +133,7 @@ class _Lowering:
             sum(len(node.operands) for node in nodes) <= NARROW >= len(rows)
             and not isinstance(kind, (Max, Select))
             and (alone or _gathers(operands) > 0)
-            and not any(map(self._varies_in_batch, nodes))
+            and not self._varies_in_batch(kind)
         )
 
     def _add_scalars(self, kind: Op | str, rows: Wave) -> None:
@@ -154,11 +159,11 @@ class _Lowering:
 
     # ---- Kinds ----
 
-    def _orders(self, wave: Wave, first: Sequence[int]) -> Iterator[Array]:
-        """The rows as what they read first lies in memory, and in the order in which the code computed them."""
+    def _orders(self, first: Sequence[int], *then: Array) -> Iterator[Array]:
+        """The rows as what they read first, and then what else, lies in memory, and as the code computed them."""
         keys = np.array(first)
-        yield np.lexsort((np.arange(len(wave)), self.place[keys], self.where[keys]))
-        yield np.arange(len(wave))
+        yield np.lexsort((*[self.place[x] for x in then], self.place[keys], self.where[keys]))
+        yield np.arange(len(keys))
 
     def _dots(self, wave: Wave) -> None:
         dots: dict[int, Any] = {i: self.nodes[i] for i in wave}
@@ -181,7 +186,7 @@ class _Lowering:
             vectors = ([getattr(dots[wave[i]], side) for i in order] for side in ("left", "right"))
             return [self._operand(np.array([self._padded(x, length) for x in each]), whole=True) for each in vectors]
 
-        order, found = _fewest_gathers(self._orders(wave, [dots[i].right[0] for i in wave]), operands)
+        order, found = _fewest_gathers(self._orders([dots[i].right[0] for i in wave]), operands)
         self._add("dots", np.array(wave)[order], found)
 
     @staticmethod
@@ -198,8 +203,8 @@ class _Lowering:
     def _vectors(self, grid: Sequence[Any]) -> list[Operand]:
         return [self._operand(np.array(x[0] if len(x) == 1 else x), whole=True) for x in grid]
 
-    def _padded(self, numbers: Sequence[int], length: int, by: int | None = None) -> Sequence[int]:
-        return (*numbers, *[self.zero if by is None else by] * (length - len(numbers)))
+    def _padded(self, numbers: Sequence[int], length: int) -> Sequence[int]:
+        return (*numbers, *[self.zero] * (length - len(numbers)))
 
     def _sums(self, wave: Wave) -> None:
         length = max(len(self.nodes[i].operands) for i in wave)
@@ -218,18 +223,17 @@ class _Lowering:
                 for part in np.split(found, columns, axis=1)
             ]
 
-        order, found = _fewest_gathers(self._orders(wave, [self.nodes[i].operands[0] for i in wave]), operands)
+        order, found = _fewest_gathers(self._orders([self.nodes[i].operands[0] for i in wave]), operands)
         self._add("sum", np.array(wave)[order], found)
 
     def _maxima(self, wave: Wave) -> None:
         length = max(len(self.nodes[i].operands) for i in wave)
 
         def operands(order: Array) -> list[Operand]:
-            each = [self.nodes[wave[i]].operands for i in order]
-            terms = np.array([self._padded(x, length, by=x[0]) for x in each])
-            return [self._operand(terms[0] if len(wave) == 1 else terms, whole=True)]
+            terms = np.array([np.resize(self.nodes[wave[i]].operands, length) for i in order])  # the short begin again
+            return [self._operand(terms[0] if len(wave) == 1 else terms)]
 
-        order, found = _fewest_gathers(self._orders(wave, [self.nodes[i].operands[0] for i in wave]), operands)
+        order, found = _fewest_gathers(self._orders([self.nodes[i].operands[0] for i in wave]), operands)
         self._add("max", np.array(wave)[order], found)
 
     def _selections(self, wave: Wave) -> None:
@@ -237,7 +241,7 @@ class _Lowering:
         tables = dict.fromkeys(selection.choices for selection in selections.values())
         indexes = dict.fromkeys(selection.index for selection in selections.values())
         at = {(selection.index, selection.choices): i for i, selection in selections.items()}
-        batched = any(self.where[j] >= 0 and self.blocks[self.where[j]].batched for table in tables for j in table)
+        batched = not self.batched.isdisjoint(chain.from_iterable(tables))
         if not batched and len(at) == len(tables) * len(indexes) == len(wave):  # each picks from each of the vectors
             numbers = np.array([[at[index, choices] for choices in tables] for index in indexes])
             table, index = np.array(list(tables)).T, np.array(list(indexes))
@@ -250,7 +254,7 @@ class _Lowering:
             pairs = np.array([row.choices for row in rows]), np.array([row.index for row in rows])
             return [self._operand(x[0] if len(rows) == 1 else x, whole=True) for x in pairs]
 
-        order, found = _fewest_gathers(self._orders(wave, [selections[i].choices[0] for i in wave]), read)
+        order, found = _fewest_gathers(self._orders([selections[i].choices[0] for i in wave]), read)
         self._add("pick", np.array(wave)[order], found)
 
     def _apply(self, op: Op, wave: Wave) -> None:
@@ -258,18 +262,15 @@ class _Lowering:
             self._add_scalars(op, wave)
             return
 
-        def varying(i: int) -> int:
-            operands = self.nodes[i].operands
-            return max(operands, key=lambda j: (self.where[j] > 0, self.where[j] >= 0))
-
-        numbers, first = np.array(wave), [varying(i) for i in wave]
-        operands = np.array([self.nodes[i].operands for i in wave]).T
+        rows = [self.nodes[i].operands for i in wave]
+        first = [max(row, key=lambda j: self.where[j] > 0) for row in rows]  # of an input or a wave, if any
+        numbers, operands = np.array(wave), np.array(rows).T
 
         def read(arranged: Array) -> list[Operand]:
             return [self._operand(np.squeeze(x[arranged])) for x in operands]
 
         def arrangements() -> Iterator[Array]:
-            for order in self._orders(wave, first):
+            for order in self._orders(first, *operands):
                 keys = np.array(first)[order]
                 block = self.blocks[self.where[keys[0]]]
                 whole = len(wave) == block.size and bool(np.all(self.where[keys] == self.where[keys[0]]))
@@ -301,11 +302,7 @@ class _Lowering:
             return float(values.flat[0]) if np.all(flat == flat[0]) else _unrepeated(values)
         if np.all(where == where.flat[0]):
             offset = int(place.flat[0])
-            corner = (0,) * place.ndim
-            strides = tuple(
-                int(place[tuple(int(a == axis) for a in range(place.ndim))] - place[corner]) if n > 1 else 0
-                for axis, n in enumerate(place.shape)
-            )
+            strides = tuple(int(place.take(1, axis=axis).flat[0]) - offset for axis in range(place.ndim))
             axes = np.indices(place.shape)
             regular = offset + sum(step * axis for step, axis in zip(strides, axes))
             view = View(self.blocks[int(where.flat[0])], offset, strides, place.shape)
@@ -329,13 +326,11 @@ class _Lowering:
 def _fewest_gathers(arrangements: Iterator[Array], read: Any) -> tuple[Array, list[Operand]]:
     """The first of the arrangements for which the fewest operands are gathered, and those operands."""
     best: tuple[Array, list[Operand]] | None = None
-    fewest = -1
     for arranged in arrangements:
         operands = read(arranged)
-        gathers = _gathers(operands)
-        if best is None or gathers < fewest:
-            best, fewest = (arranged, operands), gathers
-        if not gathers:
+        if best is None or _gathers(operands) < _gathers(best[1]):
+            best = arranged, operands
+        if not _gathers(operands):
             break
     assert best is not None, "a wave has rows"
     return best
@@ -346,15 +341,13 @@ def _gathers(operands: Sequence[Operand]) -> int:
 
 
 def _regular(where: Array, place: Array) -> int:
-    """How many of the first numbers lie at one distance in one block.
+    """How many of the first of two numbers or more lie at one distance in one block.
 
     >>> _regular(np.zeros(6), np.array([2, 4, 6, 3, 5, 7]))
     3
     """
-    if len(where) < 3:
-        return len(where)
     steps = np.diff(place)
-    breaks = np.flatnonzero((steps != steps[0]) | (where[1:] != where[0]))
+    breaks = np.flatnonzero((steps != steps[0]) | (np.diff(where) != 0))
     return int(breaks[0]) + 1 if len(breaks) else len(where)
 
 

@@ -64,7 +64,6 @@ def _kind(node: Node, trace: Trace) -> Hashable:
     if isinstance(node, Apply):
         which = tuple([trace.is_constant(j) for j in node.operands])
         return node.op, which, node.operands[1] if node.op is POW and which[1] else None
-    length = len(node.left if isinstance(node, Dot) else node.operands)
-    if isinstance(node, Select) or (isinstance(node, Dot) and node.left[0] < trace.parameters):
-        return type(node), length
-    return type(node), (length - 1).bit_length()
+    exact = isinstance(node, Select) or (isinstance(node, Dot) and min(node.left) < trace.parameters)
+    length = len(node.operands)
+    return type(node), exact, length if exact else (length - 1).bit_length()
