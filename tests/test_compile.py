@@ -423,6 +423,61 @@ def test_layouts(layout, widths):
         agrees(program, LAYOUTS[layout](p), p)
 
 
+def cut(values, length):
+    """In rows of this length."""
+    return [values[i : i + length] for i in range(0, len(values), length)]
+
+
+def grid(rows, columns):
+    """Each row times each column."""
+    return [[dot(row, column) for column in columns] for row in rows]
+
+
+def _two_matrices(p, x):
+    """One of 2 rows and 3 columns, one of 3 rows and 2, each a product of its own."""
+    a = [[v.tanh() for v in row] for row in grid(cut(p[:4], 2), cut(x[:6], 2))]
+    b = [[v.sin() for v in row] for row in grid(cut(p[4:13], 3), cut(x[6:12], 3))]
+    return a, b
+
+
+def _first_row(a):
+    return sum((v * 1.5).exp() * (i + 1.0) for i, v in enumerate(a[0]))
+
+
+def _crossed(a, b):
+    return sum(dot(row, column).cos() * (i + 1.0) for i, (row, column) in enumerate(zip(b, zip(*a))))
+
+
+def _a_row_and_columns(p, x):
+    """The slopes of the matrix begin as another one turned."""
+    a, b = _two_matrices(p, x)
+    return _crossed(a, b) + _first_row(a)
+
+
+def _a_row_and_a_sum(p, x):
+    """They begin as those of a sum, which are another matrix turned."""
+    a, b = _two_matrices(p, x)
+    added = [[v + w.sin().cos().tanh() for v, w in zip(row, other)] for row, other in zip(a, cut(p[13:19], 3))]
+    return _crossed(added, b) + _first_row(a)
+
+
+def _rows_of_two_addends(p, x):
+    """Both begin as those of the sum."""
+    a, b = _two_matrices(p, x)[0], [[v.sin() for v in row] for row in grid(cut(p[4:10], 3), cut(p[10:19], 3))]
+    used, pairs = _first_row(a) + _first_row(b), zip(itertools.chain(*a), itertools.chain(*b))
+    return sum((u + v).cos() * (i + 1.0) for i, (u, v) in enumerate(pairs)) + used
+
+
+@pytest.mark.parametrize("function", [_a_row_and_columns, _a_row_and_a_sum, _rows_of_two_addends])
+def test_a_row_of_a_matrix_that_is_used_besides(function):
+    """Its slopes count, whoever else has those of the matrix and however they lie in memory; in a batch, too."""
+    p, x = many(19), [Value(0.3 + 0.05 * (i * i % 7)) for i in range(12)]
+    with arrays_of_all_widths():
+        agrees(compile(function(p, x), p + x), function(p, x), p + x)
+    table = np.linspace(-1.0, 1.0, 36).reshape(3, 12)
+    rows_agree(lambda row: function(p, row), p, [v.data for v in p], table)
+
+
 def rolled(output: Value, parameters: list[Value]) -> tuple[int, int, int]:
     """Of its program as arrays: the statements, the operands that are gathered, the numbers in constant arrays."""
     with arrays_of_all_widths():
