@@ -62,7 +62,7 @@ def watched() -> _Block:
     return _Block(None, WATCHED)
 
 
-TRACED, WATCHED, DETACHED = 2, 3, 4
+TRACED, WATCHED, DETACHED = range(2, 5)
 
 
 def recording() -> int:

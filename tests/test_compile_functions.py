@@ -963,6 +963,12 @@ def test_values_are_compared_by_identity_as_in_the_eager_run():
 
     assert compile(itself, w).value([1.0, -1.5], [2.0]) == itself(2.0).data == -4.5
 
+    def constant(x):
+        one = Value(1.0) * 1.0
+        return w[0] * x if one == 1.0 or one == Value(1.0) or one != one else w[1] * x
+
+    assert compile(constant, w).value([0.5, -1.5], [2.0]) == constant(2.0).data == -3.0
+
 
 def test_selections_of_all_kinds():
     """Tables of numbers, of one element, with a beginning in common; indexes of indexes, none that varies."""
