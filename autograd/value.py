@@ -319,9 +319,9 @@ class Value:
 
 
 class WatchedValue(Value):
-    """A node computed while somebody is `watching`: the one kind of Value that is compared by number, not identity.
+    """A node computed while somebody is `watching`, who says what it is equal to: by identity, as all Values, or not.
 
-    It stands for the plain number that the code gets when nobody watches.
+    It may stand for a plain number that the code gets when nobody watches.
     """
 
     __slots__ = ()
@@ -329,8 +329,7 @@ class WatchedValue(Value):
     def __eq__(self, other: object) -> bool:
         if not _watches or isinstance(other, np.ndarray):
             return object.__eq__(self, other)
-        number = other._data if isinstance(other, Value) else _number(other)
-        return tell(operator.eq, (self, other), self._data == number)  # type: ignore[no-any-return]  # a bool
+        return tell(operator.eq, (self, other), self is other)  # type: ignore[no-any-return]  # a bool
 
     def __hash__(self) -> int:
         return tell(hash, (self,), object.__hash__(self)) if _watches else object.__hash__(self)

@@ -150,6 +150,95 @@ def nested(x):
     return list(map(nested, x)) if np.ndim(x) else Value(x)
 
 
+PROGRAMS = {
+    "a number and a product": (
+        lambda w, x: dot(x, w[:3]) + sum((w[3].exp() * v).tanh() for v in x),
+        """\
+    n = len(x)
+    w2 = theta[0:3]
+    w1 = theta.item(3)
+    v1 = math.exp(w1)
+    z1 = x @ w2
+    v2 = v1 * x
+    a1 = np.tanh(v2)
+    v3 = z1 + a1.sum(axis=-1)
+
+    dtheta = np.zeros_like(theta)
+    dw2 = dtheta[0:3]
+    dw1 = 0.0
+    dv3 = np.full(n, 1.0 / n)
+    dz1 = dv3.copy()
+    dv2 = dv3[..., None] * (1.0 - a1 * a1)
+    dv1 = float((dv2 * x).sum(axis=(0, 1)))
+    dw2 += dz1 @ x
+    dw1 += dv1 * v1
+    dtheta[3] += dw1
+    return v3, dtheta
+""",
+    ),
+    "a softmax": (
+        lambda w, x: softmax(list(map(operator.mul, x, w)))[0],
+        """\
+    n = len(x)
+    b1 = theta[0:3]
+    v1 = x * b1
+    v2 = v1.max(axis=-1)
+    v3 = v1 - v2[:, None]
+    v4 = np.exp(v3)
+    v5 = v4.sum(axis=-1)
+    v6 = v4[:, 0] / v5
+
+    dtheta = np.zeros_like(theta)
+    db1 = dtheta[0:3]
+    dv6 = np.full(n, 1.0 / n)
+    dv4 = np.zeros((n, 3))
+    dv4[:, 0] += dv6 * (1.0 / v5)
+    dv5 = dv6 * (-v6 / v5)
+    dv4 += dv5[..., None]
+    dv3 = dv4 * v4
+    db1 += (dv3 * x).sum(axis=0)
+    return v6, dtheta
+""",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", list(PROGRAMS))
+def test_programs_in_full(name):
+    """As one would write them by hand: a line for each array, and nothing that is not needed."""
+    function, body = PROGRAMS[name]
+    w, x = [Value(0.0) for _ in range(4)], np.array([[1.0, 2.0, 3.0], [0.5, -0.5, 1.5]])
+    source = compile(lambda x: function(w, x), w).source(x)
+    assert source.endswith(f"\n\n\ndef value_and_grad(theta, x):\n{body}"), source
+    rows_agree(lambda x: function(w, x), w, [0.5, -0.25, 1.0, 0.3], x)
+
+
+def test_what_is_gathered_is_written_without_detours():
+    """Blocks as they are, numbers as an array; slopes are put where they come from, added only where two meet."""
+    w, x = [Value(0.0) for _ in range(5)], np.array([[1.0, 2.0, 3.0], [0.5, -0.5, 1.5]])
+    order = (0, 3, 1, 4, 2)
+
+    def sum_of(read, weight=1.5):
+        return sum(read[i] * (k * k + weight) for k, i in enumerate(order))
+
+    for function, lines in (
+        (lambda x: sum_of([*map(operator.mul, x, w), w[3].sin(), w[4].cos()]), [
+            "np.concatenate([v1, np.broadcast_to(np.array([v2, v3]), (n, 2))], axis=1).take(i2, axis=1))\n",
+            "g = put_rows(i2, np.broadcast_to(dz1[:, None] * c1, (n, 5)), 5)\n",
+            "dv1 = g[:, 0:3]\n", "dv2 = float(g[:, 3].sum())\n", "dv3 = float(g[:, 4].sum())\n",
+        ]),
+        (lambda x: sum_of([*map(operator.mul, x, w), w[3].sin(), w[4].sin()]), ["dv2 = g[:, 3:5].sum(axis=0)\n"]),
+        (lambda x: sum_of([v * x[0] for v in w]), ["v1 = theta * x[:, 0][:, None]"]),
+        (lambda x: sum_of([w[i] * x[0] * v for i, v in zip((0, 3, 3, 1, 0), w)]), ["theta.take(i1) * x[:, 0][:, None]"]),
+        (lambda x: sum_of([*x, *w[:2]]), ["np.concatenate([x, np.broadcast_to(theta, (n, 5))], axis=1).take(i2"]),
+        (lambda x: sum_of([x[1], x[1], *map(operator.mul, x, w)]), ["g = put_rows("]),  # x has no slopes
+    ):  # fmt: skip
+        source = compile(function, w).source(x)
+        for line in lines:
+            assert line in source, source
+        rows_agree(function, w, [0.5, -0.25, 1.0, 0.3, 2.0], x)
+
+
 def test_one_row_of_nan_leaves_the_others_untouched():
     """And where a zero meets an infinity in a row, the engine's rule holds."""
     w = [Value(1.0), Value(2.0)]
@@ -330,6 +419,22 @@ def test_tables_and_indexes_of_their_own():
         return select([x, x * 2.0, w[0] * x], w[6]) * 3.0 + select([x.sin(), x * x, w[1] + x], w[6]) * w[2]
 
     rows_agree(chosen, w, theta, x)
+
+
+def test_selections_are_written_without_detours():
+    """From a table of parameters, and from one of each row."""
+    w, x, i = [Value(0.0) for _ in range(4)], np.array([[0.5, 1.0, 1.5], [2.0, 1.0, 0.0]]), np.array([2.0, 1.0])
+
+    def function(x, i):
+        return select(w[:3], i) * x[0] + select([w[3] * v for v in x], i)
+
+    source = compile(function, w).source(x, i)
+    for line in (
+        "v2 = b1[index(i, 3)]", "v3 = np.take_along_axis(v1, index(i, 3)[..., None], axis=-1)[..., 0]",
+        "dv1 = scatter_picks(index(i, 3), dv3, 3)", "db1 += scatter(index(i, 3), dv2, 3)",
+    ):  # fmt: skip
+        assert f"    {line}\n" in source, source
+    rows_agree(function, w, [0.3, -0.4, 0.5, 0.6], x, i)
 
 
 def test_an_index_out_of_range_is_an_error():
@@ -715,7 +820,9 @@ def test_slopes_that_are_sums_are_kept():
         y = [a + b * k for a, b in zip(u, x)]
         return y[0] * y[1] * y[2]
 
-    rows_agree(function, w, [0.3, 0.5, 0.7], np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]))
+    x = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    rows_agree(function, w, [0.3, 0.5, 0.7], x)
+    assert "ascontiguousarray" not in compile(function, w).source(x)  # parts of vectors are where they are
 
 
 def test_a_slope_that_repeats_is_added_to():
@@ -728,6 +835,16 @@ def test_a_slope_that_repeats_is_added_to():
         return (a[0] + a[1] + a[2] + (used[0] * used[1]).exp() * used[2]).tanh()
 
     rows_agree(function, w, [0.5, -0.25, 1.0], np.random.default_rng(7).normal(size=(4, 3)))
+
+
+def test_slopes_that_are_the_same_for_all_terms():
+    """They stand for as many as there are, also behind a sign; and for the factor that all terms share."""
+    w, x = [Value(0.0) for _ in range(4)], np.array([1.0, 2.0, 4.0, 8.0, 16.0])
+    for function in (
+        lambda x: sum(-(x * w[0] + v) for v in w[1:]),
+        lambda x: dot([(x * w[0]).tanh()] * 3, w[1:]).sin(),
+    ):
+        rows_agree(function, w, [0.5, -0.25, 1.0, 0.75], x)
 
 
 def test_numbers_that_only_decide_are_watched_too():
@@ -850,6 +967,9 @@ def test_inputs_of_many_axes():
     outputs = [function(row.tolist()) for row in x]
     np.testing.assert_allclose(value, np.mean([output.data for output in outputs]), rtol=1e-12)
     np.testing.assert_allclose(gradient, np.mean([gradients(output, w) for output in outputs], axis=0), rtol=1e-12)
+    kinked = compile(lambda x: (w[0] * x[0][0][0]).relu().sqrt() + w[1] * x[1][2][1], w)  # row by row, carefully
+    _, gradient = kinked.value_and_grad([1.0, 2.0], np.multiply.outer([-1.0, 4.0], np.ones((2, 3, 2))))
+    assert gradient.tolist() == [0.5, 1.5]
 
 
 def test_values_are_compared_by_identity_as_in_the_eager_run():
@@ -867,6 +987,12 @@ def test_values_are_compared_by_identity_as_in_the_eager_run():
         return w[1] * 3 if h == h and x != h else w[1] * 5
 
     assert compile(itself, w).value([1.0, -1.5], [2.0]) == itself(2.0).data == -4.5
+
+    def constant(x):
+        one = Value(1.0) * 1.0
+        return w[0] * x if one == 1.0 or one == Value(1.0) or one != one else w[1] * x
+
+    assert compile(constant, w).value([0.5, -1.5], [2.0]) == constant(2.0).data == -3.0
 
 
 def test_selections_of_all_kinds():

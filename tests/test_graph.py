@@ -268,6 +268,27 @@ def test_nan_is_not_hidden():
     assert gradients(x.sqrt() * 2.0, [x]) == [math.inf]
 
 
+def test_slopes_where_a_first_derivative_is_zero():
+    """A product that is 0, and no more than that, is differentiated as any other: sin(x^2)'' is 2 at 0."""
+    x = Value(0.0)
+    (slope,) = gradients((x * x).sin(), [x], create_graph=True)
+    assert slope.data == 0.0 and gradients(slope, [x]) == [2.0]
+    y = Value(3.0)
+    (slope,) = gradients(x * y * y, [y], create_graph=True)
+    assert slope.data == 0.0 and gradients(slope, [x]) == [6.0]
+
+
+def test_products_by_one_are_not_recorded():
+    """sin' is cos and no more; the slope of exp(sin(x) + c) is one product."""
+    x = Value(0.5)
+    (slope,) = gradients(x.sin(), [x], create_graph=True)
+    assert [node.op and node.op.name for node in topological_order([slope])] == [None, "cos"]
+    output = (x.sin() + 2.0).exp()
+    (slope,) = gradients(output, [x], create_graph=True)
+    new = [node.op and node.op.name for node in topological_order([slope], known={output, x})]
+    assert sorted(new) == ["cos", "mul"]
+
+
 # ---- published and closed forms
 
 

@@ -20,7 +20,7 @@ class Backward:
     def __init__(self, forward: Forward, mean: bool = True) -> None:
         self.mean = mean
         self.forward, self.program, self.careful = forward, forward.program, forward.careful
-        self.started: set[Block] = set()
+        self.started = {self.program.parameters}  # whose gradients are there already
         self.gradient: dict[Block, str] = {}  # names that stand for the gradients of blocks
         self.body: list[str] = []
         self.computed = {statement.result: statement for statement in self.program.statements}
@@ -30,7 +30,7 @@ class Backward:
             reached = {block for operand in statement.operands for block in blocks_of(operand)}
             if statement.kind not in (*FLAT, "max") and not self.active.isdisjoint(reached):
                 self.active.add(statement.result)
-        self.partly_written = {  # their gradients must lie in memory row by row
+        self.partly_written = {  # the gradients of matrices among them must lie in memory row by row
             x.block for x in (*operands, *self.program.outputs) if isinstance(x, View) and not x.is_whole
         }
 
@@ -71,8 +71,8 @@ class Backward:
             self._sum(statement, d)
         elif statement.kind in ("take", "pick"):
             self._selection(statement, d)
-        elif statement.kind in ("matmul", "dots"):
-            self._product(statement, d)  # and "max" is only ever detached
+        else:  # a product: "max" is only ever detached
+            self._product(statement, d)
 
     def _apply(self, op: Op, statement: Statement, d: Code) -> None:
         scalar = self.forward.is_float(statement.result)
@@ -101,7 +101,7 @@ class Backward:
         for operand in statement.operands:
             longer = len(shape_of(operand)) > len(shape)
             code = Code(f"{d.text}[..., None]") if longer and (shape or batched) else d
-            self.contribute(operand, code, None if longer else shape, batched=batched)
+            self.contribute(operand, code, shape, batched=batched)
 
     def _selection(self, statement: Statement, d: Code) -> None:
         choices, index = statement.operands
@@ -129,87 +129,79 @@ class Backward:
         if left == right == f"{out}k" and isinstance(rows, View) and isinstance(columns, View) and rows == columns:
             pairs = pairs[1:]
         for operand, axes, other, by in pairs:
-            if not self.active.isdisjoint(blocks_of(operand)):
-                code = product([d.text, by.text], (out, other, axes), self.careful)
-                if len(pairs) == 1:
-                    code = 2.0 * code  # of a square, both are the same
-                self.contribute(operand, code, shape_of(operand), batched=axes[:1] == "b")
+            code = product([d.text, by.text], (out, other, axes), self.careful)
+            if len(pairs) == 1:
+                code = 2.0 * code  # of a square, both are the same
+            self.contribute(operand, code, shape_of(operand), batched=axes[:1] == "b")
 
     # ---- Products ----
 
-    def times(self, d: Code, partial: Any, gate: bool) -> Any:
+    def times(self, d: Code, partial: Any, gate: bool) -> Code:
         """d * partial; a comparison counts as the 0 or 1 that it is."""
         if self.careful and (isinstance(partial, Code) or not isfinite(partial)):
             slope = partial if isinstance(partial, Code) else number(partial)
             return Code(f"{'gated' if gate else 'times'}({d.text}, {slope.text})")
-        if not isinstance(partial, Code) and partial == 1.0:
-            return d
         if isinstance(partial, Code) and partial.op is STEP:
             partial = Code(f"({partial.operands[0].text} > 0.0)", scalar=partial.scalar)
-        return MUL(d, partial)
+        return MUL(d, partial)  # type: ignore[no-any-return]  # Code, as d is; d itself for a factor of 1
 
     # ---- Accumulation ----
 
     def contribute(
-        self, operand: Operand, code: Any, shape: tuple[int, ...] | None, alias: bool = False, batched: bool = False
+        self, operand: Operand, code: Code, shape: tuple[int, ...], alias: bool = False, batched: bool = False
     ) -> None:
-        """Adds an expression of this shape (None: one to be broadcast) to the gradient of an operand."""
+        """Adds an expression of this shape, or one that broadcasts, to the gradient of an operand."""
         if self.active.isdisjoint(blocks_of(operand)):
             return
-        if not isinstance(code, Code):
-            code = number(code)
-        if isinstance(operand, View):
-            if operand.block.shape or operand.block.batched:
-                self._to_view(operand, code, shape, alias, batched)
-            else:
-                self._to_number(operand, code, shape, batched)
-        elif isinstance(operand, Gather):
+        if isinstance(operand, Gather):
             self._to_gather(operand, code, batched)
+            return
+        assert isinstance(operand, View), "constants have no gradient"
+        if operand.block.shape or operand.block.batched:
+            self._to_view(operand, code, shape, alias, batched)
+        else:
+            self._to_number(operand.block, self._summed(operand, code, shape, batched))
 
-    def _to_number(self, view: View, code: Code, shape: tuple[int, ...] | None, batched: bool) -> None:
+    def _to_number(self, block: Block, code: Code) -> None:
         """A number is not changed in place: two names may stand for one."""
-        block, own = view.block, f"d{self.forward.names[view.block]}"
-        text = self._summed(view, code, shape, batched)
-        if self.forward.is_float(block) and not (code.scalar and text == code.text):
-            text = f"float({text})"
+        text = code.text if code.scalar or not self.forward.is_float(block) else f"float({code.text})"
         if block not in self.started and text.isidentifier():
             self.gradient[block] = text
             self.started.add(block)
             return
-        self.body.append(f"{own} = {f'{self.d(block)} + ' if block in self.started else ''}{text}")
+        before = f"{self.d(block)} + " if block in self.started else ""
+        self.body.append(f"d{self.forward.names[block]} = {before}{text}")
         self.gradient.pop(block, None)
         self.started.add(block)
 
-    def _to_view(self, view: View, code: Code, shape: tuple[int, ...] | None, alias: bool, batched: bool) -> None:
-        block = view.block
-        is_theta = block is self.program.parameters
-        core, text = view.core, self._summed(view, code, shape, batched)
-        if core.is_whole and block not in self.started and not is_theta:
-            if text == code.text:
+    def _to_view(self, view: View, code: Code, shape: tuple[int, ...], alias: bool, batched: bool) -> None:
+        block, core, summed = view.block, view.core, self._summed(view, code, shape, batched)
+        if core.is_whole and block not in self.started:
+            if summed is code:
                 self._first(block, code, shape, alias)
             else:
-                self._first(block, Code(text), core.shape, False)
+                self._first(block, summed, core.shape, False)
             return
         self._start(block)
-        if is_theta:
+        if block is self.program.parameters:
             item = self.forward.items.get(f"theta.item({view.offset})") if code.scalar else None
             named = self.forward.parameters.get(element("theta", core))
             target = f"d{item}" if item else f"d{named[0]}" if named else element("dtheta", core)
         else:
             target = element(self.d(block), core)
-        self.body.append(f"{target}{'' if target.isidentifier() or target.endswith(']') else '[...]'} += {text}")
+        self.body.append(f"{target}{'' if target.isidentifier() or target.endswith(']') else '[...]'} += {summed.text}")
 
-    def _first(self, block: Block, code: Code, shape: tuple[int, ...] | None, alias: bool) -> None:
+    def _first(self, block: Block, code: Code, shape: tuple[int, ...], alias: bool) -> None:
         """What is first added to the gradient of a whole block is that gradient."""
         name = f"d{self.forward.names[block]}"
-        whole = self.forward.shape(block.shape, block.batched)
+        by_rows = len(block.shape) > 1 and block in self.partly_written
         self.started.add(block)
-        if alias or (shape != block.shape and self._broadcasts(block)):
+        if (alias and not by_rows) or (shape != block.shape and self._broadcasts(block)):
             self.gradient[block] = code.text
         elif shape != block.shape:
-            full = f"np.full({whole}, {code.text}{self.forward.typed})"
-            self.body.append(f"{name} = {f'np.broadcast_to({code.text}, {whole}).copy()' if block.batched else full}")
-        elif block in self.partly_written and len(block.shape) + block.batched > 1:
+            whole = self.forward.shape(block.shape, block.batched)
+            self.body.append(f"{name} = np.full({whole}, {code.text}{self.forward.typed})")
+        elif by_rows and (alias or not code.text.isidentifier()):
             self.body.append(f"{name} = np.ascontiguousarray({code.text})")
         else:
             self.body.append(f"{name} = {code.text}{'.copy()' * code.text.isidentifier()}")
@@ -224,19 +216,18 @@ class Backward:
             partial is not None and shape_of(operand) == block.shape and isinstance(partial(Code("z"), Code("x")), Code)
         )
 
-    def _summed(self, view: View, code: Code, shape: tuple[int, ...] | None, batched: bool) -> str:
+    def _summed(self, view: View, code: Code, shape: tuple[int, ...], batched: bool) -> Code:
         """An expression, summed over the axes along which the view repeats, and over a batch that the block has not."""
-        axes = [axis + batched for axis in view.repeated]
-        if batched and not view.block.batched:
-            axes.insert(0, 0)
+        over_batch = batched and not view.block.batched
+        axes = [0] * over_batch + [axis + batched for axis in view.repeated]
         if not axes:
-            return code.text
+            return code
         text = code.text
         if shape != view.shape:
             text = f"np.broadcast_to({text}, {self.forward.shape(view.shape, batched)})"
         elif code.binds < CALL:
             text = f"({text})"
-        return f"{text}.sum(axis={axes[0] if len(axes) == 1 else tuple(axes)})"
+        return Code(f"{text}.sum(axis={axes[0] if len(axes) == 1 else tuple(axes)})")
 
     def _to_gather(self, gather: Gather, code: Code, summed: bool) -> None:
         batched, shape, size = is_batched(gather), gather.index.shape, sum(part.size for part in gather.parts)
@@ -263,23 +254,21 @@ class Backward:
         """Adds a piece of `g` to the gradient of a block."""
         if not part.shape and not part.batched:
             piece = f"g[:, {start}].sum()" if batched else f"g[{start}]"
-            self._to_number(View(part, 0, (), ()), Code(piece), (), False)
+            self._to_number(part, Code(piece))
             return
         piece = f"g[{':, ' if batched else ''}{start}:{start + part.size}]"
         if batched and not part.batched:
             piece += ".sum(axis=0)"
         if part.shape != (part.size,):
             piece += f".reshape({self.forward.shape(part.shape, part.batched)})"
-        if part not in self.started and part is not self.program.parameters:
+        if part in self.started:
+            self.body.append(f"{self.d(part)} += {piece}")
+        else:
             self.body.append(f"d{self.forward.names[part]} = {piece}")
             self.started.add(part)
-        else:
-            self._start(part)
-            self.body.append(f"{self.d(part)} += {piece}")
 
     def _start(self, block: Block) -> None:
         if block not in self.started:
             self.started.add(block)
-            if block is not self.program.parameters:
-                shape = self.forward.shape(block.shape, block.batched)
-                self.body.append(f"d{self.forward.names[block]} = np.zeros({shape}{self.forward.typed})")
+            shape = self.forward.shape(block.shape, block.batched)
+            self.body.append(f"d{self.forward.names[block]} = np.zeros({shape}{self.forward.typed})")

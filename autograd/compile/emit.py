@@ -21,7 +21,8 @@ def emit(program: Lowered, dtype: str = "float64", careful: bool = False, mean: 
     arguments = ", ".join(["theta", *(block.name for block in program.inputs)])
     rows = "n, " if program.batch else ""
     header = [f"n = len({program.inputs[0].name})"] if program.batch else []
-    header += [f"{name} = {name}.reshape({rows}-1)" for name in sorted(program.flattened)]
+    flattened = [block.name for block in program.inputs if block.name in program.flattened]
+    header += [f"{name} = {name}.reshape({rows}-1)" for name in flattened]
     views = [f"{name} = {text}" for text, (name, _) in forward.parameters.items()] + [
         f"{name} = {text}" for text, name in forward.items.items()
     ]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..formula import ACTIVATIONS
-from ..ops import ADD, CALL, DETACH, MUL, PRODUCT, SUM, Op
+from ..ops import ADD, DETACH, MUL, PRODUCT, SUM, Op
 from .blocks import Array, Block, Gather, Lowered, Operand, Statement, View, blocks_of, is_batched, shape_of
 from .code import Code, element, number, write
 
@@ -87,9 +87,7 @@ class Forward:
         if isinstance(operand, View):
             if operand.is_whole and operand.block in self.inline:
                 return self.inline[operand.block]
-            if operand.block is self.program.parameters and any(
-                n > 1 and step for n, step in zip(operand.shape, operand.strides)
-            ):
+            if operand.block is self.program.parameters and any(operand.strides):
                 return Code(self._parameter(operand))
             return Code(element(self.names[operand.block], operand), scalar=self.is_float(operand.block))
         if isinstance(operand, Gather):
@@ -146,14 +144,13 @@ class Forward:
 
     def shape(self, shape: tuple[int, ...], batched: bool) -> str:
         """A shape, written."""
-        return f"({', '.join(['n', *map(str, shape)])}{',' if not shape else ''})" if batched else f"{shape}"
+        return str(("n", *shape)).replace("'", "") if batched else str(shape)
 
     def full(self, operand: Operand) -> Code:
         """The expression for an operand in all its length, also where it repeats an element."""
         code = self.read(operand)
         if isinstance(code, float):
-            shape = shape_of(operand)
-            return Code(f"np.full({shape}, {number(code).text}{self.typed})") if shape else number(code)
+            return number(code)
         if isinstance(operand, View) and operand.repeated:
             return Code(f"np.broadcast_to({code.text}, {self.shape(operand.shape, operand.block.batched)})")
         return code
@@ -261,5 +258,4 @@ def product(texts: Sequence[str], axes: tuple[str, str, str], careful: bool = Fa
         name, sign = ("product", " @ ") if " @ " in template else ("times", " * ")
         x, _, y = template.partition(sign)
         return Code(f"{name}({x.format(texts[0])}, {y.format(texts[1])})")
-    text = template.format(*texts)
-    return Code(text, CALL if text.endswith(")") and text.startswith(("(", "outer")) else PRODUCT)
+    return Code(template.format(*texts), PRODUCT)
