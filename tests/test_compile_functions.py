@@ -239,6 +239,14 @@ def test_what_is_gathered_is_written_without_detours():
         rows_agree(function, w, [0.5, -0.25, 1.0, 0.3, 2.0], x)
 
 
+def test_the_mean_of_large_slopes_beside_nan():
+    """What a NaN does not reach stays finite, where the sum of all slopes is not."""
+    w = [Value(1.0), Value(1.0)]
+    program = compile(lambda x, y: w[0] * x + w[1] * y, w)
+    gradient = program.value_and_grad([1.0, 1.0], np.full(4, 1e308), [1.0, 2.0, math.nan, 3.0])[1]
+    assert gradient[0] == 1e308 and math.isnan(gradient[1])
+
+
 def test_one_row_of_nan_leaves_the_others_untouched():
     """And where a zero meets an infinity in a row, the engine's rule holds."""
     w = [Value(1.0), Value(2.0)]

@@ -131,17 +131,10 @@ class Program:
             raise ValueError("a gradient of several outputs; compile the one to be differentiated")
         if self._reduction == "none":
             raise ValueError('a gradient of each row; compile with reduction="mean" or "sum"')
-        chunks = self._chunks(arrays)
-        pairs = [self._run("value_and_grad", theta, chunk) for chunk in chunks]
+        parts = [self._run("value_and_grad", theta, chunk) for chunk in self._chunks(arrays)]
         if not self._batch:
-            return pairs[0]  # type: ignore[no-any-return]  # a float and an array
-        count = len(arrays[0])
-        values, gradient = pairs[0]
-        if len(chunks) > 1:
-            values = np.concatenate([values for values, _ in pairs])
-            shares = [len(chunk[0]) / count if self._reduction == "mean" else 1.0 for chunk in chunks]
-            with np.errstate(all="ignore"):
-                gradient = sum(slopes * share for (_, slopes), share in zip(pairs, shares))
+            return parts[0]  # type: ignore[no-any-return]  # a float and an array
+        values, gradient = self._joined(parts) if len(parts) > 1 else parts[0]
         return self._reduced(values), gradient
 
     def backward(self, *inputs: Any) -> float:
@@ -184,9 +177,14 @@ class Program:
             rows = [function(theta, *row) for row in zip(*arrays)]
         if name != "value_and_grad":
             return np.array(rows)
-        with np.errstate(all="ignore"):
-            slopes = getattr(np, self._reduction)([slopes for _, slopes in rows], axis=0)
-        return np.array([value for value, _ in rows]), slopes
+        return self._joined(rows)
+
+    def _joined(self, parts: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:
+        """The values of all rows and the gradient, from those of rows or of chunks."""
+        values = np.concatenate([np.atleast_1d(values) for values, _ in parts])
+        with np.errstate(all="ignore"):  # shares, not a mean of sums: those may overflow
+            shares = [np.size(v) / len(values) if self._reduction == "mean" else 1.0 for v, _ in parts]
+            return values, sum(slopes * share for (_, slopes), share in zip(parts, shares))
 
     def _chunks(self, arrays: Sequence[Any]) -> list[Sequence[Any]]:
         if not self._batch or len(arrays[0]) <= self._chunk:
