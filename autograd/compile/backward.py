@@ -17,7 +17,7 @@ from .forward import Forward, axes_of, product
 class Backward:
     """The statements of the backward pass as lines; from the table's partials, or of a product, two more products."""
 
-    def __init__(self, forward: Forward, mean: bool = True) -> None:
+    def __init__(self, forward: Forward, mean: bool) -> None:
         self.mean = mean
         self.forward, self.program, self.careful = forward, forward.program, forward.careful
         self.started = {self.program.parameters}  # whose gradients are there already

@@ -9,7 +9,7 @@ from .code import function, helpers_for, spelled
 from .forward import Forward
 
 
-def emit(program: Lowered, dtype: str = "float64", careful: bool = False, mean: bool = True) -> str:
+def emit(program: Lowered, dtype: str, careful: bool, mean: bool) -> str:
     """The source of ``value`` and ``value_and_grad`` or, if there are several outputs, of ``outputs``.
 
     With `careful`, zeros win over infinity in the products of the backward pass, as they do in the engine, and nothing

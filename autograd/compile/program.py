@@ -82,7 +82,10 @@ class Program:
     @cached_property
     def source(self) -> str:
         """What runs: Python with NumPy, for arrays of `dtype`; it stands by itself."""
-        return emit(self._lowered, self._dtype.name, mean=self._reduction != "sum")
+        return self._emit(self._lowered, careful=False)
+
+    def _emit(self, program: Lowered, careful: bool) -> str:
+        return emit(program, self._dtype.name, careful, mean=self._reduction != "sum")
 
     @cached_property
     def _fast(self) -> dict[str, Any]:
@@ -91,7 +94,7 @@ class Program:
     @cached_property
     def _careful(self) -> dict[str, Any]:
         """For one example, with the engine's rule that zeros win over infinity, and without floats that raise."""
-        return loaded(emit(self._one, self._dtype.name, careful=True))
+        return loaded(self._emit(self._one, careful=True))
 
     @cached_property
     def _has_floats(self) -> bool:
