@@ -202,7 +202,7 @@ class CompiledFunction:
         for _ in range(MOST_BRANCHES):
             if waiting:
                 branch = waiting.pop(0)
-                held = self._held(branch, theta, [a[left] for a in arrays])
+                held = self._held(branch, theta, [a[left] for a in arrays], nearly=False)
             else:
                 branch = self._compile(shapes, theta, [a[left[0]] for a in arrays])
                 twin = next((other for other in found if other.answers == branch.answers), None)
@@ -225,20 +225,20 @@ class CompiledFunction:
                     f"row {left[0]} takes another branch than the one compiled for: {missed}; choose with where, or "
                     'compile with branches="trace", which traces such rows'
                 )
-        last = found[-1].guards.questions[-1].line if found[-1].guards else ""
+        last = branch.guards.questions[-1].line  # type: ignore[union-attr]  # without, it would hold for every row
         raise RuntimeError(
             f"the rows take more than {MOST_BRANCHES} branches, each a program of its own; choose with where, maximum "
             f"or select instead of comparing numbers, as at {last}"
         )
 
     @staticmethod
-    def _held(branch: _Branch, theta: Any, arrays: Sequence[Any], nearly: bool = False) -> Any:
+    def _held(branch: _Branch, theta: Any, arrays: Sequence[Any], nearly: bool) -> Any:
         if branch.guards is None:
             return np.ones(len(arrays[0]), dtype=bool)
         return np.array(branch.guards.hold(theta, arrays, nearly))
 
     def _compile(self, shapes: tuple[tuple[int, ...], ...], theta: Any, sample: Sequence[Any]) -> _Branch:
-        numbers = np.concatenate([a.reshape(-1) for a in sample]).tolist()
+        numbers = np.concatenate([a.ravel() for a in sample]).tolist()
         before = _random_state()
         with paused_collector():
             traced = self._traced(shapes, theta, numbers)
@@ -298,7 +298,7 @@ def _random_state() -> Any:
 
 def _others(numbers: Sequence[float], step: float) -> list[float]:
     """Other numbers, some `step` away."""
-    return [x + step * (1.0 + i % 7 / 10) if isfinite(x) else 0.5 for i, x in enumerate(numbers)]
+    return [x + step * (1.0 + i / len(numbers)) if isfinite(x) else 0.5 for i, x in enumerate(numbers)]
 
 
 def _nested(values: list[Value], shape: tuple[int, ...]) -> Any:

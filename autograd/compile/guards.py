@@ -125,7 +125,7 @@ class Guards:
         for i, question in enumerate(questions):
             self._columns.setdefault((question.compare, question.answer), []).append(i)
 
-    def hold(self, theta: Any, arrays: Sequence[Any], nearly: bool = False) -> Any:
+    def hold(self, theta: Any, arrays: Sequence[Any], nearly: bool) -> Any:
         """For each row, whether every question has the answer that it had, or `nearly` has it: an array of bools.
 
         Where both sides are equal to rounding, NumPy's sums may answer otherwise than those that are added one by one.
