@@ -6,6 +6,7 @@ import gc
 import itertools
 import math
 import pickle
+import re
 import subprocess
 import sys
 from contextlib import contextmanager, nullcontext
@@ -298,6 +299,16 @@ def test_a_wrong_program_is_noticed(right, wrong):
         agrees(program, loss, parameters)
 
 
+def test_an_error_of_arrays_is_not_computed_around():
+    """Only Python's floats raise where there is an answer; what else raises is a fault of the program."""
+    p = many(2)
+    for output, values in ((dot(p, p), None), ((p[0] / p[1]).tanh(), 1.0)):
+        program = compile(output, p)
+        program._fast = loaded(program.source.replace("(theta):", "(theta):\n    raise ValueError"))
+        with nullcontext() if values else pytest.raises(ValueError, match=r"^$"):
+            assert program.value([1.0, 0.0]) == values
+
+
 def test_arguments_are_checked():
     """What was given, what is allowed."""
     x, y = Value(1.0), Value(2.0)
@@ -317,6 +328,15 @@ def test_arguments_are_checked():
             program.value(theta)
     with pytest.raises(ValueError, match="1 arrays of inputs; give 0: there are none"):
         program.value([1.0, 2.0], [1.0])
+    for theta, message in (
+        ([x, y], "holds Values; give their numbers, such as [p.data for p in parameters]"),
+        ([x], "holds Values; give their numbers, such as [p.data for p in parameters]"),
+        ([None, 1.0], "holds NoneTypes; give real numbers"),
+        (["1", "2"], "holds <U1s; give real numbers"),
+        ([1j, 2.0], "holds complex128s; give real numbers"),
+    ):
+        with pytest.raises(TypeError, match=f"^theta {re.escape(message)}$"):
+            program.value(theta)
 
 
 def test_dots_that_fill_no_grid():

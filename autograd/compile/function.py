@@ -52,9 +52,8 @@ class _Traced:
     """Leaves, neither parameters nor inputs, that were asked for their numbers."""
 
     def leaves(self) -> list[Value]:
-        """Those, and the leaves of the graph that are no inputs."""
-        inputs = {*self.inputs}
-        return [*self.asked, *(x for x in topological_order([self.output]) if x.op is None and x not in inputs)]
+        """Those, and the leaves of the graph."""
+        return [*self.asked, *(x for x in topological_order([self.output]) if x.op is None)]
 
     def does_the_same(self, other: _Traced) -> bool:
         x, y = self.graph, other.graph
@@ -202,15 +201,14 @@ class CompiledFunction:
         for _ in range(MOST_BRANCHES):
             if waiting:
                 branch = waiting.pop(0)
-                held = self._held(branch, theta, [a[left] for a in arrays], nearly=False)
+                held = self._held(branch, theta, [a[left] for a in arrays])
             else:
                 branch = self._compile(shapes, theta, [a[left[0]] for a in arrays])
-                twin = next((other for other in found if other.answers == branch.answers), None)
-                if twin is None:
+                if all(other.answers != branch.answers for other in found):
                     found.append(branch)
                     self._compiled[shapes] = found
-                held = self._held(branch, theta, [a[left] for a in arrays], nearly=twin is not None)
-                held[0] = True  # it was traced for this row; that it is not held is a tie
+                held = self._held(branch, theta, [a[left] for a in arrays])
+                held[0] = True  # it was traced for this row, whatever rounding makes of it
             if held.all() and len(left) == len(arrays[0]):
                 yield slice(None), branch.program
                 return
@@ -232,10 +230,10 @@ class CompiledFunction:
         )
 
     @staticmethod
-    def _held(branch: _Branch, theta: Any, arrays: Sequence[Any], nearly: bool) -> Any:
+    def _held(branch: _Branch, theta: Any, arrays: Sequence[Any]) -> Any:
         if branch.guards is None:
             return np.ones(len(arrays[0]), dtype=bool)
-        return np.array(branch.guards.hold(theta, arrays, nearly))
+        return np.array(branch.guards.hold(theta, arrays))
 
     def _compile(self, shapes: tuple[tuple[int, ...], ...], theta: Any, sample: Sequence[Any]) -> _Branch:
         numbers = np.concatenate([a.ravel() for a in sample]).tolist()
@@ -252,7 +250,7 @@ class CompiledFunction:
         names = dict(zip(_names(self.function, len(shapes)), shapes))
         program = Program(traced.graph, names, batch=True, reduction=self.reduction, dtype=self.dtype, wrt=self.wrt)
         guards = Guards(traced.questions, self.wrt, traced.inputs, names) if traced.questions else None
-        outside = {*traced.leaves()} & {*again.leaves()} - {*self.wrt}  # each trace has its own inner leaves
+        outside = {*traced.leaves()} & {*again.leaves()} - {*self.wrt}  # each trace has its own inputs and inner leaves
         return _Branch(program, guards, traced.answers(), {x: x._data for x in outside})
 
     def _traced_elsewhere(self, shapes: Any, theta: Any, numbers: Sequence[float], traced: _Traced) -> _Traced:
