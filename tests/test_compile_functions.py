@@ -983,18 +983,22 @@ def test_comparisons_are_exact_or_refused():
             compile(lambda x, other=other: w[0] if x == other else w[1], w).value([0.5, -1.2], [1.0])
 
 
-@pytest.mark.parametrize("size", [1.0, 1e4])
-def test_ties_are_decided_as_in_the_eager_run(size):
-    """A dot product of NumPy may differ by an ulp from one that is added one by one: in every order, and every time."""
+@pytest.mark.parametrize(
+    "total",
+    [lambda w, x: dot(w, x), lambda w, x: w[0] + sum(x), lambda w, x: dot(w, x).log()],
+    ids=["dot", "sum", "log"],
+)
+def test_ties_are_decided_as_in_the_eager_run(total):
+    """A sum of NumPy may differ by an ulp from one that is added one by one: in every order, and every time."""
     rng = random.Random(0)
     for _ in range(8):
-        theta = [rng.randrange(1, 10) * size / 7 for _ in range(6)]
-        w, x = [Value(t) for t in theta], [rng.randrange(1, 10) / 10 for _ in range(6)]
+        theta, x = ([rng.randrange(1, 10) / 7 for _ in range(20)] for _ in range(2))
+        w = [Value(t) for t in theta]
 
         def function(x, bound, w=w):
-            return w[0] * 2.0 if w[1] + w[2] > 0 and dot(w, x) + 3.0 >= bound else w[0] * 5.0
+            return w[0] * 2.0 if w[1] + w[2] > 0 and total(w, x) * 4.0 - bound >= 0 else w[0] * 5.0
 
-        tie, zero = (x, float(dot(theta, x)) + 3.0), ([0.0] * 6, 4.0)
+        tie, zero = (x, total(w, x).data * 4.0), ([0.0] * 20, 99.0)
         assert function(*tie).data == theta[0] * 2.0 and function(*zero).data == theta[0] * 5.0
         for rows in ([tie] * 100 + [zero], [zero] + [tie] * 100):  # more ties than there may be branches
             compiled = compile(function, w)
@@ -1002,6 +1006,18 @@ def test_ties_are_decided_as_in_the_eager_run(size):
                 value = compiled.value(theta, *map(list, zip(*rows)))
                 assert value == pytest.approx((100 * 2.0 + 5.0) / 101 * theta[0])
             assert repr(compiled).endswith("2 programs so far")
+
+
+def test_only_ties_are_computed_one_by_one(monkeypatch):
+    """Not what is clearly unequal, and not what NumPy rounds as Python does, as in the validation of a target."""
+    monkeypatch.setattr(Guards, "_one_by_one", None)
+    w = [Value(1.0), Value(2.0)]
+    unequal = compile(lambda x: w[0] if dot(w, x) > 2.0 else w[1], w)
+    assert unequal.value([1.0, 2.0], [[1.0, 1.0], [0.5, 0.25]]) == 1.5
+    alike = compile(lambda x: w[0] if abs(-x * 2.0) - 3.0 <= 2.0 / x.relu() else w[1], w)
+    assert alike.value([1.0, 2.0], [2.0, 4.0]) == 1.5
+    loss = compile(lambda x, target: nn.hinge(w[0] * x, target), w)
+    assert loss.value([1.0, 2.0], [0.5, 0.5], [1.0, -1.0]) == 1.0
 
 
 def test_a_row_that_its_own_guards_miss():

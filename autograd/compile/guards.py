@@ -83,9 +83,9 @@ class Recorder:
             if type(x) not in (float, int, bool, np.float64) or float(x) != x == x:
                 raise TypeError(f"{x!r:.60} ({type(x).__name__}) compared while compiling; compare with a float")
         answer = bool(compare(*numbers))
-        pair = [x if isinstance(x, Value) else Value(x) for x in (*operands, 0.0)[:2]]
+        left, right = (x if isinstance(x, Value) else Value(x) for x in (*operands, 0.0)[:2])
         x, y = (*numbers, 0.0)[:2]
-        self.questions.append(Question(compare, (pair[0], pair[1]), (x, y), answer, line_outside()))
+        self.questions.append(Question(compare, (left, right), (x, y), answer, line_outside()))
         return answer
 
     def _overheard(self, operands: tuple[Any, ...], answer: Any) -> Any:
