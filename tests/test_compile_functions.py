@@ -689,12 +689,12 @@ def test_a_function_runs_only_to_be_traced():
 
     def function(x):
         calls.append(x)
-        return w[0] * x * Value(3.0)
+        return w[0] * x * Value(3.0) if x > 0 else w[0] * x
 
     compiled = compile(function, w)
-    assert compiled([1.0]) == 6.0
+    assert compiled([1.0, -1.0]) == 2.0
     traced, w[0].data = len(calls), 5.0
-    assert compiled([1.0]) == 15.0 and len(calls) == traced
+    assert compiled([1.0, -1.0]) == 5.0 and len(calls) == traced
 
 
 def test_the_program_of_several_rows_is_that_of_the_first():
@@ -985,7 +985,7 @@ def test_comparisons_are_exact_or_refused():
 
 @pytest.mark.parametrize(
     "total",
-    [lambda w, x: dot(w, x), lambda w, x: w[0] + sum(x), lambda w, x: dot(w, x).log()],
+    [dot, lambda w, x: w[0] + sum(x), lambda w, x: dot(w, x).log()],
     ids=["dot", "sum", "log"],
 )
 def test_ties_are_decided_as_in_the_eager_run(total):
