@@ -674,6 +674,8 @@ def test_edges_of_arrays_and_numbers():
             np.testing.assert_array_equal(program.outputs(numbers), [TABLE["pow"](x, 0.5) for x in numbers])
             program = compile([x.sign() for x in xs], xs)
             assert not np.signbit(program.outputs([-0.0] * count)).any()
+        negated = compile(-xs[0], xs)
+        assert np.signbit(negated.value([0.0] * count)) and np.signbit(negated.value_and_grad([0.0] * count)[0])
     assert TABLE["pow"](np.array([-math.inf, -0.0]), 0.5).tolist() == [math.inf, 0.0]
     w = [Value(1e-100), Value(2e-100)]
     gradient = compile((w[0] * w[0] + w[1] * w[1]) * 1.5e308, w).value_and_grad([1e-100, 2e-100])[1]
