@@ -6,6 +6,7 @@ import gc
 import itertools
 import math
 import pickle
+import re
 import subprocess
 import sys
 from contextlib import contextmanager, nullcontext
@@ -350,6 +351,16 @@ def test_a_wrong_program_is_noticed(right, wrong):
         agrees(program, loss, parameters)
 
 
+def test_an_error_of_arrays_is_not_computed_around():
+    """Only Python's floats raise where there is an answer; what else raises is a fault of the program."""
+    p = many(2)
+    for output, values in ((dot(p, p), None), ((p[0] / p[1]).tanh(), 1.0)):
+        program = compile(output, p)
+        program._fast = loaded(program.source.replace("(theta):", "(theta):\n    raise ValueError"))
+        with nullcontext() if values else pytest.raises(ValueError, match=r"^$"):
+            assert program.value([1.0, 0.0]) == values
+
+
 def test_arguments_are_checked():
     """What was given, what is allowed."""
     x, y = Value(1.0), Value(2.0)
@@ -369,6 +380,15 @@ def test_arguments_are_checked():
             program.value(theta)
     with pytest.raises(ValueError, match="1 arrays of inputs; give 0: there are none"):
         program.value([1.0, 2.0], [1.0])
+    for theta, message in (
+        ([x, y], "holds Values; give their numbers, such as [p.data for p in parameters]"),
+        ([x], "holds Values; give their numbers, such as [p.data for p in parameters]"),
+        ([None, 1.0], "holds NoneTypes; give real numbers"),
+        (["1", "2"], "holds <U1s; give real numbers"),
+        ([1j, 2.0], "holds complex128s; give real numbers"),
+    ):
+        with pytest.raises(TypeError, match=f"^theta {re.escape(message)}$"):
+            program.value(theta)
 
 
 def test_dots_that_fill_no_grid():
@@ -792,6 +812,8 @@ def test_edges_of_arrays_and_numbers():
             np.testing.assert_array_equal(program.outputs(numbers), [TABLE["pow"](x, 0.5) for x in numbers])
             program = compile([x.sign() for x in xs], xs)
             assert not np.signbit(program.outputs([-0.0] * count)).any()
+        negated = compile(-xs[0], xs)
+        assert np.signbit(negated.value([0.0] * count)) and np.signbit(negated.value_and_grad([0.0] * count)[0])
     for exponent in (0.5, np.array([0.5]), np.full((3, 1), 0.5)):
         for root in np.atleast_2d(TABLE["pow"](np.array([-math.inf, -0.0]), exponent)).tolist():
             assert root == [math.inf, 0.0] and math.copysign(1.0, root[1]) == 1.0

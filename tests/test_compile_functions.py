@@ -38,6 +38,7 @@ from autograd import (
 )
 from autograd import value as values
 from autograd.compile import program as programs
+from autograd.compile.function import _others
 from autograd.compile.guards import Guards, Question
 from autograd.strategies import SMOOTH, expressions
 
@@ -285,6 +286,48 @@ def test_what_would_bake_an_example_in_is_refused():
     assert w[0] > 0.5 and bool(w[0]) and w[0].data == 1.0  # afterwards, all as before
 
 
+def read(x: Value, characters: int | None = None) -> float:
+    """The number that a Value prints, which nobody notices; of so many characters."""
+    return float(repr(x).partition("=")[2].partition(",")[0][:characters])
+
+
+@pytest.mark.parametrize(
+    ("function", "row"),
+    [
+        (lambda w, x, i: w * read(x) * select([1.0, 2.0], i), (0.5, 1.0)),
+        (lambda w, x: w * read(x, 3) if 0.0 < x < 2.0 else w, (0.5,)),  # as far as it can be read
+        (lambda w, x: w * read(x) if 0.9 < x < 1.1 else w, (1.0,)),
+        (lambda w, x: w * read(x) if x > 0 else w, (math.inf,)),
+        (lambda w, x, y: w * read(x - y), (1.0, 1.0)),
+    ],
+)
+def test_numbers_that_are_read_from_a_text_are_noticed(function, row):
+    """Beside an index, where a question lets little change, of an infinity, of a difference."""
+    w = Value(2.0)
+    with pytest.raises(TypeError, match="does something else every time"):
+        compile(lambda *inputs: function(w, *inputs), [w]).value([2.0], *([x] for x in row))
+
+
+def test_other_numbers_are_a_step_or_two_away():
+    """Each by another step."""
+    steps = [other - x for x, other in zip(range(50), _others(range(50), 0.5))]
+    assert all(0.5 <= step < 1.0 for step in steps) and len({round(step, 9) for step in steps}) == 50
+
+
+def test_callables_that_are_no_functions():
+    """Objects and built-in functions, which have no source, and some no signature."""
+
+    class Noisy:
+        def __call__(self, x):
+            return x * random.random()
+
+    with pytest.raises(TypeError, match=r"^Noisy draws random numbers; compile"):
+        compile(Noisy(), []).value([], [1.0])
+    larger = compile(max, [], reduction="none")
+    assert larger.value([], [1.0, 2.0], [0.0, 5.0]).tolist() == [1.0, 5.0]
+    assert larger.source([1.0], [0.0]).count("(theta, x1, x2):") == 2
+
+
 def test_functions_check_their_arguments():
     """Shapes, reductions, what is returned."""
     w = [Value(1.0)]
@@ -529,8 +572,22 @@ def test_branches_may_raise():
 
 
 def test_too_many_branches():
-    """Sorting is one for each order."""
+    """More than 64; sorting is one for each order.  The message names the line that makes them."""
     w = [Value(2.0)]
+
+    def sixteenths(x):
+        for k in range(80):
+            if x < 0.0 or x < -1.0:
+                return w[0]
+            if x * 16.0 < k + 1.0:
+                break
+        return w[0] * k
+
+    line = sixteenths.__code__.co_firstlineno + 4
+    function, rows = compile(sixteenths, w), np.arange(65) / 16.0
+    assert function.value([1.0], rows[:64]) == 31.5
+    with pytest.raises(RuntimeError, match=rf"more than 64 branches.* as at .*functions\.py:{line}$"):
+        function.value([1.0], rows)
     rows = np.array(list(itertools.permutations(range(5))), dtype=float)
     with pytest.raises(RuntimeError, match="more than 64 branches"):
         compile(lambda x: w[0] * sorted(x)[0], w).value([1.0], rows)
@@ -555,7 +612,8 @@ def test_every_question(question, rows):
     """As plain numbers answer it."""
     w = [Value(3.0)]
     function = compile(lambda x: w[0] * 2.0 if question(x) else w[0] * 5.0, w, reduction="none")
-    assert function.value([1.0], rows).tolist() == [2.0 if question(x) else 5.0 for x in rows]
+    for _ in range(2):  # for the second, all programs are there
+        assert function.value([1.0], rows).tolist() == [2.0 if question(x) else 5.0 for x in rows]
 
 
 def test_validations_are_asked_of_every_row():
@@ -582,7 +640,7 @@ def test_a_guard_that_is_not_checked_is_noticed(monkeypatch):
         return compile(lambda x: w[0] * x if x > 0 else -x, w).value([2.0], [1.0, -3.0])
 
     assert compiled() == 2.5
-    monkeypatch.setattr(Guards, "hold", lambda *_, **__: np.array([True, True]))
+    monkeypatch.setattr(Guards, "hold", lambda *_: np.array([True, True]))
     assert compiled() == -2.0
 
 
@@ -708,11 +766,21 @@ def test_large_batches_are_worked_off_in_chunks(reduction, monkeypatch):
     chunked = compile(model, model.parameters(), reduction=reduction)
     np.testing.assert_allclose(chunked.value(theta, x), value, rtol=1e-13)
     assert len(chunked.program(x)._chunks([x])) == 4 and len(whole.program(x)._chunks([x])) == 1
+    assert [len(chunked.program(x)._chunks([x[:n]])) for n in (32, 33)] == [1, 2]
     if reduction != "none":
         for rows in (x, x[:50]):  # four chunks, and two
             (near, slopes), (value, gradient) = (f.value_and_grad(theta, rows) for f in (chunked, whole))
             assert near == pytest.approx(value, rel=1e-13)
             np.testing.assert_allclose(slopes, gradient, rtol=1e-12, atol=1e-15)
+
+
+def test_chunks_are_of_so_many_bytes(monkeypatch):
+    """Per row the numbers that have a batch axis, and as many gradients: here of x, of x w, and of sin(x w)."""
+    monkeypatch.setattr(programs, "CHUNK", 100 * 2 * 8 * 3)
+    w = [Value(0.5), Value(1.0)]
+    for dtype, rows in (("float64", 100), ("float32", 200)):
+        program = compile(lambda x: (x * w[0].tanh()).sin(), w, dtype=dtype).program([1.0])
+        assert len(program._chunks([np.zeros(rows)])) == 1 and len(program._chunks([np.zeros(rows + 1)])) == 2
 
 
 def test_programs_of_functions_pickle():
@@ -750,6 +818,28 @@ def test_constants_that_change_are_noticed():
     scale.data = 5.0
     assert function.value([2.0], [1.0]) == 10.0
     assert function.value_and_grad([2.0], [1.0])[1].tolist() == [5.0]
+
+
+def test_a_function_runs_only_to_be_traced():
+    """Not again when the parameters, which are given in every call, have changed."""
+    w, calls = [Value(2.0)], []
+
+    def function(x):
+        calls.append(x)
+        return w[0] * x * Value(3.0) if x > 0 else w[0] * x
+
+    compiled = compile(function, w)
+    assert compiled([1.0, -1.0]) == 2.0
+    traced, w[0].data = len(calls), 5.0
+    assert compiled([1.0, -1.0]) == 5.0 and len(calls) == traced
+
+
+def test_the_program_of_several_rows_is_that_of_the_first():
+    """Whichever was traced before."""
+    w = [Value(2.0)]
+    function = compile(lambda x: w[0] * x if x > 0 else x.sin(), w)
+    function.value([2.0], [1.0, -1.0])
+    assert "sin" in function.source([-1.0, 1.0]) and "sin" not in function.source([1.0, -1.0])
 
 
 def test_names_that_are_taken():
@@ -1051,16 +1141,51 @@ def test_comparisons_are_exact_or_refused():
             compile(lambda x, other=other: w[0] if x == other else w[1], w).value([0.5, -1.2], [1.0])
 
 
-def test_ties_are_no_branches_of_their_own():
-    """A dot product of NumPy may differ by an ulp from one that is added one by one."""
+@pytest.mark.parametrize(
+    "total",
+    [dot, lambda w, x: w[0] + sum(x), lambda w, x: dot(w, x).log()],
+    ids=["dot", "sum", "log"],
+)
+def test_ties_are_decided_as_in_the_eager_run(total):
+    """A sum of NumPy may differ by an ulp from one that is added one by one: in every order, and every time."""
     rng = random.Random(0)
-    for _ in range(20):
-        theta = [rng.randrange(1, 10) / 10 for _ in range(4)]
-        w, x = [Value(t) for t in theta], [rng.randrange(1, 10) / 10 for _ in range(4)]
-        bound = float(dot(theta, x))
-        function = compile(lambda x, w=w, bound=bound: dot(w, x) if dot(w, x) >= bound else w[0] * 5.0, w)
-        values = function.value(theta, [x] * 100 + [[0.0] * 4])  # more ties than there may be branches
-        assert values == pytest.approx((100 * bound + theta[0] * 5.0) / 101) or bound == 0.0
+    for _ in range(8):
+        theta, x = ([rng.randrange(1, 10) / 7 for _ in range(20)] for _ in range(2))
+        w = [Value(t) for t in theta]
+
+        def function(x, bound, w=w):
+            return w[0] * 2.0 if w[1] + w[2] > 0 and total(w, x) * 4.0 - bound >= 0 else w[0] * 5.0
+
+        tie, zero = (x, total(w, x).data * 4.0), ([0.0] * 20, 99.0)
+        assert function(*tie).data == theta[0] * 2.0 and function(*zero).data == theta[0] * 5.0
+        for rows in ([tie] * 100 + [zero], [zero] + [tie] * 100):  # more ties than there may be branches
+            compiled = compile(function, w)
+            for _ in range(3):
+                value = compiled.value(theta, *map(list, zip(*rows)))
+                assert value == pytest.approx((100 * 2.0 + 5.0) / 101 * theta[0])
+            assert repr(compiled).endswith("2 programs so far")
+
+
+def test_only_ties_are_computed_one_by_one(monkeypatch):
+    """Not what is clearly unequal, and not what NumPy rounds as Python does, as in the validation of a target."""
+    monkeypatch.setattr(Guards, "_one_by_one", None)
+    w = [Value(1.0), Value(2.0)]
+    unequal = compile(lambda x: w[0] if dot(w, x) > 2.0 else w[1], w)
+    assert unequal.value([1.0, 2.0], [[1.0, 1.0], [0.5, 0.25]]) == 1.5
+    alike = compile(lambda x: w[0] if abs(-x * 2.0) - 3.0 <= 2.0 / x.relu() else w[1], w)
+    assert alike.value([1.0, 2.0], [2.0, 4.0]) == 1.5
+    loss = compile(lambda x, target: nn.hinge(w[0] * x, target), w)
+    assert loss.value([1.0, 2.0], [0.5, 0.5], [1.0, -1.0]) == 1.0
+
+
+def test_a_row_that_its_own_guards_miss():
+    """Of a sum that is 0 or 4, by its order: the row is run by the program traced for it, which is kept once."""
+    theta, x = [1e16, *[1.0] * 6, -1e16], [1.0] * 8
+    w = [Value(p) for p in theta]
+    function = compile(lambda x: w[1] * 3.0 if dot(w, x) <= 0.0 else w[1] * 5.0, w, reduction="none")
+    for _ in range(2):
+        assert function.value(theta, [x] * 5).tolist() == [3.0 if dot(theta, x) <= 0.0 else 5.0] * 5
+    assert repr(function).endswith("1 program so far")
 
 
 def test_the_order_in_which_branches_are_met_does_not_matter():

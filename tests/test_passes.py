@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from hypothesis import given
 
 from autograd import TABLE, Value, dot, log_softmax, maximum, select, softmax, where
 from autograd.compile.blocks import Block, Gather, View
-from autograd.compile.code import HELPERS, Code, element, helpers_for, write
+from autograd.compile.code import HELPERS, Code, element, function, helpers_for, write
 from autograd.compile.contract import Apply, Dot, Max, Select, Sum, contract
 from autograd.compile.forward import _PRODUCTS, product
 from autograd.compile.lower import APART, NARROW, PARTS, lower
@@ -61,6 +62,7 @@ def test_simplify_does_what_it_says_and_no_more():
 
     assert count(0 + x + 0.0) == 0 and count(-0.0 + x * y) == 1
     assert count(x * y + x * y) == 2 and count(x * y + y * x) == 3
+    assert count(x * float("nan") + x * float("nan")) == 2
     assert count(x * 0.0) == count(x * 1.0) == count(x - x) == count(x / x) == 1
     assert count(Value(2.0) * Value(3.0) + x) == 1
     constant = Value(1.0)
@@ -388,6 +390,72 @@ def test_parentheses_are_where_they_are_needed(outer, inner):
                 exec(helper, namespace)
             given = [inside if x is written else 3.0 if x is w else x for x in operands]
             np.testing.assert_allclose(eval(text, namespace), TABLE[outer](*given), rtol=1e-15)
+
+
+def test_no_parentheses_but_those_that_are_needed():
+    """Those that keep the order in which the engine adds and multiplies are."""
+    add, mul, div, power, where_ = (TABLE[name] for name in ("add", "mul", "div", "pow", "where"))
+    x, y, w = (Code(name) for name in "xyw")
+    for code, text in (
+        (write(add, [write(add, [x, y]), w]), "x + y + w"),
+        (write(add, [x, write(add, [y, w])]), "x + (y + w)"),
+        (write(mul, [write(mul, [x, y]), w]), "x * y * w"),
+        (write(mul, [x, write(mul, [y, w])]), "x * (y * w)"),
+        (write(mul, [x, write(power, [y, w])]), "x * y**w"),
+        (write(div, [x, write(power, [y, w])]), "x / y**w"),
+        (write(add, [x, -2.0]), "x + (-2.0)"),
+        (write(add, [x, write(div, [y, w])]), "x + y / w"),
+    ):
+        assert code.text == text
+    x, y, w = (Code(name, scalar=True) for name in "xyw")
+    assert write(where_, [w, write(add, [x, y]), y]).text == "(x + y if w else y)"
+
+
+def test_slopes_are_written_without_ones_and_without_choices():
+    """As a person would: the power rule is 3 x^2, minus is a sign."""
+    d, z, x = Code("d"), Code("z"), Code("x")
+    mul, power = TABLE["mul"], TABLE["pow"]
+    slope = power.partials[0]
+    assert slope is not None
+    assert [slope(z, x, n).text for n in (2.0, 3.0, 0.5)] == ["2.0 * x", "3.0 * x**2.0", "0.5 * x**(-0.5)"]
+    assert [mul(d, n).text for n in (1.0, -1.0, 2.0)] == ["d", "-d", "d * 2.0"]
+    assert [mul(n, d).text for n in (1.0, -1.0, 2.0)] == ["d", "-d", "2.0 * d"]
+
+
+@pytest.mark.parametrize("name", ["relu", "maximum", "minimum"])
+def test_zeros_have_the_sign_of_the_engine(name):
+    """In either dialect, also where NumPy leaves the sign to the processor, which takes the first of two zeros here."""
+
+    class Processor:
+        maximum = staticmethod(lambda x, y: np.where(x < y, y, x))
+        __getattr__ = staticmethod(lambda attribute: getattr(np, attribute))
+
+    op = TABLE[name]
+    for zeros in itertools.product((0.0, -0.0), repeat=len(op.partials)):
+        for scalar in (False, True):
+            text = write(op, [Code(x, scalar=scalar) for x in "xy"[: len(zeros)]]).text
+            numbers = zeros if scalar else [np.array([zero]) for zero in zeros]
+            namespace: dict[str, object] = {"np": Processor(), **dict(zip("xy", numbers))}
+            exec(helpers_for(text)[0], namespace)
+            assert np.signbit(eval(text, namespace)) == np.signbit(op(*zeros)), (text, zeros)
+
+
+def test_elements_are_written_as_short_as_they_can_be():
+    """Rows and columns of what has them, all of a vector, a matrix without its bounds."""
+    matrix, vector = Block("a", (4, 6)), Block("v", (12,))
+    for view, text in (
+        (View(matrix, 7, (6, 1), (2, 3)), "a[1:3, 1:4]"),
+        (View(matrix, 0, (1,), (24,)), "a.reshape(-1)"),
+        (View(vector, 0, (4, 1), (3, 4)), "a.reshape(3, 4)"),
+        (View(vector, 0, (1, 4), (4, 3)), "a.reshape(3, 4).T"),
+        (View(vector, 4, (4, 1), (2, 4)), "a[4:12].reshape(2, 4)"),
+    ):
+        assert element("a", view) == text
+
+
+def test_empty_lines_are_empty():
+    """Not of blanks alone."""
+    assert function("f", "x", ["y = x", "", "return y"]) == "def f(x):\n    y = x\n\n    return y"
 
 
 def test_elements_of_every_layout():

@@ -32,10 +32,10 @@ from ..ops import (
 from .blocks import View
 
 _INFIX = {
-    ADD: ("{} + {}", SUM, (SUM, SIGNED + 1)),
-    SUB: ("{} - {}", SUM, (SUM, SIGNED + 1)),
-    MUL: ("{} * {}", PRODUCT, (PRODUCT, PRODUCT + 1)),
-    DIV: ("{} / {}", PRODUCT, (PRODUCT, PRODUCT + 1)),
+    ADD: ("{} + {}", SUM, (SUM, PRODUCT)),
+    SUB: ("{} - {}", SUM, (SUM, PRODUCT)),
+    MUL: ("{} * {}", PRODUCT, (PRODUCT, POWER)),
+    DIV: ("{} / {}", PRODUCT, (PRODUCT, POWER)),
     NEG: ("-{}", SIGNED, (PRODUCT,)),
     POW: ("{}**{}", POWER, (CALL, CALL)),
 }
@@ -128,7 +128,7 @@ class Code(Operators):
         if op is MUL:
             for x, y in (operands, operands[::-1]):
                 if not isinstance(x, Code) and abs(x) == 1.0:
-                    return y if x > 0.0 else NEG(y)
+                    return y if x == 1.0 else NEG(y)
         return write(op, operands)
 
 
@@ -145,7 +145,7 @@ def write(op: Op, operands: Sequence[Any]) -> Code:
     if op is DETACH:
         return codes[0]
     if scalar and op is WHERE:
-        condition, x, y = (code.text if code.binds == CALL else f"({code.text})" for code in codes)
+        condition, x, y = (code.text for code in codes)
         return Code(f"({x} if {condition} else {y})", CALL, op, codes, scalar)
     if op is POW and not scalar and (isinstance(operands[1], Code) or operands[1] == 0.5):
         return Code(f"power({codes[0].text}, {codes[1].text})", CALL, op, codes)
@@ -201,7 +201,7 @@ def element(name: str, view: View) -> str:
         return name
     n, row = ("n, ", ":, ") if batched else ("", "")
     flat = name if len(block.shape) == 1 else f"{name}.reshape({n}-1)"
-    kept = [i for i in range(len(view.shape)) if i not in view.repeated and view.shape[i] > 1]
+    kept = [i for i in range(len(view.shape)) if i not in view.repeated]
     if not kept:
         place = ", ".join(str(int(i)) for i in np.unravel_index(view.offset, block.shape))
         text = f"{name}[{row}{place}]" if block.shape else name

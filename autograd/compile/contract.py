@@ -85,7 +85,7 @@ def contract(trace: Trace) -> dict[int, Node]:
     for i in trace.outputs:
         uses[i] += 2  # kept whatever happens
     absorbed = [op is ADD and uses[i] == 1 and trace.ops[user[i]] is ADD for i, op in enumerate(trace.ops)]
-    varies = [not trace.is_constant(i) for i in range(count)]
+    constant = [trace.is_constant(i) for i in range(count)]
     nodes: dict[int, Node] = {}
     fresh = count
     for i, op in enumerate(trace.ops):
@@ -106,12 +106,14 @@ def contract(trace: Trace) -> dict[int, Node]:
                 waiting += reversed(trace.operands[j])
             else:
                 terms.append(j)
-        products = [j for j in terms if trace.ops[j] is MUL and uses[j] == 1]
-        dot = _dot([trace.operands[j] for j in products], varies, trace.parameters)
+        products: list[int] = []
+        rest: list[int] = []
+        for j in terms:
+            (products if trace.ops[j] is MUL and uses[j] == 1 else rest).append(j)
+        dot = _dot([trace.operands[j] for j in products], constant, trace.parameters)
         if dot is None:
             nodes[i] = Sum(tuple(terms)) if len(terms) > 2 else Apply(ADD, tuple(terms))
             continue
-        rest = [j for j in terms if j not in set(products)] if len(products) < len(terms) else []
         if not rest:
             nodes[i] = dot
             continue
@@ -163,12 +165,12 @@ def _contract_maximum(nodes: dict[int, Node], last: int, uses: list[int]) -> Non
         nodes[last] = Max((i, *reversed(terms)))
 
 
-def _dot(products: list[tuple[int, ...]], varies: list[bool], parameters: int) -> Dot | None:
+def _dot(products: list[tuple[int, ...]], constant: list[bool], parameters: int) -> Dot | None:
     """The dot product of at least two products, parameters on the left; None if they are not of one kind."""
     if len(products) < 2:
         return None
     pairs = [(y, x) if y < parameters <= x else (x, y) for x, y in products]
-    kinds = {(varies[x], varies[y]) for x, y in pairs}
+    kinds = {(constant[x], constant[y]) for x, y in pairs}
     if len(kinds) > 1:
         return None
     return Dot(tuple([x for x, _ in pairs]), tuple([y for _, y in pairs]))

@@ -52,9 +52,8 @@ class _Traced:
     """Leaves, neither parameters nor inputs, that were asked for their numbers."""
 
     def leaves(self) -> list[Value]:
-        """Those, and the leaves of the graph that are no inputs."""
-        inputs = {*self.inputs}
-        return [*self.asked, *(x for x in topological_order([self.output]) if x.op is None and x not in inputs)]
+        """Those, and the leaves of the graph."""
+        return [*self.asked, *(x for x in topological_order([self.output]) if x.op is None)]
 
     def does_the_same(self, other: _Traced) -> bool:
         x, y = self.graph, other.graph
@@ -205,12 +204,11 @@ class CompiledFunction:
                 held = self._held(branch, theta, [a[left] for a in arrays])
             else:
                 branch = self._compile(shapes, theta, [a[left[0]] for a in arrays])
-                twin = next((other for other in found if other.answers == branch.answers), None)
-                if twin is None:
+                if all(other.answers != branch.answers for other in found):
                     found.append(branch)
                     self._compiled[shapes] = found
-                held = self._held(branch, theta, [a[left] for a in arrays], nearly=twin is not None)
-                held[0] = True  # it was traced for this row; that it is not held is a tie
+                held = self._held(branch, theta, [a[left] for a in arrays])
+                held[0] = True  # it was traced for this row, whatever rounding makes of it
             if held.all() and len(left) == len(arrays[0]):
                 yield slice(None), branch.program
                 return
@@ -225,20 +223,20 @@ class CompiledFunction:
                     f"row {left[0]} takes another branch than the one compiled for: {missed}; choose with where, or "
                     'compile with branches="trace", which traces such rows'
                 )
-        last = found[-1].guards.questions[-1].line if found[-1].guards else ""
+        last = branch.guards.questions[-1].line  # type: ignore[union-attr]  # without, it would hold for every row
         raise RuntimeError(
             f"the rows take more than {MOST_BRANCHES} branches, each a program of its own; choose with where, maximum "
             f"or select instead of comparing numbers, as at {last}"
         )
 
     @staticmethod
-    def _held(branch: _Branch, theta: Any, arrays: Sequence[Any], nearly: bool = False) -> Any:
+    def _held(branch: _Branch, theta: Any, arrays: Sequence[Any]) -> Any:
         if branch.guards is None:
             return np.ones(len(arrays[0]), dtype=bool)
-        return np.array(branch.guards.hold(theta, arrays, nearly))
+        return np.array(branch.guards.hold(theta, arrays))
 
     def _compile(self, shapes: tuple[tuple[int, ...], ...], theta: Any, sample: Sequence[Any]) -> _Branch:
-        numbers = np.concatenate([a.reshape(-1) for a in sample]).tolist()
+        numbers = np.concatenate([a.ravel() for a in sample]).tolist()
         before = _random_state()
         with paused_collector():
             traced = self._traced(shapes, theta, numbers)
@@ -252,7 +250,7 @@ class CompiledFunction:
         names = dict(zip(_names(self.function, len(shapes)), shapes))
         program = Program(traced.graph, names, batch=True, reduction=self.reduction, dtype=self.dtype, wrt=self.wrt)
         guards = Guards(traced.questions, self.wrt, traced.inputs, names) if traced.questions else None
-        outside = {*traced.leaves()} & {*again.leaves()} - {*self.wrt}  # each trace has its own inner leaves
+        outside = {*traced.leaves()} & {*again.leaves()} - {*self.wrt}  # each trace has its own inputs and inner leaves
         return _Branch(program, guards, traced.answers(), {x: x._data for x in outside})
 
     def _traced_elsewhere(self, shapes: Any, theta: Any, numbers: Sequence[float], traced: _Traced) -> _Traced:
@@ -298,7 +296,7 @@ def _random_state() -> Any:
 
 def _others(numbers: Sequence[float], step: float) -> list[float]:
     """Other numbers, some `step` away."""
-    return [x + step * (1.0 + i % 7 / 10) if isfinite(x) else 0.5 for i, x in enumerate(numbers)]
+    return [x + step * (1.0 + i / len(numbers)) if isfinite(x) else 0.5 for i, x in enumerate(numbers)]
 
 
 def _nested(values: list[Value], shape: tuple[int, ...]) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..functions import is_index
 from ..graph import topological_order
+from ..ops import ABS, DIV, MUL, NEG, SUB, elementwise
 from ..value import Value, line_outside
 from .program import Program
 from .trace import trace
@@ -24,6 +25,8 @@ _WRITTEN = {
     operator.lt: "{} < {}", operator.le: "{} <= {}", operator.gt: "{} > {}", operator.ge: "{} >= {}",
     operator.eq: "{} == {}", operator.truth: "{} != {}", is_index: "{} is an index of {}",
 }  # fmt: skip
+_ROUNDED_ALIKE = (SUB, MUL, DIV, NEG, ABS)
+"""What NumPy and Python compute to the same last digit, as they do what only chooses (a gate): neither sums nor exp."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +83,9 @@ class Recorder:
             if type(x) not in (float, int, bool, np.float64) or float(x) != x == x:
                 raise TypeError(f"{x!r:.60} ({type(x).__name__}) compared while compiling; compare with a float")
         answer = bool(compare(*numbers))
-        pair = [x if isinstance(x, Value) else Value(x) for x in (*operands, 0.0)[:2]]
+        left, right = (x if isinstance(x, Value) else Value(x) for x in (*operands, 0.0)[:2])
         x, y = (*numbers, 0.0)[:2]
-        self.questions.append(Question(compare, (pair[0], pair[1]), (x, y), answer, line_outside()))
+        self.questions.append(Question(compare, (left, right), (x, y), answer, line_outside()))
         return answer
 
     def _overheard(self, operands: tuple[Any, ...], answer: Any) -> Any:
@@ -120,29 +123,51 @@ class Guards:
     ) -> None:
         self.questions = questions
         sides = [x for question in questions for x in question.operands]
-        self._program = Program(trace(sides, wrt, inputs), shapes, batch=True)
+        self._graph = trace(sides, wrt, inputs)
+        self._program = Program(self._graph, shapes, batch=True)
+        inexact: list[bool] = []
+        for op, operands in zip(self._graph.ops, self._graph.operands):
+            alike = op is None or op.gate or op in _ROUNDED_ALIKE
+            inexact.append(not alike or any(inexact[i] for i in operands))
+        pairs = zip(self._graph.outputs[::2], self._graph.outputs[1::2])
+        self._inexact = [i for i, (x, y) in enumerate(pairs) if inexact[x] or inexact[y]]
         self._columns: dict[tuple[Any, bool], list[int]] = {}
         for i, question in enumerate(questions):
             self._columns.setdefault((question.compare, question.answer), []).append(i)
 
-    def hold(self, theta: Any, arrays: Sequence[Any], nearly: bool = False) -> Any:
-        """For each row, whether every question has the answer that it had, or `nearly` has it: an array of bools.
-
-        Where both sides are equal to rounding, NumPy's sums may answer otherwise than those that are added one by one.
-        """
-        sides = self._program.outputs(theta, *arrays)
+    def hold(self, theta: Any, arrays: Sequence[Any]) -> Any:
+        """For each row, whether every question has the answer that it had: an array of bools."""
+        x, y = self._sides(theta, arrays)
         held: Any = True
         for (compare, answer), columns in self._columns.items():
-            places = 2 * np.array(columns)
-            x, y = sides[:, places], sides[:, places + 1]
-            same = _ON_ARRAYS[compare](x, y) == answer
-            if nearly:
-                same |= np.isclose(x, y, rtol=1e-12, atol=1e-12)
-            held = held & same.all(axis=1)
+            held = held & (_ON_ARRAYS[compare](x[:, columns], y[:, columns]) == answer).all(axis=1)
         return held
 
     def first_missed(self, theta: Any, row: Sequence[Any]) -> Question:
         """The first question that has another answer for this row, arrays of one."""
-        sides = self._program.outputs(theta, *row)[0]
-        pairs = zip(self.questions, sides[::2], sides[1::2])
-        return next(q for q, x, y in pairs if bool(_ON_ARRAYS[q.compare](x, y)) != q.answer)
+        x, y = self._sides(theta, row)
+        triples = zip(self.questions, x[0], y[0])
+        return next(q for q, x, y in triples if bool(_ON_ARRAYS[q.compare](x, y)) != q.answer)
+
+    def _sides(self, theta: Any, arrays: Sequence[Any]) -> tuple[Any, Any]:
+        """What is compared with what: for each row, both sides of every question.
+
+        A sum of NumPy's may differ in the last digits from the engine's, which adds one by one.  Where these decide,
+        the row is computed as the engine does it.
+        """
+        sides = self._program.outputs(theta, *arrays)
+        x, y = sides[:, ::2], sides[:, 1::2]
+        if self._inexact:
+            close = np.isclose(x[:, self._inexact], y[:, self._inexact], rtol=1e-10, atol=1e-10).any(axis=1)
+            if close.any():
+                sides[close] = self._one_by_one(theta, [a[close] for a in arrays])
+        return x, y
+
+    def _one_by_one(self, theta: Any, arrays: Sequence[Any]) -> Any:
+        """The sides, by the engine's own operations on floats, in its order."""
+        rows, graph = np.concatenate([a.reshape(len(a), -1) for a in arrays], axis=1), self._graph
+        numbers = [*theta.tolist(), *rows.T, *graph.numbers[graph.parameters + graph.inputs :]]
+        for i, (op, operands) in enumerate(zip(graph.ops, graph.operands)):
+            if op is not None:
+                numbers[i] = elementwise(op.forward, [numbers[j] for j in operands])
+        return np.stack([np.broadcast_to(numbers[i], len(rows)) for i in graph.outputs], axis=1)

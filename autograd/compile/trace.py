@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import copysign
 
 from ..graph import topological_order
 from ..ops import Op
@@ -57,7 +56,7 @@ def trace(outputs: Sequence[Value], parameters: Sequence[Value], inputs: Sequenc
     operands: list[tuple[int, ...]] = []
     numbers: list[float] = []
     number: dict[Value, int] = {}
-    constants: dict[tuple[float, float] | str, int] = {}
+    constants: dict[str, int] = {}
 
     def add(op: Op | None, inputs: tuple[int, ...], data: float) -> int:
         ops.append(op)
@@ -66,7 +65,7 @@ def trace(outputs: Sequence[Value], parameters: Sequence[Value], inputs: Sequenc
         return len(ops) - 1
 
     def constant(data: float) -> int:
-        key = (data, copysign(1.0, data)) if data == data else "nan"  # 0.0 and -0.0 are two
+        key = repr(data)  # 0.0 and -0.0 are two, NaN is one
         if key not in constants:
             constants[key] = add(None, (), data)
         return constants[key]
