@@ -495,7 +495,7 @@ def test_an_index_out_of_range_is_an_error():
         with pytest.raises(IndexError, match=r"index .* of a sequence of 3; give an int from 0 to 2"):
             select(table, index)
     function = compile(lambda i: select(table, i) ** 2, table)
-    for rows in ([3], [0, 1, 5], [0.5]):
+    for rows in ([3], [0, 1, 5], [0.5], [1, math.inf]):
         with pytest.raises(IndexError, match="of a sequence of 3"):
             function.value([1.0, 2.0, 3.0], rows)
     index = Value(1)

@@ -401,8 +401,9 @@ def test_no_parentheses_but_those_that_are_needed():
         (write(add, [x, write(add, [y, w])]), "x + (y + w)"),
         (write(mul, [write(mul, [x, y]), w]), "x * y * w"),
         (write(mul, [x, write(mul, [y, w])]), "x * (y * w)"),
-        (write(mul, [x, write(power, [y, w])]), "x * y**w"),
-        (write(div, [x, write(power, [y, w])]), "x / y**w"),
+        (write(mul, [x, write(power, [y, 3.0])]), "x * y**3.0"),
+        (write(div, [x, write(power, [y, 3.0])]), "x / y**3.0"),
+        (write(mul, [x, write(power, [y, w])]), "x * power(y, w)"),
         (write(add, [x, -2.0]), "x + (-2.0)"),
         (write(add, [x, write(div, [y, w])]), "x + y / w"),
     ):

@@ -139,8 +139,9 @@ class Guards:
         """For each row, whether every question has the answer that it had: an array of bools."""
         x, y = self._sides(theta, arrays)
         held: Any = True
-        for (compare, answer), columns in self._columns.items():
-            held = held & (_ON_ARRAYS[compare](x[:, columns], y[:, columns]) == answer).all(axis=1)
+        with np.errstate(invalid="ignore"):  # of an infinite index
+            for (compare, answer), columns in self._columns.items():
+                held = held & (_ON_ARRAYS[compare](x[:, columns], y[:, columns]) == answer).all(axis=1)
         return held
 
     def first_missed(self, theta: Any, row: Sequence[Any]) -> Question:
