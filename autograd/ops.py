@@ -151,7 +151,7 @@ def _as_floats(x: Any) -> Any:
         raise TypeError(f"an array of {x.dtype} does not hold real numbers; give an array of ints or floats")
     with np.errstate(over="ignore"):
         floats = x.astype(np.float64, copy=False)
-    if x.dtype.itemsize > 8 and (np.isinf(floats) & np.isfinite(x)).any():
+    if x.dtype == np.longdouble and (np.isinf(floats) & np.isfinite(x)).any():
         raise OverflowError(f"an array of {x.dtype} with a number beyond the range of a float (about 1.8e308)")
     return floats
 
