@@ -268,9 +268,9 @@ def test_numbers_become_floats():
 def test_floats_longer_than_double():
     """Rounded; beyond the range of a float an OverflowError, in arrays too; infinity is infinity."""
     huge, third = np.longdouble("1e4000"), np.longdouble(1) / 3
-    for given in huge, -huge, np.array([1, huge]), np.array([1, -huge]):
+    for number in huge, -huge, np.array([1, huge]), np.array([1, -huge]):
         with pytest.raises(OverflowError, match="beyond the range"):
-            autograd.exp(given)
+            autograd.exp(number)
     longs = np.array([third, np.inf, -np.inf])
     assert autograd.abs(longs).tolist() == [1 / 3, inf, inf] and as_float(third) == 1 / 3
 
