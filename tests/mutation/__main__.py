@@ -107,11 +107,12 @@ def _score(counts: Counter[str]) -> float:
 
 
 def _table(results: dict[str, Counter[str]]) -> str:
-    rows = [("file", "killed", "timeout", "same", "survived", "score")]
+    rows = [("file", "killed", "timeout", "same", "survived", "raw", "score")]
     for name, counts in [*results.items(), ("in all", sum(results.values(), Counter()))]:
         numbers = (str(counts[result]) for result in ("killed", "timeout", "same", "survived"))
-        rows.append((name, *numbers, f"{_score(counts):.1%}"))
-    return "\n".join(f"{row[0]:36}" + "".join(f"{cell:>10}" for cell in row[1:]) for row in rows)
+        raw = 1.0 - (counts["survived"] + counts["same"]) / max(1, counts.total())
+        rows.append((name, *numbers, f"{raw:.1%}", f"{_score(counts):.1%}"))
+    return "\n".join(f"{row[0]:30}" + "".join(f"{cell:>10}" for cell in row[1:]) for row in rows)
 
 
 if __name__ == "__main__":
