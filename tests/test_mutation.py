@@ -78,6 +78,14 @@ def test_every_derivative_of_the_table_is_corrupted():
     assert sum(m.kind == "row" for m in mutants) == 2 * 2 * len(rows)
 
 
+def test_reasons_are_given_for_mutants_that_exist():
+    """Each once; those of code that is no more would hide that others have none."""
+    reasons = json.loads((ROOT / "tests/mutation/survivors.json").read_text())
+    explained = [key for keys in reasons.values() for key in keys]
+    there = {mutant.key for path in {key.split()[0] for key in explained} for mutant in mutants_of(path)}
+    assert len(explained) == len({*explained}) and there.issuperset(explained)
+
+
 def run(tmp_path, test: str, *options: str) -> tuple[subprocess.CompletedProcess, list[tuple[str, str]]]:
     """The mutation test with one test in place of the suite: the process, and each mutant with its result."""
     file, log = tmp_path / "test_one.py", tmp_path / "log"
