@@ -203,6 +203,9 @@ def test_gates_cut_what_others_multiply():
         assert gradients(autograd.where(leaf > 0, leaf.log(), 0.0), [leaf]) == [0.0]
         leaf = Value(x)
         assert gradients(autograd.where(leaf.step(), leaf.log(), 0.0), [leaf]) == [0.0]
+    for name, x in ("sign", (0.0,)), ("step", (-1.0,)), ("equal", (1.0, 2.0)), ("detach", (0.0,)), ("relu", (0.0,)):
+        inputs = [Value(number) for number in x]
+        assert gradients(TABLE[name](*inputs).sqrt(), inputs) == [0.0] * len(inputs)
     leaf = Value(1.0)
     assert math.isnan(gradients((leaf * 0.0).sqrt(), [leaf])[0])
 

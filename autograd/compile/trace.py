@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import nan
 
 from ..graph import topological_order
 from ..ops import Op
@@ -15,7 +16,7 @@ class Trace:
     """Instructions in topological order; number i is ``ops[i](*operands[i])``.
 
     The first `parameters` of them, and then `inputs`, are leaves that vary; the other leaves are constants.
-    `numbers` are those that the forward pass saw.
+    `numbers` are those of the leaves, NaN for what is computed.
 
     >>> x, y = Value(2.0), Value(3.0)
     >>> print(trace([x * y + 1.0], [x], [y]))
@@ -79,5 +80,5 @@ def trace(outputs: Sequence[Value], parameters: Sequence[Value], inputs: Sequenc
             number[node] = constant(node.data)
         else:
             operands_ = tuple([number[x] if isinstance(x, Value) else constant(x) for x in node.inputs])
-            number[node] = add(node.op, operands_, node.numbers[0])
+            number[node] = add(node.op, operands_, nan)
     return Trace(ops, operands, numbers, len(parameters), len(inputs), [number[x] for x in outputs])
