@@ -203,11 +203,27 @@ def test_gates_cut_what_others_multiply():
         assert gradients(autograd.where(leaf > 0, leaf.log(), 0.0), [leaf]) == [0.0]
         leaf = Value(x)
         assert gradients(autograd.where(leaf.step(), leaf.log(), 0.0), [leaf]) == [0.0]
-    for name, x in ("sign", (0.0,)), ("step", (-1.0,)), ("equal", (1.0, 2.0)), ("detach", (0.0,)), ("relu", (0.0,)):
-        inputs = [Value(number) for number in x]
-        assert gradients(TABLE[name](*inputs).sqrt(), inputs) == [0.0] * len(inputs)
     leaf = Value(1.0)
     assert math.isnan(gradients((leaf * 0.0).sqrt(), [leaf])[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "x", "lost"),
+    [
+        *[
+            ("sign", (0.0,), 0),
+            ("step", (-1.0,), 0),
+            ("equal", (1.0, 2.0), 1),
+            ("detach", (0.0,), 0),
+            ("relu", (0.0,), 0),
+        ],
+        *[("maximum", (-1.0, 0.0), 0), ("minimum", (0.0, 1.0), 1), ("where", (0.0, 5.0, 0.0), 1)],
+    ],
+)
+def test_every_gate_cuts_an_infinite_slope(name, x, lost):
+    """That of the root of 0, which every one of them gives here."""
+    inputs = [Value(number) for number in x]
+    assert gradients(TABLE[name](*inputs).sqrt(), [inputs[lost]]) == [0.0]
 
 
 def test_calling_a_row_dispatches_on_its_operands():
