@@ -210,14 +210,14 @@ def test_gates_cut_what_others_multiply():
 @pytest.mark.parametrize(
     ("name", "x", "lost"),
     [
-        *[
-            ("sign", (0.0,), 0),
-            ("step", (-1.0,), 0),
-            ("equal", (1.0, 2.0), 1),
-            ("detach", (0.0,), 0),
-            ("relu", (0.0,), 0),
-        ],
-        *[("maximum", (-1.0, 0.0), 0), ("minimum", (0.0, 1.0), 1), ("where", (0.0, 5.0, 0.0), 1)],
+        ("sign", (0.0,), 0),
+        ("step", (-1.0,), 0),
+        ("equal", (1.0, 2.0), 1),
+        ("detach", (0.0,), 0),
+        ("relu", (0.0,), 0),
+        ("maximum", (-1.0, 0.0), 0),
+        ("minimum", (0.0, 1.0), 1),
+        ("where", (0.0, 5.0, 0.0), 1),
     ],
 )
 def test_every_gate_cuts_an_infinite_slope(name, x, lost):

@@ -37,6 +37,8 @@ PACKAGES = ("autograd", "nn")
 TESTS = ("tests", "autograd", "nn", "README.md")
 SECONDS, TIMES_AS_LONG = 5.0, 10.0
 """A test that takes so many seconds of computing, and so many times as long as it did, is stopped: it noticed."""
+LONGEST = 1200.0
+"""Seconds without any result, after which all that run are stopped: they wait for ever."""
 MEMORY = 8 << 30
 
 LEFT_OUT = ("benchmarks", "mutation", "test_mutation.py", "test_examples.py")
@@ -55,7 +57,7 @@ class Baseline:
 
     failed: str = ""
     seconds: dict[str, float] = field(default_factory=dict)
-    """Of computing, by test."""
+    """By test; of waiting, too, for the processes that some start."""
     calls: dict[str, set[Key]] = field(default_factory=dict)
     on_import: set[Key] = field(default_factory=set)
     """The functions that are called before any test, whose results may be kept."""
@@ -94,8 +96,10 @@ def run_all(tasks: Iterable[Any], work: Callable[[Any, Connection], None], jobs:
             process.start()
             theirs.close()
             running[ours] = process, task
-        for ours in wait(list(running)):
+        for ours in wait(list(running), LONGEST) or list(running):
             process, task = running.pop(ours)
+            if not ours.poll():
+                process.kill()
             try:
                 sent = ours.recv()
             except EOFError:
@@ -320,9 +324,9 @@ def _measured(items: Sequence[pytest.Item], plugin: _Plugin) -> Baseline:
     """Every test with its time and the functions that it calls, or the first that fails."""
     baseline = Baseline()
     for item, following in zip(items, [*items[1:], None]):
-        calls, before = _Calls(), time.process_time()
+        calls, before = _Calls(), time.perf_counter()
         _run(item, following)
-        baseline.seconds[item.nodeid], baseline.calls[item.nodeid] = time.process_time() - before, calls.stop()
+        baseline.seconds[item.nodeid], baseline.calls[item.nodeid] = time.perf_counter() - before, calls.stop()
         if plugin.failed:
             baseline.failed = plugin.failed
             break
