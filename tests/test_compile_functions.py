@@ -214,6 +214,18 @@ def test_programs_in_full(name):
     rows_agree(lambda x: function(w, x), w, [0.5, -0.25, 1.0, 0.3], x)
 
 
+def test_a_parameter_by_itself_and_at_the_head_of_a_vector():
+    """Its two slopes are added up: one is a number, the other comes with those of the vector."""
+    w, x = [Value(0.0) for _ in range(4)], np.array([[1.0, 2.0, 3.0], [0.5, -0.5, 1.5]])
+
+    def function(x):
+        return sum((v * xi).tanh() for v, xi in zip(w[1:], x)) + (w[1].exp() * w[0]).tanh() * x[0]
+
+    source = compile(function, w).source(x)
+    assert "    db1 += (dv2 * x).sum(axis=0)\n    dw1 += dv1 * v1\n" in source
+    rows_agree(function, w, [0.5, -0.25, 1.0, 2.0], x)
+
+
 def test_what_is_gathered_is_written_without_detours():
     """Blocks as they are, numbers as an array; slopes are put where they come from, added only where two meet."""
     w, x = [Value(0.0) for _ in range(5)], np.array([[1.0, 2.0, 3.0], [0.5, -0.5, 1.5]])
