@@ -66,6 +66,7 @@ def preserves_the_value(rule: Rule, a: float, b: float) -> None:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=[rule.algebra for rule in RULES])
+@settings(max_examples=25)  # each of dozens of operands
 @given(a=st.floats(0.25, 4.0), b=st.floats(0.25, 4.0))
 def test_a_rule_preserves_the_value(rule, a, b):
     """Whatever it applies to, for positive numbers (of which all powers are real)."""

@@ -126,15 +126,15 @@ gc.disable()
 tracemalloc.start()
 train(2_000)  # the interpreter keeps some thousand tuples for later
 before = tracemalloc.get_traced_memory()[0]
-train(10_000)
+train({steps})
 print(tracemalloc.get_traced_memory()[0] - before)
 """
 
 
 def test_memory_is_flat_over_ten_thousand_steps():
     """With the collector disabled: no cycle, nothing kept; a leak of one node in a hundred steps is noticed."""
-    assert int(run_python(TRAINED.format(leak=""))) < 4096
-    assert int(run_python(TRAINED.format(leak="step % 100 or kept.append(loss)"))) > 40_960
+    assert int(run_python(TRAINED.format(steps=10_000, leak=""))) < 4096
+    assert int(run_python(TRAINED.format(steps=2_000, leak="step % 100 or kept.append(loss)"))) > 40_960
 
 
 # ---- Threads --------------------------------------------------------------------------------------------------------
