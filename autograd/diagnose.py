@@ -42,7 +42,7 @@ class Zero:
 
     node: Any
     index: int | None = None
-    cancelling: tuple[float, ...] = ()
+    canceling: tuple[float, ...] = ()
 
     def formulas(self, formulas: Formulas) -> list[Formula | float]:
         """What the sentence about it is made of: the node, the input, and the other inputs."""
@@ -57,8 +57,8 @@ class Zero:
         text = Text()
         z, *parts = map(text.write, self.formulas(formulas))
         if self.index is None:
-            if self.cancelling:
-                return f"the routes to {z} cancel: {text.sum([text.written(term) for term in self.cancelling])} = 0"
+            if self.canceling:
+                return f"the routes to {z} cancel: {text.sum([text.written(term) for term in self.canceling])} = 0"
             return f"a product of small factors underflows at {z}"
         say = _CLOSED.get(self.node.op.name, "the derivative of {z} with respect to {x} = {xn} is 0")
         number = text.write(self.node.numbers[self.index + 1])
@@ -119,7 +119,7 @@ def places_of_zero(output: Value, variable: Value) -> list[Zero]:
         if arriving is None:
             continue
         if found[node] == 0.0:
-            places.append(Zero(node, cancelling=tuple(term for term in arriving if term)))
+            places.append(Zero(node, canceling=tuple(term for term in arriving if term)))
             continue
         for index, x in edges(node, within):
             slope = node.op.partials[index](*node.numbers)  # type: ignore[union-attr,misc]  # it has an edge

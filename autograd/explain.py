@@ -1,6 +1,6 @@
 """`explain`: how the derivative of an output with respect to a variable comes about, stop after stop.
 
-The stops are the labelled nodes; what lies between two of them is folded into one factor.  The numbers come from the
+The stops are the labeled nodes; what lies between two of them is folded into one factor.  The numbers come from the
 graph sweep, never from an enumeration of paths, of which there may be exponentially many.
 """
 
@@ -38,7 +38,7 @@ MAX_SOURCES = 3
 def explain(output: Value, variable: Value, *, digits: int = 8, max_routes: int = 6, max_steps: int = 12) -> Derivation:
     """The derivation of d(output)/d(variable) by the chain rule.
 
-    Labelled nodes are its stops.  A graph with no labels between the two gets stops that a person would choose:
+    Labeled nodes are its stops.  A graph with no labels between the two gets stops that a person would choose:
     activations and the sums before them, and what is used more than once.  Of the routes that meet in a stop the
     `max_routes` largest are shown, of the steps `max_steps`; the rest are given as numbers.  `digits` are the decimals
     that are written.

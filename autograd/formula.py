@@ -249,9 +249,9 @@ class Formulas:
         self._formulas: dict[Any, Any] = {}
         self._place = {node: place for place, node in enumerate(order)}
         self._before_activation = {node.inputs[0] for node in order if node.op in ACTIVATIONS}
-        labelled = [node for node in order if node.label]
-        names = {label: symbol_of(label) for label in dict.fromkeys(node.label for node in labelled)}
-        copies = Counter(chain.from_iterable(_keys(names[node.label]) for node in labelled))
+        labeled = [node for node in order if node.label]
+        names = {label: symbol_of(label) for label in dict.fromkeys(node.label for node in labeled)}
+        copies = Counter(chain.from_iterable(_keys(names[node.label]) for node in labeled))
         met: Counter[tuple[str, bool]] = Counter()
         for node in order:
             for x, number in zip(node.inputs, node.numbers[1:]):

@@ -22,9 +22,9 @@ from tqdm import tqdm
 from autograd import TABLE, Op, value_and_grad
 from nn import ACTIVATIONS
 
-BLUE, ORANGE = "#0072B2", "#D55E00"  # a pair that colour-blind readers tell apart
+BLUE, ORANGE = "#0072B2", "#D55E00"  # a pair that color-blind readers tell apart
 X = np.arange(-1600, 1601) / 400  # -4 to 4, with 0 exactly: there the kinks are
-JUMP = 0.5  # two neighbours that differ by more are no slope
+JUMP = 0.5  # two neighbors that differ by more are no slope
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -59,8 +59,8 @@ class GPT(Module):
 
     def __init__(self, count: int, seed: int = 0) -> None:
         random = Random(seed)
-        self.tokens = Embedding(count, WIDTH, initialise=small, seed=random)
-        self.positions = Embedding(CONTEXT, WIDTH, initialise=small, seed=random)
+        self.tokens = Embedding(count, WIDTH, initialize=small, seed=random)
+        self.positions = Embedding(CONTEXT, WIDTH, initialize=small, seed=random)
         self.query, self.key, self.value, self.mix = (Linear(WIDTH, WIDTH, random) for _ in range(4))
         self.up, self.down = Linear(WIDTH, 4 * WIDTH, random), Linear(4 * WIDTH, WIDTH, random)
         self.logits = Linear(WIDTH, count, random)
@@ -115,15 +115,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"{len(names)} names of {len(letters)} letters; {len(parameters)} parameters")
 
     engine: Any = compile(model, parameters) if options.engine == "compiled" else Eager(model, parameters)
-    optimiser = Adam(parameters, schedules.linear(0.01, 0.0, options.steps), betas=(0.85, 0.99))
+    optimizer = Adam(parameters, schedules.linear(0.01, 0.0, options.steps), betas=(0.85, 0.99))
     by_length = grouped(train)
     weights = [len(group) for group in by_length]
     losses, start = [], time.perf_counter()
     for _ in (bar := tqdm(range(options.steps), desc="steps", disable=options.quiet)):
         (group,) = random.choices(by_length, weights)  # names of one length are one array
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         losses.append(engine.backward(np.array(random.choices(group, k=options.batch))))
-        optimiser.step()
+        optimizer.step()
         bar.set_postfix(loss=f"{np.mean(losses[-100:]):.3f}")
     seconds = time.perf_counter() - start
     print(f"{options.engine}: {options.steps} steps of {options.batch} names in {seconds:.1f} s")
@@ -207,7 +207,7 @@ def sample(model: GPT, letters: Sequence[str], random: Random, temperature: floa
 
 
 def picture(losses: Sequence[float], made: Sequence[str], known: set[str]) -> Figure:
-    """The loss of each step with its running mean, and the names; those in the data are grey."""
+    """The loss of each step with its running mean, and the names; those in the data are gray."""
     figure = Figure(figsize=(9.0, 4.0), layout="constrained")
     axes, table = figure.subplots(1, 2, width_ratios=[2, 1])
     axes.plot(losses, color="#0072B2", alpha=0.25, linewidth=0.8)
@@ -217,7 +217,7 @@ def picture(losses: Sequence[float], made: Sequence[str], known: set[str]) -> Fi
     axes.set(xlabel="step", ylabel="mean cross-entropy of a letter", title="Training")
     axes.grid(alpha=0.3)
     table.axis("off")
-    table.set_title("Made up (grey: in the data)")
+    table.set_title("Made up (gray: in the data)")
     for i, name in enumerate(made):
         color = "0.6" if name in known else "black"
         table.text(0.05 + 0.5 * (i % 2), 0.95 - 0.095 * (i // 2), name, color=color, transform=table.transAxes)

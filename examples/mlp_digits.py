@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     x = (x - x[train].mean(axis=0)) / x[train].std(axis=0)
     x_train, y_train, x_test, y_test = x[train], digits.target[train], x[test], digits.target[test]
 
-    model = MLP(16, [20, 10], initialise=he, seed=0)
+    model = MLP(16, [20, 10], initialize=he, seed=0)
     print(model)
     rate = schedules.linear(0.03, 0.003, steps=options.epochs * len(train) // BATCH)
     history = fit(
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         x_train,
         y_train,
         loss=cross_entropy,
-        optimiser=Adam(model.parameters(), learning_rate=rate),
+        optimizer=Adam(model.parameters(), learning_rate=rate),
         epochs=options.epochs,
         batch_size=BATCH,
         progress=not options.quiet,

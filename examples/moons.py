@@ -21,7 +21,7 @@ from tqdm import tqdm, trange
 from nn import MLP, SGD, Module, accuracy, cost, hinge, predict, schedules
 
 ALPHA = 1e-4
-BLUE, ORANGE = "#0072B2", "#D55E00"  # a pair that colour-blind readers tell apart
+BLUE, ORANGE = "#0072B2", "#D55E00"  # a pair that color-blind readers tell apart
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -37,14 +37,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     model = MLP(2, [16, 16, 1], seed=1337)
     print(model)
 
-    optimiser = SGD(model.parameters(), learning_rate=schedules.linear(1.0, 0.1, options.steps))
+    optimizer = SGD(model.parameters(), learning_rate=schedules.linear(1.0, 0.1, options.steps))
     for step in trange(options.steps, desc="steps", disable=options.quiet):
         scores = [model(row) for row in x]
         loss = cost(hinge, scores, y) + ALPHA * sum(p * p for p in model.parameters())
 
         model.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
 
         if step % 10 == 0 or step == options.steps - 1:
             right = np.mean([score > 0 for score in scores] == (y > 0))
@@ -69,9 +69,9 @@ def picture(model: Module, x: Any, y: Any) -> Figure:
     for level, style, width in ((-1, "--", 0.8), (0, "-", 1.8), (1, "--", 0.8)):
         if scores.min() < level < scores.max():
             axes.contour(across, up, scores, levels=[level], colors="black", linestyles=style, linewidths=width)
-    for label, name, colour, marker in ((-1, "label $-1$", BLUE, "o"), (1, "label 1", ORANGE, "^")):
+    for label, name, color, marker in ((-1, "label $-1$", BLUE, "o"), (1, "label 1", ORANGE, "^")):
         points = x[y == label]
-        axes.scatter(points[:, 0], points[:, 1], s=42, color=colour, marker=marker, edgecolor="white", label=name)
+        axes.scatter(points[:, 0], points[:, 1], s=42, color=color, marker=marker, edgecolor="white", label=name)
     axes.plot([], [], "-", color="black", linewidth=1.8, label="score 0: the decision")
     axes.plot([], [], "--", color="black", linewidth=0.8, label=r"score $\pm$1: the margin")
     axes.set_title("Two moons: a boundary that no single neuron can draw")

@@ -24,7 +24,7 @@ from sklearn.model_selection import train_test_split  # type: ignore[import-unty
 from nn import SGD, Layer, accuracy, cross_entropy, fit, identity, predict
 
 NAMES = ("setosa", "versicolor", "virginica")
-COLOURS = ("#009E73", "#0072B2", "#D55E00")  # three that colour-blind readers tell apart
+COLORS = ("#009E73", "#0072B2", "#D55E00")  # three that color-blind readers tell apart
 MARKERS = ("s", "o", "^")
 
 
@@ -38,35 +38,35 @@ def main(argv: Sequence[str] | None = None) -> None:
     iris = load_iris()
     x, y = iris.data[:, 2:], iris.target  # petal length and width in cm; classes 0, 1, 2
     x_train, x_test, y_train, y_test = train_test_split(x, y, test_size=0.4, stratify=y, random_state=0)
-    centre, scale = x_train.mean(axis=0), x_train.std(axis=0)
+    center, scale = x_train.mean(axis=0), x_train.std(axis=0)
 
     layer = Layer(2, 3, activation=identity, seed=0)
     history = fit(
         layer,
-        (x_train - centre) / scale,
+        (x_train - center) / scale,
         y_train,
         loss=cross_entropy,  # of the logits: the softmax is inside
-        optimiser=SGD(layer.parameters(), learning_rate=1.0),
+        optimizer=SGD(layer.parameters(), learning_rate=1.0),
         epochs=200,
         batch_size=None,  # all examples in every step: plain gradient descent
         progress=not options.quiet,
     )
     print(f"loss {history.loss[0]:.4f} -> {history.loss[-1]:.4f} in {len(history.loss)} epochs")
     for part, features, labels in (("training", x_train, y_train), ("held-out", x_test, y_test)):
-        print(f"accuracy {accuracy(layer, (features - centre) / scale, labels):.1%} on {len(labels)} {part} flowers")
+        print(f"accuracy {accuracy(layer, (features - center) / scale, labels):.1%} on {len(labels)} {part} flowers")
 
-    # The same logits from x in centimetres: weights @ x + biases.
+    # The same logits from x in centimeters: weights @ x + biases.
     weights = np.array([[w.data for w in neuron.w] for neuron in layer.neurons]) / scale
-    biases = np.array([neuron.b.data for neuron in layer.neurons]) - weights @ centre
+    biases = np.array([neuron.b.data for neuron in layer.neurons]) - weights @ center
 
     # The most probable class on a grid of petals, from the layer itself.
     lengths, widths = np.linspace(0.0, 7.5, 240), np.linspace(-0.1, 2.9, 160)
     grid = np.stack(np.meshgrid(lengths, widths), axis=-1).reshape(-1, 2)
-    regions = predict(layer, (grid - centre) / scale).argmax(axis=1).reshape(160, 240)
+    regions = predict(layer, (grid - center) / scale).argmax(axis=1).reshape(160, 240)
 
     figure = Figure(figsize=(7.5, 5.8), layout="constrained")
     axes = figure.add_subplot()
-    axes.pcolormesh(lengths, widths, regions, cmap=ListedColormap(COLOURS), alpha=0.22, rasterized=True)
+    axes.pcolormesh(lengths, widths, regions, cmap=ListedColormap(COLORS), alpha=0.22, rasterized=True)
     for i, j in combinations(range(3), 2):  # the line z_i = z_j, solved for the width
         (w1, w2), b = weights[i] - weights[j], biases[i] - biases[j]
         slope, start = -w1 / w2, -b / w2
@@ -93,8 +93,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def scatter(axes: Axes, part: str, x: Any, y: Any) -> None:
     """The flowers of one part, training ones filled."""
-    for label, (name, colour, marker) in enumerate(zip(NAMES, COLOURS, MARKERS, strict=True)):
-        face, edge = (colour, "white") if part == "training" else ("white", colour)
+    for label, (name, color, marker) in enumerate(zip(NAMES, COLORS, MARKERS, strict=True)):
+        face, edge = (color, "white") if part == "training" else ("white", color)
         style: dict[str, Any] = {"s": 42, "marker": marker, "facecolor": face, "edgecolor": edge, "zorder": 3}
         axes.scatter(x[y == label, 0], x[y == label, 1], label=f"{name}, {part}", **style)
 

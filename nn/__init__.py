@@ -1,4 +1,4 @@
-"""Neurons, layers, losses, optimisers and training on `autograd.Value`."""
+"""Neurons, layers, losses, optimizers and training on `autograd.Value`."""
 
 from . import schedules
 from .activations import (
@@ -17,11 +17,11 @@ from .activations import (
     step,
     tanh,
 )
-from .initialisation import glorot, he, normal, uniform
+from .initialization import glorot, he, normal, uniform
 from .layers import MLP, Embedding, Layer, Neuron
 from .losses import binary_cross_entropy, cost, cross_entropy, half_squared_error, hinge, mean_squared_error
 from .module import Module
-from .optimisers import SGD, Adam, AdamW, NonFiniteError, Optimiser
+from .optimizers import SGD, Adam, AdamW, NonFiniteError, Optimizer
 from .training import History, accuracy, fit, predict
 
 __all__ = [
@@ -37,7 +37,7 @@ __all__ = [
     "Module",
     "Neuron",
     "NonFiniteError",
-    "Optimiser",
+    "Optimizer",
     "accuracy",
     "arctan",
     "binary_cross_entropy",

@@ -182,7 +182,7 @@ def _check_names(what: str, given: Iterable[str], expected: Iterable[str]) -> No
     if extra:
         faults.append(f"has {_some(extra)}, which is not expected")
     if faults:
-        raise ValueError(f"{what} {' and '.join(faults)}; build the model and the optimiser as they were saved")
+        raise ValueError(f"{what} {' and '.join(faults)}; build the model and the optimizer as they were saved")
 
 
 def _some(names: list[str]) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 POSITIVE, NEGATIVE = "#2166ac", "#c2410c"
 SHOWN = 16
 """So many units of a column are drawn; of a longer one, the first and the last."""
-LABELLED = 24
+LABELED = 24
 """Up to so many lines have their weights written on them."""
 
 _ACROSS, _DOWN = 190.0, 62.0  # between columns, at least, and between units, in points
@@ -47,10 +47,10 @@ def network_picture(layers: Sequence[Layer]) -> Picture:
             _unit(dot, f"b{i}", "1", x, _height(column, len(column)), small=True)
 
     lines = [line for i, layer in enumerate(layers) for line in _lines(i, layer, columns, across)]
-    largest, thickest = max(abs(weight) for *_, weight in lines), 3.5 if len(lines) <= LABELLED else 2.0
+    largest, thickest = max(abs(weight) for *_, weight in lines), 3.5 if len(lines) <= LABELED else 2.0
     for tail, head, start, end, weight in sorted(lines, key=lambda line: abs(line[-1])):  # the largest on top
         _line(dot, tail, head, weight, largest, thickest)
-        if len(lines) <= LABELLED:
+        if len(lines) <= LABELED:
             _words(dot, decimal(weight, 2), *(a + 0.3 * (b - a) for a, b in zip(start, end)), size="9")
     left_out = sum(None in column for column in columns)
     note = f"{SHOWN} units at most are drawn of a layer" if left_out else ""

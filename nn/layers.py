@@ -14,7 +14,7 @@ from autograd.draw import Picture
 
 from .activations import LAYERWISE, identity, name_of
 from .draw import network_picture, neuron_picture
-from .initialisation import as_random, normal, uniform
+from .initialization import as_random, normal, uniform
 from .module import Module
 
 
@@ -22,7 +22,7 @@ class Neuron(Module):
     """activation(w . x + b), with weights `w` and bias `b`.
 
     `nin` inputs; `activation` is relu if not given, and ``nonlin=False`` is short for ``activation=identity``.  With
-    `initialise`, a function of `nn.initialisation`, weights are drawn from `seed`, an int or a random.Random (None:
+    `initialize`, a function of `nn.initialization`, weights are drawn from `seed`, an int or a random.Random (None:
     another draw every time); the bias starts at 0.  `fan_out` is the width of the layer that the neuron is in.
 
     >>> neuron = Neuron(2, seed=0)
@@ -36,7 +36,7 @@ class Neuron(Module):
         nonlin: bool = True,
         *,
         activation: Callable[[Any], Any] | None = None,
-        initialise: Callable[[Random, int, int], float] = uniform,
+        initialize: Callable[[Random, int, int], float] = uniform,
         seed: int | Random | None = None,
         fan_out: int = 1,
     ) -> None:
@@ -45,7 +45,7 @@ class Neuron(Module):
         if self.activation in LAYERWISE:
             raise ValueError(f"a neuron with {name_of(self.activation)}, which takes a whole layer; give it to a Layer")
         random = as_random(seed)
-        self.w = [Value(initialise(random, nin, fan_out)) for _ in range(nin)]
+        self.w = [Value(initialize(random, nin, fan_out)) for _ in range(nin)]
         self.b = Value(0.0)
 
     def preactivation(self, x: Sequence[Any]) -> Any:
@@ -55,14 +55,14 @@ class Neuron(Module):
         >>> neuron.preactivation([2.0]).data == 2.0 * neuron.w[0].data
         True
         """
-        return self._labelled(dot(self.w, _inputs(self, x, len(self.w))) + self.b, "z")
+        return self._labeled(dot(self.w, _inputs(self, x, len(self.w))) + self.b, "z")
 
     def __call__(self, x: Sequence[Any]) -> Any:
         """The output for `x`, a sequence of `nin` numbers or Values; a ValueError for any other length."""
-        return self._labelled(self.activation(self.preactivation(x)), "a")
+        return self._labeled(self.activation(self.preactivation(x)), "a")
 
-    def _labelled(self, value: Any, name: str) -> Any:
-        """`value`, labelled beside the bias: layers.0.neurons.3.z, unless it has a label or the bias has its own."""
+    def _labeled(self, value: Any, name: str) -> Any:
+        """`value`, labeled beside the bias: layers.0.neurons.3.z, unless it has a label or the bias has its own."""
         if (
             isinstance(value, Value)
             and value.op
@@ -97,7 +97,7 @@ class Layer(Module):
         nonlin: bool = True,
         *,
         activation: Callable[[Any], Any] | None = None,
-        initialise: Callable[[Random, int, int], float] = uniform,
+        initialize: Callable[[Random, int, int], float] = uniform,
         seed: int | Random | None = None,
     ) -> None:
         nout = as_count("the number of outputs", nout)
@@ -107,7 +107,7 @@ class Layer(Module):
             raise ValueError(f"{name_of(self.activation)} of one output is always 1; give two or use sigmoid")
         each = identity if self.activation in LAYERWISE else self.activation
         self.neurons = [
-            Neuron(nin, activation=each, initialise=initialise, seed=random, fan_out=nout) for _ in range(nout)
+            Neuron(nin, activation=each, initialize=initialize, seed=random, fan_out=nout) for _ in range(nout)
         ]
 
     def __call__(self, x: Sequence[Any]) -> Any:
@@ -115,7 +115,7 @@ class Layer(Module):
         x = _inputs(self, x, len(self.neurons[0].w))
         out = [neuron(x) for neuron in self.neurons]
         if self.activation in LAYERWISE:
-            out = [neuron._labelled(a, "a") for neuron, a in zip(self.neurons, self.activation(out))]
+            out = [neuron._labeled(a, "a") for neuron, a in zip(self.neurons, self.activation(out))]
         return out[0] if len(out) == 1 else out
 
     def __picture__(self) -> Picture:
@@ -145,7 +145,7 @@ class MLP(Module):
         *,
         activation: Callable[[Any], Any] | None = None,
         output_activation: Callable[[Any], Any] | None = None,
-        initialise: Callable[[Random, int, int], float] = uniform,
+        initialize: Callable[[Random, int, int], float] = uniform,
         seed: int | Random | None = None,
     ) -> None:
         if not isinstance(nouts, (list, tuple)) or not nouts:
@@ -154,7 +154,7 @@ class MLP(Module):
         widths = [nin, *nouts]
         activations = [activation] * (len(nouts) - 1) + [output_activation or identity]
         self.layers = [
-            Layer(n, m, activation=f, initialise=initialise, seed=random)
+            Layer(n, m, activation=f, initialize=initialize, seed=random)
             for n, m, f in zip(widths, widths[1:], activations)
         ]
 
@@ -173,10 +173,10 @@ class MLP(Module):
 
 
 class Embedding(Module):
-    """A vector for each of `count` tokens, a row of `size` numbers that are learnt; called with a token, an int from 0.
+    """A vector for each of `count` tokens, a row of `size` learned numbers; called with a token, an int from 0.
 
     A token may be a Value, an input of what is to be compiled (`autograd.select`); one that is out of range is an
-    IndexError.  The numbers are drawn from `seed` by `initialise`, a function of `nn.initialisation`.
+    IndexError.  The numbers are drawn from `seed` by `initialize`, a function of `nn.initialization`.
 
     >>> table = Embedding(27, 4, seed=0)
     >>> table(3) == table.rows[3]
@@ -188,12 +188,12 @@ class Embedding(Module):
         count: int,
         size: int,
         *,
-        initialise: Callable[[Random, int, int], float] = normal,
+        initialize: Callable[[Random, int, int], float] = normal,
         seed: int | Random | None = None,
     ) -> None:
         count, size = as_count("the number of tokens", count), as_count("the size of their vectors", size)
         random = as_random(seed)
-        self.rows = [[Value(initialise(random, count, size)) for _ in range(size)] for _ in range(count)]
+        self.rows = [[Value(initialize(random, count, size)) for _ in range(size)] for _ in range(count)]
 
     def __call__(self, token: Any) -> Any:
         """The list of `size` Values that stands for `token`."""

@@ -21,7 +21,7 @@ def half_squared_error(outputs: Any, targets: Any) -> Any:
     >>> half_squared_error([0.5, 1.0], [0.0, 3.0])
     2.125
     """
-    return reduce(operator.add, _labelled("E", [0.5 * pow(t - y, 2.0) for y, t in _pairs(outputs, targets)]))
+    return reduce(operator.add, _labeled("E", [0.5 * pow(t - y, 2.0) for y, t in _pairs(outputs, targets)]))
 
 
 def mean_squared_error(outputs: Any, targets: Any) -> Any:
@@ -97,12 +97,12 @@ def cost(loss: Callable[[Any, Any], Any], outputs: Sequence[Any], targets: Seque
         raise ValueError(
             f"outputs of {len(outputs)} examples and targets of {len(targets)}; give one target for each output"
         )
-    (result,) = _labelled("J", [mean(_labelled("loss", [loss(y, t) for y, t in zip(outputs, targets)]))])
+    (result,) = _labeled("J", [mean(_labeled("loss", [loss(y, t) for y, t in zip(outputs, targets)]))])
     return result
 
 
-def _labelled(name: str, terms: list[Any]) -> list[Any]:
-    """`terms`, those without a label labelled ``name.0``, ``name.1`` ... or, if there is one only, ``name``."""
+def _labeled(name: str, terms: list[Any]) -> list[Any]:
+    """`terms`, those without a label labeled ``name.0``, ``name.1`` ... or, if there is one only, ``name``."""
     for i, term in enumerate(terms):
         if isinstance(term, Value) and term.op and not term.label:
             term.label = f"{name}.{i}" if len(terms) > 1 else name

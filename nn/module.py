@@ -14,7 +14,7 @@ from autograd.draw import Picture
 from autograd.value import Change, assign_grads, changes_of, set_at_once
 
 from .checkpoint import check_arrays, read_npz, write_npz
-from .optimisers import Optimiser
+from .optimizers import Optimizer
 
 
 class Module:
@@ -22,7 +22,7 @@ class Module:
 
     A parameter is a Value that nothing computed, held in an attribute: directly, in another Module, or in lists,
     tuples, dicts and object arrays of these.  Its name is the way to it, dotted, and becomes its label when the
-    attribute is set, unless it was labelled by hand.  A parameter that can be reached in two ways counts once, under
+    attribute is set, unless it was labeled by hand.  A parameter that can be reached in two ways counts once, under
     the first name.
 
     >>> class Line(Module):
@@ -100,21 +100,21 @@ class Module:
                     raise ValueError(f"{name} gives a shared parameter {number}, another entry {data[parameter]}")
         return changes_of(data, data.values())
 
-    def save(self, path: str | PathLike[str], optimiser: Optimiser | None = None) -> None:
-        """Writes the parameters, and the state of `optimiser`, to exactly `path`, an .npz file: all of it, or nothing.
+    def save(self, path: str | PathLike[str], optimizer: Optimizer | None = None) -> None:
+        """Writes the parameters, and the state of `optimizer`, to exactly `path`, an .npz file: all of it, or nothing.
 
         The numbers only: activations, and settings such as the learning rate, stand in the program.  Whatever
         interrupts it, there is the old file or the new one, also after a power cut; where the process was killed, maybe
         also a file ``.<16 hexadecimal digits>.tmp`` beside it, which may be deleted.  An OSError says if the folder is
         missing or cannot be written.
         """
-        sections = self._sections(optimiser)
+        sections = self._sections(optimizer)
         write_npz(path, {p + name: a for p, owner in sections.items() for name, a in owner.state_dict().items()})
 
-    def load(self, path: str | PathLike[str], optimiser: Optimiser | None = None) -> None:
-        """Reads what `save` wrote; without `optimiser`, the parameters alone.
+    def load(self, path: str | PathLike[str], optimizer: Optimizer | None = None) -> None:
+        """Reads what `save` wrote; without `optimizer`, the parameters alone.
 
-        A ValueError if the file is corrupt, foreign or does not fit the model or `optimiser`; both are then as they
+        A ValueError if the file is corrupt, foreign or does not fit the model or `optimizer`; both are then as they
         were.
 
         >>> import os, tempfile
@@ -126,19 +126,19 @@ class Module:
         >>> fresh([1.0, 2.0]).data == trained([1.0, 2.0]).data
         True
         """
-        sections = self._sections(optimiser)
+        sections = self._sections(optimizer)
         before = {prefix: owner.state_dict() for prefix, owner in sections.items()}
         shapes = {prefix + name: a.shape for prefix, state in before.items() for name, a in state.items()}
-        arrays = read_npz(path, shapes, ignore=() if optimiser else ("optimiser/",))
+        arrays = read_npz(path, shapes, ignore=() if optimizer else ("optimizer/",))
         check_arrays(repr(os.fspath(path)), arrays, shapes)
         changes = []
         for prefix, owner in sections.items():
             changes += owner.changes_of_state({name: arrays[prefix + name] for name in before[prefix]})
         set_at_once(changes)
 
-    def _sections(self, optimiser: Optimiser | None) -> dict[str, Module | Optimiser]:
-        """Whose state a file holds, by the beginning of its names; an optimiser's has its class in it."""
-        return {"model/": self} | ({f"optimiser/{type(optimiser).__name__}/": optimiser} if optimiser else {})
+    def _sections(self, optimizer: Optimizer | None) -> dict[str, Module | Optimizer]:
+        """Whose state a file holds, by the beginning of its names; an optimizer's has its class in it."""
+        return {"model/": self} | ({f"optimizer/{type(optimizer).__name__}/": optimizer} if optimizer else {})
 
     def _entries(self) -> dict[str, Any]:
         """The Value or array of Values of each attribute or list that holds a parameter not met before, by name."""
@@ -156,7 +156,7 @@ class Module:
 
 
 def _label(named: Iterable[tuple[str, Value]]) -> list[tuple[str, Value]]:
-    """Labels each parameter with its name, unless it was labelled by hand."""
+    """Labels each parameter with its name, unless it was labeled by hand."""
     named = list(named)
     for name, parameter in named:
         if not parameter.label or name.endswith("." + parameter.label):  # a longer way to the same parameter

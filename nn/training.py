@@ -22,7 +22,7 @@ from autograd.value import changes_of, data_of, set_at_once
 from .engines import Eager, Engine, EngineError, Task, chosen
 from .layers import as_count
 from .module import Module
-from .optimisers import SGD, NonFiniteError, Optimiser
+from .optimizers import SGD, NonFiniteError, Optimizer
 
 CHECKED = 16
 """At the end, so many examples are computed once more, to see that what was compiled is still what the model does."""
@@ -76,7 +76,7 @@ def fit(
     y: Any,
     *,
     loss: Callable[[Any, Any], Any],
-    optimiser: Optimiser | None = None,
+    optimizer: Optimizer | None = None,
     epochs: int = 100,
     batch_size: int | None = 1,
     until: Callable[[History], bool] | None = None,
@@ -91,8 +91,8 @@ def fit(
     ``until(history)`` is true at the end of one, such as ``lambda history: history.loss[-1] < 0.05``.
 
     `x` is an array or nested list of M examples by `nin` numbers, `y` of M targets that `loss` understands.
-    `optimiser` is SGD with its defaults if not given; it counts the epochs, and the order of an epoch depends on
-    `seed` and on that count alone: a training that is saved with its optimiser and resumed goes on bit for bit as if
+    `optimizer` is SGD with its defaults if not given; it counts the epochs, and the order of an epoch depends on
+    `seed` and on that count alone: a training that is saved with its optimizer and resumed goes on bit for bit as if
     it had not stopped.
 
     `engine` says how: "eager" records each example anew; "compiled" runs model and loss as the matrix program that
@@ -103,9 +103,9 @@ def fit(
 
     A ValueError for x and y that do not fit each other, the model or the loss, or a TypeError for an argument of
     another kind, before anything is changed.  A NonFiniteError for a loss or a gradient that is infinite or NaN: the
-    model and the optimiser are then back at the last parameters with a finite loss, and the error says where the
+    model and the optimizer are then back at the last parameters with a finite loss, and the error says where the
     number came from (`autograd.origin_of_nonfinite`), for which the loss of the mini-batch is computed once more.  An
-    interrupt (Ctrl-C) at any moment leaves the model and the optimiser as they were after some step; resumed, the epoch
+    interrupt (Ctrl-C) at any moment leaves the model and the optimizer as they were after some step; resumed, the epoch
     that it was in begins anew.
 
     >>> from nn import MLP, half_squared_error
@@ -118,8 +118,8 @@ def fit(
     examples, targets = _examples(x, y)
     epochs = as_count("epochs", epochs)
     size = len(examples) if batch_size is None else as_count("batch_size", batch_size)
-    optimiser = SGD(model.parameters()) if optimiser is None else optimiser
-    _check_optimiser(model, optimiser)
+    optimizer = SGD(model.parameters()) if optimizer is None else optimizer
+    _check_optimizer(model, optimizer)
     if until is not None and not callable(until):
         raise TypeError(f"until is {until!r:.60}; give a function of the history, such as lambda h: h.loss[-1] < 0.05")
     first = model(examples[0])
@@ -128,24 +128,24 @@ def fit(
         for target in targets[1:]:
             loss(first, target)
 
-    differentiated = list(dict.fromkeys([*model.parameters(), *optimiser.parameters]))
+    differentiated = list(dict.fromkeys([*model.parameters(), *optimizer.parameters]))
     task = Task(model, loss, examples, targets, differentiated)
     runs = chosen(engine, task, tried, min(size, len(examples)))
-    start = _snapshot(optimiser)
+    start = _snapshot(optimizer)
     try:
-        return _train(runs, task, optimiser, epochs, size, seed, until, progress, engine == "auto")
+        return _train(runs, task, optimizer, epochs, size, seed, until, progress, engine == "auto")
     except EngineError as error:  # what was trained is not what the model computes
-        _rewind(optimiser, start)
+        _rewind(optimizer, start)
         if engine != "auto":
             raise
         runs = Eager(task, f"begun anew, because it could not go on compiled: {error}")
-        return _train(runs, task, optimiser, epochs, size, seed, until, progress, True)
+        return _train(runs, task, optimizer, epochs, size, seed, until, progress, True)
 
 
 def _train(
     runs: Engine,
     task: Task,
-    optimiser: Optimiser,
+    optimizer: Optimizer,
     epochs: int,
     size: int,
     seed: Any,
@@ -153,20 +153,20 @@ def _train(
     progress: bool,
     says_how: bool,
 ) -> History:
-    history, good, count = History(engine=runs.name, reason=runs.reason), _snapshot(optimiser), len(task.examples)
+    history, good, count = History(engine=runs.name, reason=runs.reason), _snapshot(optimizer), len(task.examples)
     if progress and says_how:
         tqdm.write(f"fit: {runs.name}, {runs.reason}", file=sys.stderr)
     with tqdm(total=epochs, desc="epochs", disable=not progress) as bar:
         for _ in range(epochs):
-            order = _shuffled(count, seed, optimiser.epochs)
+            order = _shuffled(count, seed, optimizer.epochs)
             total = 0.0
             for batch in (order[start : start + size] for start in range(0, count, size)):
                 try:
                     mean, differentiate = runs.run(batch)
                     _check_loss(mean, history, batch)
-                    good, rate = _snapshot(optimiser), optimiser.rate
+                    good, rate = _snapshot(optimizer), optimizer.rate
                     differentiate()
-                    optimiser.step()
+                    optimizer.step()
                 except NonFiniteError as error:
                     try:
                         with trace_lines():  # once more, to see where it came from
@@ -174,28 +174,28 @@ def _train(
                     except Exception:  # a model or a loss that cannot be run twice
                         origin = None
                     finally:
-                        _rewind(optimiser, good)
+                        _rewind(optimizer, good)
                     raise _with_origin(error, origin) from None
                 total += mean * len(batch)
-            optimiser.epochs += 1
+            optimizer.epochs += 1
             history.loss.append(total / count)
             history.learning_rate.append(rate)
             bar.update()
             bar.set_postfix(loss=f"{history.loss[-1]:.4g}")
             if until is not None:
                 ends = until(history)
-                runs.check([optimiser.epochs % count])  # it may have changed the model
+                runs.check([optimizer.epochs % count])  # it may have changed the model
                 if ends:
                     break
     runs.check(range(0, count, -(-count // CHECKED)))
     return history
 
 
-def _check_optimiser(model: Module, optimiser: Any) -> None:
-    if not isinstance(optimiser, Optimiser):
-        raise TypeError(f"optimiser {optimiser!r:.60}; give one of the parameters, such as Adam(model.parameters())")
-    if set(model.parameters()).isdisjoint(optimiser.parameters):
-        raise ValueError(f"{optimiser} has none of the parameters of {model}; give it model.parameters()")
+def _check_optimizer(model: Module, optimizer: Any) -> None:
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"optimizer {optimizer!r:.60}; give one of the parameters, such as Adam(model.parameters())")
+    if set(model.parameters()).isdisjoint(optimizer.parameters):
+        raise ValueError(f"{optimizer} has none of the parameters of {model}; give it model.parameters()")
 
 
 def _shuffled(count: int, seed: Any, epoch: int) -> list[int]:
@@ -307,10 +307,10 @@ def _with_origin(error: NonFiniteError, origin: Origin | None) -> NonFiniteError
     return found
 
 
-def _snapshot(optimiser: Optimiser) -> tuple[list[float], dict[str, Any]]:
-    return data_of(optimiser.parameters), optimiser.state_dict()
+def _snapshot(optimizer: Optimizer) -> tuple[list[float], dict[str, Any]]:
+    return data_of(optimizer.parameters), optimizer.state_dict()
 
 
-def _rewind(optimiser: Optimiser, snapshot: tuple[list[float], dict[str, Any]]) -> None:
+def _rewind(optimizer: Optimizer, snapshot: tuple[list[float], dict[str, Any]]) -> None:
     data, state = snapshot
-    set_at_once([*changes_of(optimiser.parameters, data), *optimiser.changes_of_state(state)])
+    set_at_once([*changes_of(optimizer.parameters, data), *optimizer.changes_of_state(state)])

@@ -1,4 +1,4 @@
-"""Hypothesis runs derandomised in CI, at random on a developer's machine."""
+"""Hypothesis runs derandomized in CI, at random on a developer's machine."""
 
 import os
 

@@ -126,8 +126,8 @@ def test_at_a_kink_the_rules_decide():
 
 def test_kinks_that_cancel_and_jumps():
     """relu(x) - relu(-x) is x, but the rules give 0 there; a step has no slope at 0; both are known as kinks."""
-    cancelled = gradcheck(lambda x: relu(x) - relu(-x), 0.0)
-    assert [row.verdict for row in cancelled.rows] == [KINK] and "0 by the rules" in str(cancelled)
+    canceled = gradcheck(lambda x: relu(x) - relu(-x), 0.0)
+    assert [row.verdict for row in canceled.rows] == [KINK] and "0 by the rules" in str(canceled)
     jump = gradcheck(step, 0.0)
     assert [row.verdict for row in jump.rows] == [KINK] and "inf from the right" in str(jump)
     end = gradcheck(sqrt, 0.0)

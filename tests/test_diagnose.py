@@ -172,10 +172,10 @@ def test_a_loss_that_cannot_be_run_twice(mishap):
             raise mishap
         return mishap
 
-    optimiser, before = nn.Adam(model.parameters()), [p.data for p in model.parameters()]
+    optimizer, before = nn.Adam(model.parameters()), [p.data for p in model.parameters()]
     with pytest.raises(nn.NonFiniteError, match="the loss is nan in epoch 2") as caught:
-        nn.fit(model, [[3.0], [2.0]], [1.0, 1.0], loss=loss, optimiser=optimiser, progress=False, batch_size=None)
-    assert caught.value.origin is None and optimiser.steps == 0
+        nn.fit(model, [[3.0], [2.0]], [1.0, 1.0], loss=loss, optimizer=optimizer, progress=False, batch_size=None)
+    assert caught.value.origin is None and optimizer.steps == 0
     assert [p.data for p in model.parameters()] == before
 
 

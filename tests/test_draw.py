@@ -76,7 +76,7 @@ def test_clusters_are_neurons_in_layers():
 
 
 def test_the_routes_of_a_derivation_are_highlighted():
-    """Each edge on a way from w1 to E_total, and no other; unlabelled stops have the names of the derivation."""
+    """Each edge on a way from w1 to E_total, and no other; unlabeled stops have the names of the derivation."""
     q = notes()
     derivation = explain(q["E_total"], q["w1"])
     highlighted = [line for line in lines(draw(derivation)) if "penwidth=2" in line]

@@ -75,7 +75,7 @@ W1 = """\
                = dE_total/dout_h1 * out_h1 (1 - out_h1) * i1
                = 0.03635031 * 0.24130071 * 0.05 = 0.00043857"""
 
-UNLABELLED = """\
+UNLABELED = """\
   dy/dw = dy/da1 * da1/dz1 * dz1/dw
         = -(0.01 - a1) * a1 (1 - a1) * 0.6
         = 0.66699586 * 0.21867247 * 0.6 = 0.08751218"""
@@ -202,7 +202,7 @@ LABELS = (
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(expressions(ops=(*SMOOTH, "exp", "abs", "relu", "maximum"), max_instructions=20), st.data())
 def test_random_graphs(expression, data):
-    """Any graph, any nodes labelled, any variable in it: numbers, formulas and LaTeX agree."""
+    """Any graph, any nodes labeled, any variable in it: numbers, formulas and LaTeX agree."""
     leaves = [Value(x) for x in expression.leaves]
     output = expression(*leaves)
     assume(isinstance(output, Value))
@@ -313,7 +313,7 @@ def test_a_graph_without_labels():
     """The stops that a person would choose: the sum before an activation, the activation, what is used twice."""
     w, b = Value(0.4, "w"), Value(0.5, "b")
     d = explain(0.5 * (0.01 - sigmoid(w * 0.6 + b)) ** 2, w)
-    assert backward(d) == UNLABELLED
+    assert backward(d) == UNLABELED
     x = Value(3.0)
     assert str(explain(x * x, x)).endswith("Backward\n  dy/dx = 2 x\n        = 6")
     shared = x * 2 + 1
@@ -375,7 +375,7 @@ def test_every_parameter_of_a_model(loss, activation):
         agrees(explain(cost, parameter))
 
 
-def test_a_long_sum_is_summarised():
+def test_a_long_sum_is_summarized():
     """The largest routes, in order of size, and the sum of the others; never a megabyte of text."""
     w = Value(0.5, "w")
     terms = [tanh(w * float(i)) for i in range(1, 101)]

@@ -159,7 +159,7 @@ def test_formulas_look_as_a_person_writes_them():
 
 
 def test_labels_stop_a_formula():
-    """The value itself is written out, labelled nodes below it are not; a leaf is its number."""
+    """The value itself is written out, labeled nodes below it are not; a leaf is its number."""
     w, x = Value(3.0, "w"), Value(2.0, "x")
     net = w * x + 1
     net.label = "net"

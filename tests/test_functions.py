@@ -59,7 +59,7 @@ def test_gradients_of_softmax_and_log_softmax_equal_differences(numbers):
 
 
 def test_equal_logits_share_equally():
-    """A tie of three, where a chain of maxima would favour the last."""
+    """A tie of three, where a chain of maxima would favor the last."""
     xs = [Value(0.0) for _ in range(3)]
     assert gradients(logsumexp(xs), xs) == [1 / 3] * 3
     assert [p.data for p in softmax(xs)] == [1 / 3] * 3

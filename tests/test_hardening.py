@@ -110,14 +110,14 @@ import gc, tracemalloc
 from autograd import Value
 from nn import MLP, SGD, half_squared_error, tanh
 model, kept = MLP(2, [3, 1], activation=tanh, seed=0), []
-optimiser = SGD(model.parameters(), 0.01)
+optimizer = SGD(model.parameters(), 0.01)
 
 def train(steps):
     for step in range(steps):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss = half_squared_error(model([step % 3, 1.0]), 0.5)
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         {leak}
 
 train(100)
@@ -145,9 +145,9 @@ Y = [[a * b] for a, b in X]
 
 def trained(seed: int, engine: str):
     model = MLP(2, [4, 1], activation=tanh, seed=seed)
-    optimiser = Adam(model.parameters(), 0.01)
+    optimizer = Adam(model.parameters(), 0.01)
     history = fit(
-        model, X, Y, loss=half_squared_error, optimiser=optimiser, epochs=8, batch_size=4, engine=engine, progress=False
+        model, X, Y, loss=half_squared_error, optimizer=optimizer, epochs=8, batch_size=4, engine=engine, progress=False
     )
     return history.loss, [p.data for p in model.parameters()]
 
@@ -242,20 +242,20 @@ class Recording(Adam):
             states.append(state_of(self))
         return super().update(*args)
 
-def state_of(optimiser):
-    moments = [vector.tolist() for vector in optimiser.state.values()]
-    return [[p.data for p in optimiser.parameters], moments, optimiser.steps]
+def state_of(optimizer):
+    moments = [vector.tolist() for vector in optimizer.state.values()]
+    return [[p.data for p in optimizer.parameters], moments, optimizer.steps]
 
 def train(delay=0.0):
     model = MLP(2, [4, 1], activation=tanh, seed=0)
-    optimiser = Recording(model.parameters(), 0.05)
+    optimizer = Recording(model.parameters(), 0.05)
     try:
         signal.setitimer(signal.ITIMER_REAL, delay)
-        fit(model, x, y, loss=half_squared_error, optimiser=optimiser, epochs=30, engine={engine!r}, progress=False)
+        fit(model, x, y, loss=half_squared_error, optimizer=optimizer, epochs=30, engine={engine!r}, progress=False)
         signal.setitimer(signal.ITIMER_REAL, 0.0)
     except KeyboardInterrupt:
-        interrupted.append(optimiser.steps)
-    return state_of(optimiser)
+        interrupted.append(optimizer.steps)
+    return state_of(optimizer)
 
 x = [[i / 20 - 1.0, (i * 7 % 13) / 6.5 - 1.0] for i in range(40)]
 y = [[a * b] for a, b in x]
@@ -282,13 +282,13 @@ def test_an_interrupted_fit_is_of_one_step(engine):
 
 def test_a_step_and_a_load_are_one_change(tmp_path, monkeypatch):
     """All that they set is set in one call: whatever happens before it, nothing has changed."""
-    from nn import module, optimisers
+    from nn import module, optimizers
 
     model = MLP(2, [1], seed=0)
-    optimiser = Adam(model.parameters())
+    optimizer = Adam(model.parameters())
     model([1.0, 2.0]).backward()
-    optimiser.step()
-    model.save(tmp_path / "model.npz", optimiser)
+    optimizer.step()
+    model.save(tmp_path / "model.npz", optimizer)
 
     def interrupt(changes):
         raise KeyboardInterrupt
@@ -297,13 +297,13 @@ def test_a_step_and_a_load_are_one_change(tmp_path, monkeypatch):
     another = Adam(other.parameters())
     other([1.0, 2.0]).backward()
     before = [p.data for p in other.parameters()], another.state_dict()
-    for owner in (module, optimisers):
+    for owner in (module, optimizers):
         monkeypatch.setattr(owner, "set_at_once", interrupt)
     for change in (
         another.step,
         lambda: other.load(tmp_path / "model.npz", another),
         lambda: other.load_state_dict(model.state_dict()),
-        lambda: another.load_state_dict(optimiser.state_dict()),
+        lambda: another.load_state_dict(optimizer.state_dict()),
     ):
         with pytest.raises(KeyboardInterrupt):
             change()
@@ -516,7 +516,7 @@ def hostile(folder: Path):
     yield "a member twice", archive([*good, good[0]])
     yield "ten thousand members", archive([*good, *((f"model/{i}", b"") for i in range(10_000))])
     yield "a name of 60 kB", archive([*good, ("x" * 60_000, b"")])
-    yield "a name with a newline and colours", archive([*good, ("evil\nname\x1b[2J", b"")])
+    yield "a name with a newline and colors", archive([*good, ("evil\nname\x1b[2J", b"")])
     yield "a way out of the folder", archive([("../../model/w", content), *good[1:]])
     yield "big-endian numbers", with_first(npy(np.zeros(size, dtype=">f8")))
     yield "infinity", with_first(npy(np.full(size, np.inf)))
@@ -562,7 +562,7 @@ def test_labels_of_any_text(first, second):
 @given(ANY_TEXT)
 def test_parameters_of_any_label_are_saved(tmp_path_factory, label):
     """Names in files are ways to the parameters, not labels."""
-    model, path = MLP(1, [1], seed=0), tmp_path_factory.getbasetemp() / "labelled.npz"
+    model, path = MLP(1, [1], seed=0), tmp_path_factory.getbasetemp() / "labeled.npz"
     for parameter in model.parameters():
         parameter.label = label
     model.save(path, SGD(model.parameters()))

@@ -45,7 +45,7 @@ def test_layers_of_width_one_inside():
     assert isinstance(MLP(2, [1, 1, 2], seed=0)([1.0, 2.0])[1], Value)
 
 
-def test_initialisation_is_reproducible_and_never_global():
+def test_initialization_is_reproducible_and_never_global():
     """The same seed gives the same model, no seed another one; the global generator is neither used nor disturbed."""
     state = random.getstate()
     one, two = ([p.data for p in MLP(2, [3, 1], seed=7).parameters()] for _ in range(2))
@@ -58,10 +58,10 @@ def test_initialisation_is_reproducible_and_never_global():
         MLP(2, [1], seed="abc")
 
 
-@pytest.mark.parametrize(("initialise", "variance"), [(uniform, 1 / 3), (glorot, 2 / 300), (he, 2 / 100)])
-def test_initialisers_have_the_variance_they_promise(initialise, variance):
+@pytest.mark.parametrize(("initialize", "variance"), [(uniform, 1 / 3), (glorot, 2 / 300), (he, 2 / 100)])
+def test_initializers_have_the_variance_they_promise(initialize, variance):
     """Mean 0 and the published variance, over 20,000 weights of a layer of 100 to 200; biases are 0."""
-    layer = Layer(100, 200, initialise=initialise, seed=0)
+    layer = Layer(100, 200, initialize=initialize, seed=0)
     weights = np.array([[w.data for w in n.w] for n in layer.neurons])
     assert abs(weights.mean()) < 4 * math.sqrt(variance / weights.size)
     assert math.isclose(weights.var(), variance, rel_tol=0.05)
@@ -144,7 +144,7 @@ def test_repr():
 
 
 def test_what_is_computed_has_names():
-    """z before and a after the activation, beside the bias; what was labelled by hand or is not ours stays as it is."""
+    """z before and a after the activation, beside the bias; what was labeled by hand or is not ours stays as it is."""
     model = MLP(2, [2, 2], activation=tanh, output_activation=softmax, seed=0)
     out = model([1.0, 2.0])
     assert [a.label for a in out] == ["layers.1.neurons.0.a", "layers.1.neurons.1.a"]

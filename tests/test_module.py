@@ -56,7 +56,7 @@ def test_names_become_labels_but_hand_set_labels_stay():
 
 
 def test_a_shared_parameter_counts_once():
-    """Two layers, one weight: one parameter, one entry of the state, one step of the optimiser."""
+    """Two layers, one weight: one parameter, one entry of the state, one step of the optimizer."""
     shared = Layer(2, 2, seed=0)
 
     class Twice(Module):
@@ -68,9 +68,9 @@ def test_a_shared_parameter_counts_once():
     assert len(twice.parameters()) == 6 and len(twice.state_dict()) == 4
     (twice.one.neurons[0].w[0] * 1.0).backward()
     before = shared.neurons[0].w[0].data
-    optimiser = SGD([*twice.parameters(), *twice.parameters()], learning_rate=1.0)
-    assert len(optimiser.parameters) == 6
-    optimiser.step()
+    optimizer = SGD([*twice.parameters(), *twice.parameters()], learning_rate=1.0)
+    assert len(optimizer.parameters) == 6
+    optimizer.step()
     assert shared.neurons[0].w[0].data == before - 1.0
 
 
@@ -107,7 +107,7 @@ def test_what_was_computed_is_no_parameter():
     assert list(module.state_dict()) == ["w"]
 
 
-def test_layers_appended_to_a_list_are_labelled_when_they_are_named():
+def test_layers_appended_to_a_list_are_labeled_when_they_are_named():
     """The labels are the names, also for modules that came later."""
     model = Bare(layers=[])
     model.layers += [Layer(1, 1, seed=0), Layer(1, 1, seed=1)]
@@ -186,14 +186,14 @@ def test_a_state_that_does_not_fit_changes_nothing(spoil, message):
 
 @pytest.mark.parametrize("kind", [SGD, Adam, AdamW])
 def test_save_and_load(tmp_path, kind):
-    """Model and optimiser come back bit for bit; the model alone can be read from the same file."""
+    """Model and optimizer come back bit for bit; the model alone can be read from the same file."""
     model, other, third = (MLP(2, [3, 1], seed=seed) for seed in (0, 1, 2))
-    optimiser, another = kind(model.parameters(), 0.1), kind(other.parameters(), 0.1)
+    optimizer, another = kind(model.parameters(), 0.1), kind(other.parameters(), 0.1)
     for _ in range(3):
         model.zero_grad()
         model([1.0, 2.0]).backward()
-        optimiser.step()
-    model.save(tmp_path / "model.npz", optimiser)
+        optimizer.step()
+    model.save(tmp_path / "model.npz", optimizer)
     other.load(tmp_path / "model.npz", another)
     third.load(tmp_path / "model.npz")
     assert (
@@ -202,7 +202,7 @@ def test_save_and_load(tmp_path, kind):
         == [p.data for p in third.parameters()]
     )
     assert another.steps == 3
-    for name, vector in optimiser.state_dict().items():
+    for name, vector in optimizer.state_dict().items():
         assert np.array_equal(vector, another.state_dict()[name])
     assert list(tmp_path.iterdir()) == [tmp_path / "model.npz"]
 
@@ -270,19 +270,19 @@ def test_files_keep_their_place_and_their_mode(tmp_path):
         model.save(tmp_path / "nowhere" / "model.npz")
 
 
-def test_an_optimiser_that_does_not_fit_changes_nothing(tmp_path):
-    """Neither the model nor the optimiser, if the file has the state of another."""
+def test_an_optimizer_that_does_not_fit_changes_nothing(tmp_path):
+    """Neither the model nor the optimizer, if the file has the state of another."""
     model = MLP(2, [1], seed=0)
     model.save(tmp_path / "model.npz", SGD(model.parameters()))
     before = [p.data for p in model.parameters()]
     for p in model.parameters():
         p.data = 5.0
-    with pytest.raises(ValueError, match=r"lacks optimiser/Adam/epochs"):
+    with pytest.raises(ValueError, match=r"lacks optimizer/Adam/epochs"):
         model.load(tmp_path / "model.npz", Adam(model.parameters()))
     assert {p.data for p in model.parameters()} == {5.0}
     with np.load(tmp_path / "model.npz") as arrays:
-        np.savez(tmp_path / "nan.npz", **{**arrays, "optimiser/SGD/velocity": np.full(3, np.nan)})
-    with pytest.raises(ValueError, match=r"optimiser/SGD/velocity of .* holds nan"):
+        np.savez(tmp_path / "nan.npz", **{**arrays, "optimizer/SGD/velocity": np.full(3, np.nan)})
+    with pytest.raises(ValueError, match=r"optimizer/SGD/velocity of .* holds nan"):
         model.load(tmp_path / "nan.npz", SGD(model.parameters()))
     assert {p.data for p in model.parameters()} == {5.0}
     model.load(tmp_path / "model.npz")

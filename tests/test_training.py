@@ -42,9 +42,9 @@ def test_fit_finds_a_line(batch_size):
     """Single random examples, mini-batches and the whole set, on arrays and on lists."""
     for x, y in ((X, LINE), (X.tolist(), LINE.tolist()), (X, LINE[:, None])):
         model = MLP(2, [1], seed=0)
-        optimiser = SGD(model.parameters(), 0.1 if batch_size == 1 else 0.5)
+        optimizer = SGD(model.parameters(), 0.1 if batch_size == 1 else 0.5)
         history = fit(
-            model, x, y, loss=half_squared_error, optimiser=optimiser, epochs=60, batch_size=batch_size, progress=False
+            model, x, y, loss=half_squared_error, optimizer=optimizer, epochs=60, batch_size=batch_size, progress=False
         )
         np.testing.assert_allclose(data(model), [2.0, -3.0, 0.5], atol=1e-3)
         assert len(history.loss) == 60 and history.loss[-1] < 1e-6 < history.loss[0]
@@ -63,7 +63,7 @@ def test_fit_finds_a_line(batch_size):
 def test_fit_classifies(loss, y, outputs):
     """With each loss for classes; accuracy understands each kind of target."""
     model = MLP(2, [outputs], seed=0)
-    fit(model, X, y, loss=loss, optimiser=Adam(model.parameters(), 0.1), epochs=40, batch_size=10, progress=False)
+    fit(model, X, y, loss=loss, optimizer=Adam(model.parameters(), 0.1), epochs=40, batch_size=10, progress=False)
     assert accuracy(model, X, y) >= 0.95
 
 
@@ -76,7 +76,7 @@ def test_fit_solves_xor():
         x,
         y,
         loss=binary_cross_entropy,
-        optimiser=Adam(model.parameters(), 0.1),
+        optimizer=Adam(model.parameters(), 0.1),
         epochs=200,
         batch_size=None,
         progress=False,
@@ -95,7 +95,7 @@ def test_one_epoch_is_the_notes_algorithm():
         order.append(target)
         return half_squared_error(output, target)
 
-    fit(model, X, LINE, loss=loss, optimiser=SGD(model.parameters(), 0.05), epochs=1, progress=False)
+    fit(model, X, LINE, loss=loss, optimizer=SGD(model.parameters(), 0.05), epochs=1, progress=False)
     picked = order[len(LINE) :]  # first, every target is tried
     assert sorted(picked) == sorted(LINE) and picked != list(LINE)
     for target in picked:
@@ -126,13 +126,13 @@ def test_a_resumed_training_is_bit_identical(tmp_path, kind):
         momentum = {"momentum": 0.9} if kind is SGD else {}
         return kind(model.parameters(), schedules.linear(0.05, 0.01, 15), **momentum)
 
-    def train(model, optimiser, epochs):
+    def train(model, optimizer, epochs):
         return fit(
             model,
             X,
             LINE,
             loss=half_squared_error,
-            optimiser=optimiser,
+            optimizer=optimizer,
             epochs=epochs,
             batch_size=8,
             seed=5,
@@ -142,13 +142,13 @@ def test_a_resumed_training_is_bit_identical(tmp_path, kind):
     whole = MLP(2, [3, 1], seed=0)
     history = train(whole, make(whole), 5)
     first = MLP(2, [3, 1], seed=0)
-    optimiser = make(first)
-    train(first, optimiser, 3)
-    first.save(tmp_path / "half.npz", optimiser)
+    optimizer = make(first)
+    train(first, optimizer, 3)
+    first.save(tmp_path / "half.npz", optimizer)
     second = MLP(2, [3, 1], seed=99)
-    optimiser = make(second)
-    second.load(tmp_path / "half.npz", optimiser)
-    rest = train(second, optimiser, 2)
+    optimizer = make(second)
+    second.load(tmp_path / "half.npz", optimizer)
+    rest = train(second, optimizer, 2)
     assert data(second) == data(whole)
     assert rest.loss == history.loss[3:] and rest.learning_rate == history.learning_rate[3:]
 
@@ -204,20 +204,20 @@ def test_outputs_may_be_tuples():
 
 
 def test_every_gradient_starts_at_zero_in_every_step():
-    """Also that of a parameter which the optimiser has beside those of the model."""
+    """Also that of a parameter which the optimizer has beside those of the model."""
     model, scale, slopes = MLP(2, [1], seed=0), Value(1.0), []
 
     class Watched(SGD):
         def step(self):
             slopes.append(scale.grad)
 
-    optimiser = Watched([*model.parameters(), scale])
+    optimizer = Watched([*model.parameters(), scale])
     fit(
         model,
         X,
         LINE,
         loss=lambda y, t: half_squared_error(y * scale, t),
-        optimiser=optimiser,
+        optimizer=optimizer,
         epochs=3,
         batch_size=None,
         progress=False,
@@ -237,15 +237,15 @@ def test_fit_trains_inside_no_grad():
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"optimiser": SGD(MLP(2, [1]).parameters())}, ValueError, "has none of the parameters"),
-        ({"optimiser": Adam}, TypeError, r"such as Adam\(model.parameters\(\)\)"),
+        ({"optimizer": SGD(MLP(2, [1]).parameters())}, ValueError, "has none of the parameters"),
+        ({"optimizer": Adam}, TypeError, r"such as Adam\(model.parameters\(\)\)"),
         ({"seed": random.Random(0)}, TypeError, "give an int"),
         ({"until": 0.5}, TypeError, "give a function of the history"),
         ({"loss": lambda y, t: 0.5}, TypeError, "the loss is 0.5 .float., not a Value"),
     ],
 )
 def test_bad_arguments_are_refused_before_anything_changes(settings, error, message):
-    """An optimiser of another model, a class, a seed or an until that is none, a loss that is no Value."""
+    """An optimizer of another model, a class, a seed or an until that is none, a loss that is no Value."""
     model = MLP(2, [1])
     before = data(model)
     with pytest.raises(error, match=message):
@@ -256,9 +256,9 @@ def test_bad_arguments_are_refused_before_anything_changes(settings, error, mess
 def test_history_has_the_learning_rate_that_was_used():
     """That of the last step of each epoch."""
     model = MLP(2, [1], seed=0)
-    optimiser = SGD(model.parameters(), schedules.linear(0.1, 0.02, 2))
+    optimizer = SGD(model.parameters(), schedules.linear(0.1, 0.02, 2))
     history = fit(
-        model, X, LINE, loss=half_squared_error, optimiser=optimiser, epochs=3, batch_size=None, progress=False
+        model, X, LINE, loss=half_squared_error, optimizer=optimizer, epochs=3, batch_size=None, progress=False
     )
     np.testing.assert_allclose(history.learning_rate, [0.1, 0.06, 0.02])
 
@@ -296,20 +296,20 @@ def test_history_plots_itself(tmp_path):
 
 
 def test_a_loss_that_blows_up_stops_with_the_last_good_parameters():
-    """The message says where and what to do; the parameters give a finite loss, the optimiser is of that step."""
+    """The message says where and what to do; the parameters give a finite loss, the optimizer is of that step."""
     model = MLP(2, [1], seed=0)
-    optimiser = SGD(model.parameters(), 1e150, momentum=0.5)
+    optimizer = SGD(model.parameters(), 1e150, momentum=0.5)
     with pytest.raises(
         NonFiniteError,
         match=r"the loss is (inf|nan) in epoch 1.*smaller learning rate|after this step .* is -?(inf|nan)",
     ):
-        fit(model, X, LINE, loss=half_squared_error, optimiser=optimiser, progress=False)
+        fit(model, X, LINE, loss=half_squared_error, optimizer=optimizer, progress=False)
     assert all(map(math.isfinite, data(model)))
     losses = [half_squared_error(y, t) for y, t in zip(predict(model, X), LINE)]
     assert any(map(math.isfinite, losses))
 
 
-def test_after_a_loss_that_blows_up_model_and_optimiser_are_of_one_step():
+def test_after_a_loss_that_blows_up_model_and_optimizer_are_of_one_step():
     """Two good steps, then a loss that is NaN: parameters, velocity and count are those before the third."""
 
     class Watched(SGD):
@@ -321,13 +321,13 @@ def test_after_a_loss_that_blows_up_model_and_optimiser_are_of_one_step():
         return half_squared_error(output, target) * (math.nan if len(kept) == 2 else 1.0)
 
     model, kept = MLP(2, [1], seed=0), []
-    optimiser = Watched(model.parameters(), 0.01, momentum=0.5)
+    optimizer = Watched(model.parameters(), 0.01, momentum=0.5)
     with pytest.raises(NonFiniteError, match="the loss is nan in epoch 3"):
-        fit(model, X, LINE, loss=loss, optimiser=optimiser, batch_size=None, progress=False)
+        fit(model, X, LINE, loss=loss, optimizer=optimizer, batch_size=None, progress=False)
     parameters, state = kept[-1]
     assert data(model) == parameters
-    assert optimiser.steps == state["steps"] == 1
-    assert np.array_equal(optimiser.state["velocity"], state["velocity"])
+    assert optimizer.steps == state["steps"] == 1
+    assert np.array_equal(optimizer.state["velocity"], state["velocity"])
 
 
 def test_a_gradient_that_is_not_finite_stops_too():
@@ -421,7 +421,7 @@ def test_an_interrupted_fit_leaves_whole_parameters():
         return half_squared_error(output, target)
 
     with pytest.raises(KeyboardInterrupt):
-        fit(model, X, LINE, loss=loss, optimiser=Watched(model.parameters()), progress=False)
+        fit(model, X, LINE, loss=loss, optimizer=Watched(model.parameters()), progress=False)
     assert data(model) == steps[-1]
 
 
@@ -430,8 +430,8 @@ def test_an_interrupted_fit_leaves_whole_parameters():
 
 def trained(engine: str, loss, y, outputs: int, batch_size, seed: int = 0):
     model = MLP(2, [6, outputs], activation=tanh, seed=seed)
-    optimiser = Adam(model.parameters(), 0.05)
-    options = {"loss": loss, "optimiser": optimiser, "epochs": 5, "batch_size": batch_size, "progress": False}
+    optimizer = Adam(model.parameters(), 0.05)
+    options = {"loss": loss, "optimizer": optimizer, "epochs": 5, "batch_size": batch_size, "progress": False}
     return model, fit(model, X, y, engine=engine, **options)
 
 
@@ -530,7 +530,7 @@ def test_a_model_of_many_branches_falls_back():
     model = Odd()
     history = fit(
         model, x, x[:, 1], loss=half_squared_error, epochs=2, batch_size=100, progress=False, engine="auto",
-        optimiser=SGD(model.parameters(), 1e-4),
+        optimizer=SGD(model.parameters(), 1e-4),
     )  # fmt: skip
     assert history.engine == "eager" and "branches" in history.reason
 
@@ -539,7 +539,7 @@ def test_a_compiled_training_that_diverges_says_where():
     """As the eager one: back at the last finite loss, with the origin."""
     model = MLP(2, [6, 1], seed=0)
     with pytest.raises(NonFiniteError) as caught:
-        fit(model, X, LINE * 1e3, loss=half_squared_error, optimiser=SGD(model.parameters(), 1e3), batch_size=10,
+        fit(model, X, LINE * 1e3, loss=half_squared_error, optimizer=SGD(model.parameters(), 1e3), batch_size=10,
             engine="compiled", progress=False)  # fmt: skip
     assert caught.value.origin is not None and all(map(math.isfinite, data(model)))
 
@@ -558,5 +558,5 @@ def test_branches_of_a_model_are_trained():
     for engine in ("eager", "compiled"):
         model = Bent()
         losses.append(fit(model, X, LINE, loss=half_squared_error, batch_size=10, epochs=3, engine=engine,
-                          optimiser=SGD(model.parameters(), 0.01), progress=False).loss)  # fmt: skip
+                          optimizer=SGD(model.parameters(), 0.01), progress=False).loss)  # fmt: skip
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-9)

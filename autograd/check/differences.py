@@ -94,7 +94,7 @@ def extrapolated(quotients: Sequence[float], steps: Sequence[float], power: int,
     """Richardson's extrapolation of difference quotients whose error has terms in h^power, h^(2 power), ...
 
     The steps h shrink; `noise` is how far the values that were subtracted may be off.  The error is the largest
-    difference to the neighbours that the best entry came from, less what one more step of a table that converges takes
+    difference to the neighbors that the best entry came from, less what one more step of a table that converges takes
     off, and rounding.
     """
     row, best = list(quotients), NOTHING

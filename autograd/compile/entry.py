@@ -68,11 +68,11 @@ def compile(
     >>> squared.value([0.5, -1.0], [2.0, 4.0, 6.0]) == squared([2.0, 4.0, 6.0])
     True
     >>> from nn import SGD
-    >>> optimiser = SGD(w, 0.01)
+    >>> optimizer = SGD(w, 0.01)
     >>> for _ in range(100):
-    ...     optimiser.zero_grad()
+    ...     optimizer.zero_grad()
     ...     loss = squared.backward([2.0, 4.0, 6.0])
-    ...     optimiser.step()
+    ...     optimizer.step()
     >>> round(loss, 3)
     0.093
     """

@@ -150,11 +150,11 @@ class Program:
         >>> from nn import SGD, Neuron
         >>> neuron = Neuron(1, seed=0)
         >>> program = compile((neuron([2.0]) - 3.0) ** 2, neuron.parameters())
-        >>> optimiser = SGD(neuron.parameters(), 0.1)
+        >>> optimizer = SGD(neuron.parameters(), 0.1)
         >>> for _ in range(20):
         ...     neuron.zero_grad()
         ...     loss = program.backward()
-        ...     optimiser.step()
+        ...     optimizer.step()
         >>> round(neuron([2.0]).data, 6)
         3.0
         """

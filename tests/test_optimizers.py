@@ -1,4 +1,4 @@
-"""Optimisers against the published recurrences, written out in scalars; schedules; state."""
+"""Optimizers against the published recurrences, written out in scalars; schedules; state."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ START, SLOPES = 1.5, (0.5, -2.0, 0.25, 3.0, -1.0)
 def run(make):
     """The parameter after each step along SLOPES."""
     p = Value(START, "p")
-    optimiser = make([p])
+    optimizer = make([p])
     for slope in SLOPES:
         p.grad = slope
-        optimiser.step()
+        optimizer.step()
         yield p.data
 
 
@@ -83,11 +83,11 @@ def test_a_saved_state_goes_on_bit_for_bit(make):
 def test_a_schedule_sees_the_number_of_steps_taken():
     """learning_rate may be a function; it is asked once a step."""
     p = Value(0.0)
-    optimiser = SGD([p], lambda step: 10.0**-step)
+    optimizer = SGD([p], lambda step: 10.0**-step)
     for _ in range(3):
         p.grad = -1.0
-        optimiser.step()
-    assert math.isclose(p.data, 1.11) and optimiser.rate == 1e-3
+        optimizer.step()
+    assert math.isclose(p.data, 1.11) and optimizer.rate == 1e-3
 
 
 @given(st.integers(0, 200))
@@ -104,15 +104,15 @@ def test_schedules_stay_in_range(step):
 def test_a_non_finite_gradient_moves_nothing(make, bad):
     """The error names the parameter; parameters, state and count are as they were."""
     a, b = Value(1.0, "a"), Value(2.0, "b")
-    optimiser = make([a, b])
+    optimizer = make([a, b])
     a.grad, b.grad = 1.0, bad
     with pytest.raises(NonFiniteError, match=f"gradient of b is {bad}"):
-        optimiser.step()
-    assert (a.data, b.data, optimiser.steps) == (1.0, 2.0, 0)
+        optimizer.step()
+    assert (a.data, b.data, optimizer.steps) == (1.0, 2.0, 0)
 
 
 def test_bad_settings_are_refused():
-    """No parameters; Nesterov without momentum; a state of another optimiser."""
+    """No parameters; Nesterov without momentum; a state of another optimizer."""
     with pytest.raises(ValueError, match=r"give the Values of model\.parameters"):
         SGD([])
     with pytest.raises(ValueError, match="give a momentum"):
@@ -147,8 +147,8 @@ def test_a_step_to_infinity_is_not_taken():
 
 
 def test_the_state_is_a_copy():
-    """Changing it changes no optimiser; repr shows what one is."""
-    optimiser = SGD([Value(1.0)], 0.5)
-    optimiser.state_dict()["velocity"][:] = 5.0
-    assert optimiser.state["velocity"].tolist() == [0.0]
-    assert repr(optimiser) == "SGD(1 parameters, learning_rate=0.5, 0 steps)"
+    """Changing it changes no optimizer; repr shows what one is."""
+    optimizer = SGD([Value(1.0)], 0.5)
+    optimizer.state_dict()["velocity"][:] = 5.0
+    assert optimizer.state["velocity"].tolist() == [0.0]
+    assert repr(optimizer) == "SGD(1 parameters, learning_rate=0.5, 0 steps)"

@@ -1,4 +1,4 @@
-"""Optimisers: how parameters follow their gradients.
+"""Optimizers: how parameters follow their gradients.
 
 Each works on the flat vector of the parameters.  ``learning_rate`` is a number, or a schedule: a function of the
 number of steps already taken (see `nn.schedules`).  A step is taken whole, or, where a gradient is not finite, not at
@@ -34,8 +34,8 @@ class NonFiniteError(ArithmeticError):
     origin: Origin | None = None
 
 
-class Optimiser:
-    """What every optimiser has: parameters, a learning rate, counts of steps and epochs, and vectors of state.
+class Optimizer:
+    """What every optimizer has: parameters, a learning rate, counts of steps and epochs, and vectors of state.
 
     Subclasses name the vectors of their state, one number for each parameter, and define `update`.  Bad settings are
     a TypeError or a ValueError.
@@ -82,7 +82,7 @@ class Optimiser:
         set_at_once([*changes, (self, "state", state), (self, "steps", self.steps + 1)])
 
     def update(self, theta: Vector, gradient: Vector, rate: float) -> tuple[Vector, dict[str, Vector]]:
-        """The new parameters and the new state; the rule of the optimiser."""
+        """The new parameters and the new state; the rule of the optimizer."""
         raise NotImplementedError
 
     def state_dict(self) -> dict[str, Any]:
@@ -95,7 +95,7 @@ class Optimiser:
         return {"steps": np.array(float(self.steps)), "epochs": np.array(float(self.epochs)), **state}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes over a `state_dict`; a ValueError, and nothing changed, if it is not that of such an optimiser."""
+        """Takes over a `state_dict`; a ValueError, and nothing changed, if it is not that of such an optimizer."""
         set_at_once(self.changes_of_state(state))
 
     def changes_of_state(self, state: Mapping[str, Any]) -> list[Change]:
@@ -132,7 +132,7 @@ def _setting(name: str, number: Any, below: float = inf) -> float:
     return setting
 
 
-class SGD(Optimiser):
+class SGD(Optimizer):
     """Gradient descent: theta - rate g, with momentum v <- momentum v + g in place of g where asked.
 
     ``nesterov=True`` looks ahead: g + momentum v (Sutskever, Martens, Dahl and Hinton, 2013).  `weight_decay` adds
@@ -171,7 +171,7 @@ class SGD(Optimiser):
         return theta - rate * direction, {"velocity": velocity}
 
 
-class Adam(Optimiser):
+class Adam(Optimizer):
     """Adam (Kingma and Ba, 2015): steps of about `learning_rate`, scaled by running moments of the gradient.
 
     `weight_decay` adds weight_decay theta to the gradient; `AdamW` decays the parameters themselves.
