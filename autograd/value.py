@@ -28,7 +28,7 @@ def _new_node(op: Op, numbers: tuple[float, ...], x: _Input, y: _Input | None = 
     """A new node; `numbers` is the output and then the inputs."""
     mode = recording()
     node = _new(Value) if mode < TRACED else _new_traced() if mode == TRACED else _new(WatchedValue)
-    node._data, node._grad, node.label = numbers[0], 0.0, ""
+    node._number, node._grad, node.label = numbers[0], 0.0, ""
     if mode:
         node.op, node.numbers, node._x, node._y, node._w = op, numbers, x, y, w
     else:
@@ -47,17 +47,17 @@ def _infix(op: Op) -> tuple[_Infix, _Infix]:
     forward = op.forward
 
     def method(self: Value, other: Any) -> Value:
-        x = self._data
+        x = self._number
         if isinstance(other, Value):
-            y = other._data
+            y = other._number
         else:
-            y = other = _number(other)  # type: ignore[assignment]  # None, or a float
+            y = other = _as_number(other)  # type: ignore[assignment]  # None, or a float
             if y is None:
                 return NotImplemented
         return _new_node(op, (forward(x, y), x, y), self, other)
 
     def reflected(self: Value, other: Any) -> Value:
-        x, y = _number(other), self._data
+        x, y = _as_number(other), self._number
         if x is None:
             return NotImplemented  # type: ignore[no-any-return]  # Python's own sign, not a result
         return _new_node(op, (forward(x, y), x, y), x, self)
@@ -70,7 +70,7 @@ def _prefix(op: Op) -> Callable[[Value], Value]:
     forward = op.forward
 
     def method(self: Value) -> Value:
-        x = self._data
+        x = self._number
         return _new_node(op, (forward(x), x), self)
 
     method.__name__, method.__doc__ = op.name, op.__doc__
@@ -79,10 +79,13 @@ def _prefix(op: Op) -> Callable[[Value], Value]:
 
 def _comparison(compare: Callable[[float, float], bool]) -> Callable[[Value, Any], bool]:
     def method(self: Value, other: Any) -> bool:
-        number = other._data if isinstance(other, Value) else _number(other)
+        try:
+            number = other._number if isinstance(other, Value) else _as_number(other)
+        except OverflowError:
+            number = other  # an int beyond all floats, which Python compares exactly
         if number is None:
             return NotImplemented  # type: ignore[no-any-return]  # Python's own sign, not a result
-        answer = compare(self._data, number)
+        answer = compare(self._number, number)
         return tell(compare, (self, other), answer) if _watches else answer
 
     return method
@@ -137,7 +140,7 @@ def tell(question: Callable[..., Any] | None, operands: tuple[Any, ...], answer:
     return answer
 
 
-def _number(other: Any) -> float | None:
+def _as_number(other: Any) -> float | None:
     """`other` as a float, or None where an operator should leave the operation to `other`."""
     try:
         return as_float(other)
@@ -151,8 +154,8 @@ class Value:
     ``data`` is the number; ``grad`` the sum of the derivatives that `backward` has added since it was last set to
     zero: both always floats.  ``op`` is the row of the table that computed the node (None for a leaf), ``inputs``
     what it was computed from, in order (Values, and floats for plain numbers), ``numbers`` the output and the inputs
-    as the forward pass saw them.  Two Values are equal only if they are the same node; ``<`` and its friends compare
-    data.
+    as the forward pass saw them.  ``==``, ``<`` and their friends compare data; ``is`` asks whether two names are one
+    node, and the hash is that of the node, so that sets and dicts tell nodes apart.
 
     >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
     >>> c = a * b + a**2
@@ -164,8 +167,8 @@ class Value:
     the range of a float an OverflowError.
     """
 
-    __slots__ = ("_data", "_grad", "_w", "_x", "_y", "label", "numbers", "op")
-    _data: float
+    __slots__ = ("_grad", "_number", "_w", "_x", "_y", "label", "numbers", "op")
+    _number: float
     _grad: float
     op: Op | None
     _x: Any  # the inputs, None where there are fewer
@@ -177,17 +180,17 @@ class Value:
     def __init__(self, data: Any, label: str = "") -> None:
         if not isinstance(label, str):
             raise TypeError(f"a label is a str, not {label!r:.60} ({type(label).__name__})")
-        self._data, self._grad, self.label = as_float(data), 0.0, label
+        self._number, self._grad, self.label = as_float(data), 0.0, label
         self.op, self.numbers, self._x, self._y, self._w = None, (), None, None, None
 
     @property
     def data(self) -> float:
         """The number; whatever real number is assigned becomes a float."""
-        return tell(None, (self,), self._data) if _watches else self._data
+        return tell(None, (self,), self._number) if _watches else self._number
 
     @data.setter
     def data(self, data: Any) -> None:
-        self._data = as_float(data)
+        self._number = as_float(data)
 
     @property
     def grad(self) -> float:
@@ -234,13 +237,16 @@ class Value:
     def __pos__(self) -> Value:
         return self
 
+    __eq__ = _comparison(operator.eq)
+    __ne__ = _comparison(operator.ne)
+    __hash__ = object.__hash__  # of the node, so that nodes are keys of dicts and members of sets
     __lt__ = _comparison(operator.lt)
     __le__ = _comparison(operator.le)
     __gt__ = _comparison(operator.gt)
     __ge__ = _comparison(operator.ge)
 
     def __bool__(self) -> bool:
-        return tell(operator.truth, (self,), self._data != 0.0)  # type: ignore[no-any-return]  # a bool
+        return tell(operator.truth, (self,), self._number != 0.0)  # type: ignore[no-any-return]  # a bool
 
     __float__ = _refusal(
         "float()", "write .data for the number, and the functions of autograd rather than those of math"
@@ -263,7 +269,7 @@ class Value:
 
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
-        return f"Value(data={self._data!r}, grad={self._grad!r}{label})"
+        return f"Value(data={self._number!r}, grad={self._grad!r}{label})"
 
     def __format__(self, spec: str) -> str:
         return format(self.data, spec) if spec else repr(self)
@@ -291,12 +297,12 @@ class Value:
     def __record__(op: Op, operands: Sequence[Any]) -> Value:
         """The node ``op(*operands)``; how calling a row treats Values."""
         inputs = tuple(x if isinstance(x, Value) else as_float(x) for x in operands)
-        numbers = [x._data if isinstance(x, Value) else x for x in inputs]
+        numbers = [x._number if isinstance(x, Value) else x for x in inputs]
         return _new_node(op, (op.forward(*numbers), *numbers), *inputs)
 
     def _copy_with(self, inputs: tuple[_Input, ...]) -> Value:
-        tell(None, (self,), self._data)
-        return _restore(None, self._kind(), self._data, self._grad, self.label, self.op, self.numbers, *inputs)
+        tell(None, (self,), self._number)
+        return _restore(None, self._kind(), self._number, self._grad, self.label, self.op, self.numbers, *inputs)
 
     def _kind(self) -> type[Value]:
         """The class of a copy, which does not stem from the line that the original does."""
@@ -309,8 +315,8 @@ class Value:
         return copying.deepcopy(self, memo, Value._copy_with)  # type: ignore[no-any-return]  # a Value
 
     def __reduce__(self) -> tuple[Any, ...]:
-        tell(None, (self,), self._data)
-        fields = (self._kind(), self._data, self._grad, self.label, self.op, self.numbers, *self.inputs)
+        tell(None, (self,), self._number)
+        fields = (self._kind(), self._number, self._grad, self.label, self.op, self.numbers, *self.inputs)
         return _restore, (copying.ancestors(self), *fields)
 
     if TYPE_CHECKING:  # exp(), relu() and the other unary rows of the table, attached below
@@ -319,17 +325,12 @@ class Value:
 
 
 class WatchedValue(Value):
-    """A node computed while somebody is `watching`, who says what it is equal to: by identity, as all Values, or not.
+    """A node computed while somebody is `watching`, who is told when it is hashed or its numbers are read.
 
     It may stand for a plain number that the code gets when nobody watches.
     """
 
     __slots__ = ()
-
-    def __eq__(self, other: object) -> bool:
-        if not _watches or isinstance(other, np.ndarray):
-            return object.__eq__(self, other)
-        return tell(operator.eq, (self, other), self is other)  # type: ignore[no-any-return]  # a bool
 
     def __hash__(self) -> int:
         return tell(hash, (self,), object.__hash__(self)) if _watches else object.__hash__(self)
@@ -379,11 +380,11 @@ _PACKAGE = os.path.dirname(__file__) + os.sep
 
 
 _get_numbers, _set_numbers = Value.__dict__["numbers"].__get__, Value.__dict__["numbers"].__set__
-_get_data, _get_grad = operator.attrgetter("_data"), operator.attrgetter("_grad")
+_get_data, _get_grad = operator.attrgetter("_number"), operator.attrgetter("_grad")
 _set_grad = Value.__dict__["_grad"].__set__
 _BY_UFUNC: dict[Any, Op] = {ufunc: op for op in TABLE.values() for ufunc in (op.ufunc, getattr(np, op.name, None))}
 _BY_UFUNC[np.power] = ops.POW
-del _BY_UFUNC[np.equal]  # by which NumPy asks whether two Values are equal: they are if they are the same node
+del _BY_UFUNC[np.equal]  # the comparison, which gives bools; the row `equal` records 0 or 1
 
 for _op in TABLE.values():
     if len(_op.partials) == 1:
@@ -465,19 +466,19 @@ def changes_of(values: Iterable[Value], data: Iterable[Any]) -> list[Change]:
     """What `assign` changes; errors as there.
 
     >>> changes_of([Value(1.0)], [3])
-    [(Value(data=1.0, grad=0.0), '_data', 3.0)]
+    [(Value(data=1.0, grad=0.0), '_number', 3.0)]
     """
     values, numbers = list(values), [as_float(number) for number in data]
     if len(values) != len(numbers):
         raise ValueError(f"{len(numbers)} numbers for {len(values)} Values; give one for each")
-    return list(zip(values, repeat("_data"), numbers))
+    return list(zip(values, repeat("_number"), numbers))
 
 
 def set_at_once(changes: Sequence[Change]) -> None:
     """Makes all of the changes, to attributes that are no properties, or none of them.
 
     >>> x = Value(1.0)
-    >>> set_at_once([(x, "label", "x"), (x, "_data", 2.0)])
+    >>> set_at_once([(x, "label", "x"), (x, "_number", 2.0)])
     >>> x
     Value(data=2.0, grad=0.0, label='x')
     """
@@ -496,6 +497,6 @@ def _restore(
     *inputs: _Input,
 ) -> Value:
     node = _new(kind)
-    node._data, node._grad, node.label, node.op, node.numbers = data, grad, label, op, numbers
+    node._number, node._grad, node.label, node.op, node.numbers = data, grad, label, op, numbers
     node._x, node._y, node._w = (*inputs, None, None, None)[:3]
     return node
