@@ -380,6 +380,7 @@ _PACKAGE = os.path.dirname(__file__) + os.sep
 
 
 _get_numbers, _set_numbers = Value.__dict__["numbers"].__get__, Value.__dict__["numbers"].__set__
+_get_marks = operator.attrgetter("numbers")
 _get_data, _get_grad = operator.attrgetter("_number"), operator.attrgetter("_grad")
 _set_grad = Value.__dict__["_grad"].__set__
 _BY_UFUNC: dict[Any, Op] = {ufunc: op for op in TABLE.values() for ufunc in (op.ufunc, getattr(np, op.name, None))}
@@ -441,6 +442,42 @@ def require_value(x: Any, hint: str) -> None:
     """
     if not isinstance(x, Value):
         raise TypeError(f"{x!r:.60} ({type(x).__name__}) is not a Value; {hint}")
+
+
+class Held(tuple[float, ...]):
+    """The ``numbers`` of a leaf that something holds as a parameter: empty, as of every leaf, with a mark beside."""
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    def look(self) -> None:
+        """Lets the holder see what it holds now, and mark as `REPLACED` what it does not."""
+
+    def __reduce__(self) -> Any:
+        return "REPLACED" if self is REPLACED else (tuple, ())  # a copy is held by nobody
+
+
+REPLACED = Held()
+"""The mark of a leaf in whose place its holder has another."""
+
+
+def require_held(values: Iterable[Value], owner: str) -> None:
+    """A RuntimeError that names the first of `values` that another has replaced in what held it (see `nn.Module`).
+
+    >>> w = Value(2.0, "w")
+    >>> w.numbers = REPLACED
+    >>> require_held([w], "the optimizer")
+    Traceback (most recent call last):
+    RuntimeError: the optimizer holds w, which was replaced; make it anew, of model.parameters()
+    """
+    values = list(values)
+    for numbers in set(map(_get_marks, values)):
+        if isinstance(numbers, Held):
+            numbers.look()
+    if REPLACED in set(map(_get_marks, values)):
+        place, lost = next((i, x) for i, x in enumerate(values) if x.numbers is REPLACED)
+        name = lost.label or f"parameter {place}"
+        raise RuntimeError(f"{owner} holds {name}, which was replaced; make it anew, of model.parameters()")
 
 
 def assign(values: Iterable[Value], data: Iterable[Any]) -> None:

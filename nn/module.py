@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from os import PathLike
 from typing import Any
 
@@ -15,9 +15,10 @@ from autograd.value import Change, assign_grads, changes_of, set_at_once
 
 from .checkpoint import check_arrays, read_npz, write_npz
 from .optimizers import Optimizer
+from .places import Holder, entries_of, parameters_of
 
 
-class Module:
+class Module(Holder):
     """The base of everything with parameters.
 
     A parameter is a Value that nothing computed, held in an attribute: directly, in another Module, or in lists,
@@ -34,10 +35,6 @@ class Module:
     >>> line.state_dict()
     {'w': array([2.]), 'b': array(1.)}
     """
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, value)
-        _label(_named([(name, value)], self))
 
     def __call__(self, x: Any) -> Any:
         """What the module makes of `x`; each kind of module defines it."""
@@ -58,7 +55,7 @@ class Module:
         >>> [name for name, _ in Neuron(2, seed=0).named_parameters()]
         ['w.0', 'w.1', 'b']
         """
-        return _label(_named(vars(self).items(), self))
+        return list(parameters_of(self))
 
     def zero_grad(self) -> None:
         """Sets the gradient of every parameter to 0.
@@ -144,7 +141,7 @@ class Module:
         """The Value or array of Values of each attribute or list that holds a parameter not met before, by name."""
         entries: dict[str, Any] = {}
         met: set[Value] = set()
-        for name, entry in _walk(vars(self).items(), self):
+        for name, entry in entries_of(self):
             values = set(np.ravel(entry))
             if not values - met:
                 continue
@@ -153,60 +150,6 @@ class Module:
             entries[name] = entry
             met |= values
         return entries
-
-
-def _label(named: Iterable[tuple[str, Value]]) -> list[tuple[str, Value]]:
-    """Labels each parameter with its name, unless it was labeled by hand."""
-    named = list(named)
-    for name, parameter in named:
-        if not parameter.label or name.endswith("." + parameter.label):  # a longer way to the same parameter
-            parameter.label = name
-    return named
-
-
-def _named(items: Iterable[tuple[str, Any]], owner: Module) -> Iterator[tuple[str, Value]]:
-    met: set[Value] = set()
-    for name, entry in _walk(items, owner):
-        for index, parameter in np.ndenumerate(np.asarray(entry, dtype=object)):
-            if parameter not in met:
-                met.add(parameter)
-                yield ".".join([name, *map(str, index)]), parameter
-
-
-_HOLDERS = (Value, Module, list, tuple, dict, np.ndarray, set, frozenset)
-
-
-def _walk(items: Iterable[tuple[str, Any]], owner: Module) -> Iterator[tuple[str, Any]]:
-    """Depth first, in order: each Value, and each list or array of Values as one array; what holds them, once."""
-    met = {id(owner)}
-    waiting = list(items)[::-1]
-    while waiting:
-        name, item = waiting.pop()
-        if _is_parameter(item):
-            yield name, item
-            continue
-        if isinstance(item, Module):
-            parts: Iterable[tuple[Any, Any]] = vars(item).items()
-        elif isinstance(item, dict):
-            parts = item.items()
-        elif isinstance(item, np.ndarray) and item.dtype == object:
-            parts = [(".".join(map(str, index)), part) for index, part in np.ndenumerate(item)]
-        elif isinstance(item, (list, tuple)):
-            parts = enumerate(item)
-        elif isinstance(item, (set, frozenset)) and any(isinstance(part, (Value, Module)) for part in item):
-            raise TypeError(f"{name} is a set; parameters need an order, so hold them in a list")
-        else:
-            continue
-        parts = list(parts)
-        if parts and isinstance(item, (list, tuple, np.ndarray)) and all(_is_parameter(part) for _, part in parts):
-            yield name, np.array([part for _, part in parts], dtype=object).reshape(np.shape(item))
-        elif id(item) not in met:
-            met.add(id(item))
-            waiting += [(f"{name}.{key}", part) for key, part in reversed(parts) if isinstance(part, _HOLDERS)]
-
-
-def _is_parameter(item: Any) -> bool:
-    return isinstance(item, Value) and not item.numbers  # nothing computed it, not even inside no_grad
 
 
 def _data(entry: Any) -> np.ndarray[Any, Any]:
