@@ -11,7 +11,7 @@ import numpy as np
 
 from autograd import Value
 from autograd.draw import Picture
-from autograd.value import Change, assign_grads, changes_of, set_at_once
+from autograd.value import Change, assign_grads, changes_of, require_held, set_at_once
 
 from .checkpoint import check_arrays, read_npz, write_npz
 from .optimizers import Optimizer
@@ -135,7 +135,11 @@ class Module(Holder):
 
     def _sections(self, optimizer: Optimizer | None) -> dict[str, Module | Optimizer]:
         """Whose state a file holds, by the beginning of its names; an optimizer's has its class in it."""
-        return {"model/": self} | ({f"optimizer/{type(optimizer).__name__}/": optimizer} if optimizer else {})
+        if not optimizer:
+            return {"model/": self}
+        self.parameters()  # what was replaced is known from now on
+        require_held(optimizer.parameters, type(optimizer).__name__)
+        return {"model/": self, f"optimizer/{type(optimizer).__name__}/": optimizer}
 
     def _entries(self) -> dict[str, Any]:
         """The Value or array of Values of each attribute or list that holds a parameter not met before, by name."""

@@ -304,7 +304,7 @@ class _Walk:
             item = waiting.pop()
             kind = _kind(item)
             if kind == VALUE and is_parameter(item) and item not in found:
-                return item
+                return item  # type: ignore[no-any-return]  # a Value
             if kind > VALUE and id(item) not in self._met:
                 self._met.add(id(item))
                 if kind != HOLDER or not self._is_above(item):
@@ -368,12 +368,13 @@ def _items(item: Any, seen: _Seen) -> list[tuple[Any, Any]]:
 
 
 def _attributes(item: Any, seen: _Seen) -> list[tuple[str, Any]]:
+    cls: Any = type(item)
     attributes: dict[str, Any] = {}
-    if type(item).__dictoffset__:
+    if cls.__dictoffset__:
         attributes = object.__getattribute__(item, "__dict__")
         seen.views += (attributes.values(), attributes.keys())
         seen.objects.append(item)
-    slots = _slots(type(item))
+    slots = _slots(cls)
     seen.steady = seen.steady and not slots
     found = [(name, part) for name, part in attributes.items() if name != _MEMORY]
     for name, slot in slots:
@@ -389,7 +390,7 @@ def _has_attributes(cls: type) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _slots(cls: type) -> tuple[tuple[str, Any], ...]:
+def _slots(cls: Any) -> tuple[tuple[str, Any], ...]:
     """The names of the slots of a class, and what gets their contents."""
     members = {name: slot for base in reversed(cls.__mro__) for name, slot in vars(base).items()}
     return tuple((name, slot) for name, slot in members.items() if isinstance(slot, types.MemberDescriptorType))

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from autograd import Value, enable_grad, no_grad, origin_of_nonfinite, trace_lines
 from autograd.diagnose import Origin
-from autograd.value import changes_of, data_of, set_at_once
+from autograd.value import changes_of, data_of, require_held, set_at_once
 
 from .engines import Eager, Engine, EngineError, Task, chosen
 from .layers import as_count
@@ -184,6 +184,7 @@ def _train(
             bar.set_postfix(loss=f"{history.loss[-1]:.4g}")
             if until is not None:
                 ends = until(history)
+                require_held(optimizer.parameters, type(optimizer).__name__)
                 runs.check([optimizer.epochs % count])  # it may have changed the model
                 if ends:
                     break
@@ -194,6 +195,7 @@ def _train(
 def _check_optimizer(model: Module, optimizer: Any) -> None:
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer {optimizer!r:.60}; give one of the parameters, such as Adam(model.parameters())")
+    require_held(optimizer.parameters, type(optimizer).__name__)
     if set(model.parameters()).isdisjoint(optimizer.parameters):
         raise ValueError(f"{optimizer} has none of the parameters of {model}; give it model.parameters()")
 
