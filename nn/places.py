@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import types
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, MappingView
 from dataclasses import is_dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -204,6 +204,8 @@ def _kind_of(cls: Any) -> int:
             return kind
     if is_dataclass(cls):
         return RECORD
+    if issubclass(cls, (Iterator, MappingView)):
+        return OBJECT
     packages = [base.__module__.partition(".")[0] for base in cls.__mro__]
     opaque = packages[0] in _OPAQUE or not {"autograd", "nn"}.isdisjoint(packages)  # an optimizer holds no parameters
     return ATOM if opaque and cls is not types.MappingProxyType else OBJECT
@@ -267,17 +269,18 @@ class _Walk:
             if id(item) not in self._met:
                 self._enter(f"{name}.", item)
         elif kind in (SEQUENCE, MAPPING, ARRAY, RECORD):
-            parts = _parts(item, self.seen)
-            if parts and kind in (SEQUENCE, ARRAY) and all(is_parameter(part) for _, part in parts):
-                shape = item.shape if kind == ARRAY else (len(item),)
-                self._found(name, _array([part for _, part in parts], shape), holder, start)
+            parts = [part for _, part in _items(item, self.seen)]
+            if parts and kind != MAPPING and all(map(is_parameter, parts)):
+                self._found(name, _array(parts, item.shape if kind == ARRAY else (len(item),)), holder, start)
             elif id(item) not in self._met:
-                self._met.add(id(item))
-                self._wait(f"{name}.", parts, holder, start)
-            if kind != RECORD and _has_attributes(type(item)):
-                self._others.append((name, item))
+                self._wait(f"{name}.", _items(item, self.seen), holder, start)
+            if id(item) not in self._met:
+                self._wait(f"{name}.", _attributes(item, self.seen), holder, start)
+            self._met.add(id(item))
         elif kind == SET and any(_kind(part) in (VALUE, HOLDER) for part in item):
             raise TypeError(f"{name} is a set; parameters need an order, so hold them in a list")
+        elif isinstance(item, (Iterator, MappingView)) and _memory(holder).concerns(name[start:]):
+            raise TypeError(f"{name} is a {type(item).__name__}, where parameters were; hold them in a list")
         else:
             self._others.append((name, item))
 
@@ -385,10 +388,6 @@ def _attributes(item: Any, seen: _Seen) -> list[tuple[str, Any]]:
     return found
 
 
-def _has_attributes(cls: type) -> bool:
-    return bool(cls.__dictoffset__ or _slots(cls))
-
-
 @lru_cache(maxsize=1024)
 def _slots(cls: Any) -> tuple[tuple[str, Any], ...]:
     """The names of the slots of a class, and what gets their contents."""
@@ -441,7 +440,6 @@ class _Settler:
     def settle(self, holder: Holder, names: Iterable[str] | None = None) -> None:
         """All of a holder, or these attributes."""
         self._memory = _memory(holder)
-        self._own = {p for entries in self._memory.own.values() for _, p in _flat(entries.items())}
         for name, part in _attributes(holder, _Seen()):
             if names is None or name in names:
                 settled = self._settled(name, part)
@@ -457,8 +455,11 @@ class _Settler:
         if kind == VALUE:
             return self._leaf(place, item) if here and self.standing is not None else item
         if kind == ARRAY and item.dtype != object:
-            numbers = (new or here) and _are_numbers(item)
-            return _array([Value(x) for x in item.ravel().tolist()], item.shape) if numbers else item
+            if not (new or here) or not _are_numbers(item):
+                return item
+            if any(name.startswith(f"{place}.") for name in self._memory.entries(place)):  # it was a list of lists
+                return self._settled(place, item.tolist(), new=True)
+            return _array([Value(x) for x in item.ravel().tolist()], item.shape)
         if kind not in (SEQUENCE, MAPPING, ARRAY, RECORD):
             return item
         new = new or (here and _all_numbers(item))
@@ -466,20 +467,19 @@ class _Settler:
             return self._done[id(item)][1]
         settled = copy.copy(item) if new or (kind == ARRAY and not item.flags.writeable) else item
         self._done[id(item)] = item, settled
-        parts = _attributes(item, _Seen()) if kind == RECORD else _items(item, _Seen())
+        parts = _items(item, _Seen())
         after = [self._settled(f"{place}.{key}", part, new) for key, part in parts]
-        for i, ((key, before), part) in enumerate(zip(parts, after)):
-            if part is before:
-                continue
-            if kind == RECORD:
-                object.__setattr__(settled, key, part)  # a frozen one, too
-            elif kind == ARRAY:
-                settled.flat[i] = part
-            elif isinstance(item, tuple):
-                settled = tuple.__new__(type(item), after)
-                self._done[id(item)] = item, settled
-            else:
-                settled[key] = part
+        if isinstance(item, tuple) and not all(map(is_, after, item)):
+            settled = tuple.__new__(type(item), after)
+        elif not isinstance(item, tuple):
+            for i, ((key, before), part) in enumerate(zip(parts, after)):
+                if part is not before:
+                    (settled.flat if kind == ARRAY else settled)[i if kind == ARRAY else key] = part
+        self._done[id(item)] = item, settled
+        for name, before in _attributes(item, _Seen()):
+            part = self._settled(f"{place}.{name}", before, new)
+            if part is not before or settled is not item:
+                object.__setattr__(settled, name, part)  # of a frozen dataclass, too
         return settled
 
     def _leaf(self, place: str, node: Value) -> Value:
@@ -489,8 +489,7 @@ class _Settler:
             return self._leaves.get(node, node)
         before, sources = self._memory.at(place), _sources(node)
         source = sources[0] if sources else before  # none: it comes from no_grad
-        moved = source is not before and source in self._own and source not in self.standing | self.updated
-        if len(sources) > 1 or not (source is before or moved):
+        if len(sources) > 1 or not (source is before or self._moved(place, source)):
             return node
         leaf = Value(node.data) if source is None else copy.copy(source)
         leaf.data, leaf.grad, leaf.numbers = node.data, 0.0, ()
@@ -498,6 +497,11 @@ class _Settler:
             self.updated.add(source)
         self._leaves[node] = leaf
         return leaf
+
+    def _moved(self, place: str, source: Value | None) -> bool:
+        """Whether `source` was in the same attribute and stands nowhere any more, as where a list was shortened."""
+        others = {parameter for _, parameter in _flat(self._memory.entries(place).items())}
+        return source in others and source not in self.updated and source not in (self.standing or ())
 
 
 def _all_numbers(item: Any) -> bool:
