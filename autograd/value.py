@@ -471,13 +471,15 @@ def require_held(values: Iterable[Value], owner: str) -> None:
     RuntimeError: the optimizer holds w, which was replaced; make it anew, of model.parameters()
     """
     values = list(values)
-    for numbers in set(map(_get_marks, values)):
-        if isinstance(numbers, Held):
-            numbers.look()
-    if REPLACED in set(map(_get_marks, values)):
-        place, lost = next((i, x) for i, x in enumerate(values) if x.numbers is REPLACED)
-        name = lost.label or f"parameter {place}"
-        raise RuntimeError(f"{owner} holds {name}, which was replaced; make it anew, of model.parameters()")
+    holders = [mark for mark in set(map(_get_marks, values)) if isinstance(mark, Held)]
+    for _ in range(2):  # twice, for what one does not hold any more another may hold
+        for mark in holders:
+            mark.look()
+        if REPLACED not in set(map(_get_marks, values)):
+            return
+    place, lost = next((i, x) for i, x in enumerate(values) if x.numbers is REPLACED)
+    name = lost.label or f"parameter {place}"
+    raise RuntimeError(f"{owner} holds {name}, which was replaced; make it anew, of model.parameters()")
 
 
 def assign(values: Iterable[Value], data: Iterable[Any]) -> None:

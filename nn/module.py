@@ -22,9 +22,9 @@ class Module(Holder):
     """The base of everything with parameters.
 
     A parameter is a Value that nothing computed, held in an attribute: directly, in another Module, or in lists,
-    tuples, dicts and object arrays of these.  Its name is the way to it, dotted, and becomes its label when the
-    attribute is set, unless it was labeled by hand.  A parameter that can be reached in two ways counts once, under
-    the first name.
+    tuples, deques, dicts, dataclasses and object arrays of these.  Its name is the way to it, dotted, and becomes its
+    label when the attribute is set, unless it was labeled by hand.  A parameter that can be reached in two ways counts
+    once, under the first name.  A set, or any other object, that holds parameters is a TypeError.
 
     >>> class Line(Module):
     ...     def __init__(self):
@@ -34,6 +34,21 @@ class Module(Holder):
     [Value(data=2.0, grad=0.0, label='w.0'), Value(data=1.0, grad=0.0, label='b')]
     >>> line.state_dict()
     {'w': array([2.]), 'b': array(1.)}
+
+    A module remembers the places of its parameters.  A number that is put there becomes a parameter.  So does what was
+    computed from that parameter and plain numbers alone, such as an update by hand, inside `no_grad` or not: when the
+    module is next asked for its parameters, a new one with that number and the same label takes its place.  Anything
+    else that was computed is state, such as that of a recurrent network, and stays as it is.
+
+    >>> line.b = 0.5
+    >>> line.w[0] -= 0.25
+    >>> line.parameters()
+    [Value(data=1.75, grad=0.0, label='w.0'), Value(data=0.5, grad=0.0, label='b')]
+
+    Parameters may be removed at any time.  If others take their places, a step of an optimizer, a fit or a compiled
+    program that still holds them is a RuntimeError that names the first of them.  This can be noticed only of
+    parameters that a module was asked for, which a copied module has to be anew; and nothing is noticed of what
+    closures, partial functions, generators and class attributes hold, or of a class that defines `parameters` itself.
     """
 
     def __call__(self, x: Any) -> Any:
@@ -45,7 +60,7 @@ class Module(Holder):
         raise TypeError(f"{type(self).__name__} has no picture of its own; draw(model(x)) draws the graph of any model")
 
     def parameters(self) -> list[Value]:
-        """The parameters, each once, in the order in which the attributes were set."""
+        """The parameters, each once, in the order in which the attributes were set; errors as for the class."""
         return [parameter for _, parameter in self.named_parameters()]
 
     def named_parameters(self) -> list[tuple[str, Value]]:
@@ -103,7 +118,7 @@ class Module(Holder):
         The numbers only: activations, and settings such as the learning rate, stand in the program.  Whatever
         interrupts it, there is the old file or the new one, also after a power cut; where the process was killed, maybe
         also a file ``.<16 hexadecimal digits>.tmp`` beside it, which may be deleted.  An OSError says if the folder is
-        missing or cannot be written.
+        missing or cannot be written; a RuntimeError names a parameter of `optimizer` that was replaced.
         """
         sections = self._sections(optimizer)
         write_npz(path, {p + name: a for p, owner in sections.items() for name, a in owner.state_dict().items()})
@@ -111,8 +126,8 @@ class Module(Holder):
     def load(self, path: str | PathLike[str], optimizer: Optimizer | None = None) -> None:
         """Reads what `save` wrote; without `optimizer`, the parameters alone.
 
-        A ValueError if the file is corrupt, foreign or does not fit the model or `optimizer`; both are then as they
-        were.
+        A ValueError if the file is corrupt, foreign or does not fit the model or `optimizer`, a RuntimeError if
+        `optimizer` holds parameters that were replaced; both are then as they were.
 
         >>> import os, tempfile
         >>> from nn import Neuron

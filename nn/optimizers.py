@@ -67,7 +67,8 @@ class Optimizer:
     def step(self) -> None:
         """Moves the data of the parameters along their gradients.
 
-        A NonFiniteError, and nothing moved, if a gradient is not finite, or a number would not be afterwards.  The
+        A NonFiniteError, and nothing moved, if a gradient is not finite, or a number would not be afterwards; a
+        RuntimeError, and nothing moved, if another parameter has taken the place of one (see `nn.Module`).  The
         parameters and the state change together: an interrupt (Ctrl-C) finds all of the step done, or nothing of it.
         """
         require_held(self.parameters, type(self).__name__)

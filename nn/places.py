@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, MappingView
 from dataclasses import is_dataclass
 from decimal import Decimal
 from functools import lru_cache
-from itertools import chain, repeat
+from itertools import chain, product, repeat
 from numbers import Real
 from operator import attrgetter, is_
 from sys import stdlib_module_names
@@ -27,7 +27,14 @@ from autograd.value import REPLACED, Held
 
 
 class Holder:
-    """What holds parameters in its attributes, and remembers where."""
+    """What holds parameters in its attributes, and remembers where.
+
+    >>> holder = Holder()
+    >>> holder.w = [Value(2.0)]
+    >>> holder.w[0] *= 0.5
+    >>> parameters_of(holder)
+    [('w.0', Value(data=1.0, grad=0.0, label='w.0'))]
+    """
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
@@ -38,6 +45,11 @@ def entries_of(holder: Holder) -> list[tuple[str, Any]]:
     """(name, entry) for each way to parameters: one, or for a sequence or array of nothing else, an array of them.
 
     Errors and effects as for `parameters_of`.
+
+    >>> holder = Holder()
+    >>> holder.w, holder.b = [Value(2.0)], Value(3.0)
+    >>> [name for name, _ in entries_of(holder)]
+    ['w', 'b']
     """
     return _seen(holder).entries
 
@@ -48,14 +60,27 @@ def parameters_of(holder: Holder) -> list[tuple[str, Value]]:
     Numbers in the places of parameters become parameters, and so do the parameters' updates.  Parameters that others
     have replaced are marked (`autograd.value.REPLACED`).  A TypeError, with the way to it, for a set or an object that
     holds parameters.
+
+    >>> holder = Holder()
+    >>> holder.b = Value(2.0)
+    >>> holder.b = 3
+    >>> parameters_of(holder)
+    [('b', Value(data=3.0, grad=0.0, label='b'))]
     """
     return _seen(holder).named
 
 
 def label(named: Iterable[tuple[str, Value]]) -> None:
-    """Labels each parameter with its name, unless it was labeled by hand."""
+    """Labels each parameter with its name, unless it was labeled by hand.
+
+    >>> x = Value(2.0)
+    >>> label([("w.0", x)])
+    >>> x.label
+    'w.0'
+    """
     for name, parameter in named:
-        if not parameter.label or name.endswith("." + parameter.label):  # a longer way to the same parameter
+        old = parameter.label
+        if old != name and (not old or name.endswith(f".{old}")):  # a longer way to the same parameter
             parameter.label = name
 
 
@@ -98,22 +123,14 @@ class _Memory:
         """Those of the attribute that `place` is in."""
         return self.own.get(place.partition(".")[0], {})
 
-    def concerns(self, place: str) -> bool:
-        """Whether a parameter was at `place`, above or below."""
-        return any(f"{name}.".startswith(f"{place}.") or place.startswith(f"{name}.") for name in self.entries(place))
+    def covers(self, place: str) -> bool:
+        """Whether `place` is that of an entry, or in it."""
+        entries = self.entries(place)
+        return bool(entries) and any(part in entries for part in _ways(place))
 
-    def at(self, place: str) -> Value | None:
-        """The parameter that was at `place`."""
-        entries, name = self.entries(place), place
-        index: tuple[int, ...] = ()
-        while name not in entries:
-            name, _, last = name.rpartition(".")
-            if not last.isdecimal():
-                return None
-            index = (int(last), *index)
-        entry: Any = np.asarray(entries[name], dtype=object)
-        within = len(index) == entry.ndim and all(i < n for i, n in zip(index, entry.shape))
-        return entry[index] if within else None
+    def concerns(self, place: str) -> bool:
+        """Whether it is, or an entry is in `place`."""
+        return self.covers(place) or any(name.startswith(f"{place}.") for name in self.entries(place))
 
     def judge(self, now: list[tuple[str, Value]]) -> None:
         """Marks each parameter that is gone and has only new ones in its place; what was removed is not marked."""
@@ -121,12 +138,14 @@ class _Memory:
         standing, known = {p for _, p in now}, {p for _, p in before}
         if known <= standing:
             return
-        remains: dict[str, bool] = {}  # whether, below a name, a parameter stands that was there before
-        for name, parameter in now:
-            for part in _ways(name):
-                remains[part] = remains.get(part, False) or parameter in known
-        for name, parameter in before:
-            if parameter not in standing and not next((remains[part] for part in _ways(name) if part in remains), True):
+        kept = {name: parameter in known for name, parameter in now}
+        gone = [(name, parameter) for name, parameter in before if parameter not in standing]
+        if any(name not in kept for name, _ in gone):  # then it counts what it was in
+            for name, parameter in now:
+                for part in _ways(name):
+                    kept[part] = kept.get(part, False) or parameter in known
+        for name, parameter in gone:
+            if not next((kept[part] for part in _ways(name) if part in kept), True):
                 parameter.numbers = REPLACED
 
 
@@ -166,12 +185,13 @@ def _remember(holder: Holder, name: str, value: Any) -> None:
     before = memory.own.get(name, {})
     if not before and _kind(value) <= NUMBER:
         return
-    if before:
-        _Settler().settle(holder, [name])
     walk = _Walk(holder, [name])
+    if walk.amiss.get(id(holder)):
+        _Settler().settle(holder, [name])
+        walk = _Walk(holder, [name])
     now = walk.own[id(holder)].get(name, {})
     if walk.amiss:  # updates, which stand for the parameters that they were computed from
-        now = {**dict(_flat(before.items())), **dict(_flat(now.items()))}
+        now = {**dict(_flat(before.items())), **dict(_flat(now.items()))} if now else before
     memory.own[name] = now
     label(walk.named)
 
@@ -182,8 +202,9 @@ def _flat(entries: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Value]]:
         if isinstance(entry, Value):
             yield name, entry
         else:
-            for index, parameter in np.ndenumerate(entry):
-                yield ".".join([name, *map(str, index)]), parameter
+            indexes = product(*(list(map(str, range(n))) for n in entry.shape))
+            for index, parameter in zip(indexes, entry.flat):
+                yield ".".join((name, *index)), parameter
 
 
 # ---- How they are found ----
@@ -219,7 +240,11 @@ _OPAQUE = {*stdlib_module_names, "numpy"} - {"types", "argparse", "collections"}
 
 
 def is_parameter(item: Any) -> bool:
-    """Whether `item` is a Value that nothing computed, not even inside `no_grad`."""
+    """Whether `item` is a Value that nothing computed, not even inside `no_grad`.
+
+    >>> is_parameter(Value(2.0)), is_parameter(Value(2.0) * 3.0)
+    (True, False)
+    """
     return isinstance(item, Value) and not item.numbers
 
 
@@ -231,8 +256,8 @@ class _Walk:
         self.holders: dict[int, Holder] = {}
         self.own: dict[int, dict[str, dict[str, Any]]] = {}
         """For each holder, by its id, the entries in each attribute of its own."""
-        self.amiss: set[int] = set()
-        """The holders with a number or a computed Value where a parameter was."""
+        self.amiss: dict[int, bool] = {}
+        """By its id, each holder with computed Values or numbers where parameters were; whether there are numbers."""
         self.seen = _Seen()
         self._others: list[tuple[str, Any]] = []
         self._met: set[int] = set()
@@ -261,22 +286,22 @@ class _Walk:
         if kind == VALUE and is_parameter(item):
             self._found(name, item, holder, start)
         elif kind in (VALUE, NUMBER) or _are_numbers(item):
-            if _memory(holder).concerns(name[start:]):
-                self.amiss.add(id(holder))
+            if self.amiss.get(id(holder), -1) < (kind != VALUE) and _memory(holder).concerns(name[start:]):
+                self.amiss[id(holder)] = kind != VALUE
             if kind == SEQUENCE:
                 self.seen.numbers.append(item)
         elif kind == HOLDER:
             if id(item) not in self._met:
                 self._enter(f"{name}.", item)
         elif kind in (SEQUENCE, MAPPING, ARRAY, RECORD):
-            parts = [part for _, part in _items(item, self.seen)]
-            if parts and kind != MAPPING and all(map(is_parameter, parts)):
-                self._found(name, _array(parts, item.shape if kind == ARRAY else (len(item),)), holder, start)
-            elif id(item) not in self._met:
-                self._wait(f"{name}.", _items(item, self.seen), holder, start)
+            items = _items(item, self.seen)
+            if items and kind != MAPPING and all(is_parameter(part) for _, part in items):
+                shape = item.shape if kind == ARRAY else (len(item),)
+                self._found(name, _array([part for _, part in items], shape), holder, start)
+                items = []
             if id(item) not in self._met:
-                self._wait(f"{name}.", _attributes(item, self.seen), holder, start)
-            self._met.add(id(item))
+                self._met.add(id(item))
+                self._wait(f"{name}.", items + _attributes(item, self.seen), holder, start)
         elif kind == SET and any(_kind(part) in (VALUE, HOLDER) for part in item):
             raise TypeError(f"{name} is a set; parameters need an order, so hold them in a list")
         elif isinstance(item, (Iterator, MappingView)) and _memory(holder).concerns(name[start:]):
@@ -318,7 +343,7 @@ class _Walk:
         """Whether the holder that was asked is a part of `holder`, as in a trainer that knows the whole model."""
         waiting, met = [holder], {id(holder)}
         while waiting:
-            for _, part in _parts(waiting.pop(), self.seen):
+            for _, part in _parts(waiting.pop(), _Seen()):
                 if _kind(part) > VALUE and id(part) not in met:
                     met.add(id(part))
                     waiting.append(part)
@@ -353,7 +378,7 @@ class _Seen:
 
 
 def _parts(item: Any, seen: _Seen) -> list[tuple[Any, Any]]:
-    """(key, part) for what is in a container, and in the attributes of an object; no code of its class is run."""
+    """(key, part) for what is in a container, and in the attributes of an object, of which no property is asked."""
     return _items(item, seen) + _attributes(item, seen)
 
 
@@ -440,16 +465,21 @@ class _Settler:
     def settle(self, holder: Holder, names: Iterable[str] | None = None) -> None:
         """All of a holder, or these attributes."""
         self._memory = _memory(holder)
+        self._before = {name: dict(_flat(entries.items())) for name, entries in self._memory.own.items()}
         for name, part in _attributes(holder, _Seen()):
             if names is None or name in names:
                 settled = self._settled(name, part)
                 if settled is not part:
                     object.__setattr__(holder, name, settled)
 
-    def _settled(self, place: str, item: Any, new: bool = False) -> Any:
-        """What is to stand in the place of `item`; `new` if it is in a sequence of numbers that takes a place."""
+    def _settled(self, place: str, item: Any, new: bool = False, inside: bool = False) -> Any:
+        """What is to stand in the place of `item`.
+
+        It is `inside` if it is in an entry, and `new` if it is in a sequence of numbers that takes a place.
+        """
         kind = _kind(item)
-        here = self._memory.concerns(place)
+        inside = inside or self._memory.covers(place)
+        here = inside or self._memory.concerns(place)
         if kind == NUMBER:
             return Value(item) if new or here else item
         if kind == VALUE:
@@ -457,7 +487,7 @@ class _Settler:
         if kind == ARRAY and item.dtype != object:
             if not (new or here) or not _are_numbers(item):
                 return item
-            if any(name.startswith(f"{place}.") for name in self._memory.entries(place)):  # it was a list of lists
+            if here and not inside:  # it was a list of lists
                 return self._settled(place, item.tolist(), new=True)
             return _array([Value(x) for x in item.ravel().tolist()], item.shape)
         if kind not in (SEQUENCE, MAPPING, ARRAY, RECORD):
@@ -468,7 +498,7 @@ class _Settler:
         settled = copy.copy(item) if new or (kind == ARRAY and not item.flags.writeable) else item
         self._done[id(item)] = item, settled
         parts = _items(item, _Seen())
-        after = [self._settled(f"{place}.{key}", part, new) for key, part in parts]
+        after = [self._settled(f"{place}.{key}", part, new, inside) for key, part in parts]
         if isinstance(item, tuple) and not all(map(is_, after, item)):
             settled = tuple.__new__(type(item), after)
         elif not isinstance(item, tuple):
@@ -477,7 +507,7 @@ class _Settler:
                     (settled.flat if kind == ARRAY else settled)[i if kind == ARRAY else key] = part
         self._done[id(item)] = item, settled
         for name, before in _attributes(item, _Seen()):
-            part = self._settled(f"{place}.{name}", before, new)
+            part = self._settled(f"{place}.{name}", before, new, inside)
             if part is not before or settled is not item:
                 object.__setattr__(settled, name, part)  # of a frozen dataclass, too
         return settled
@@ -487,9 +517,10 @@ class _Settler:
         assert self.standing is not None
         if is_parameter(node) or node in self._leaves:
             return self._leaves.get(node, node)
-        before, sources = self._memory.at(place), _sources(node)
+        there = self._before[place.partition(".")[0]]
+        before, sources = there.get(place), _sources(node)
         source = sources[0] if sources else before  # none: it comes from no_grad
-        if len(sources) > 1 or not (source is before or self._moved(place, source)):
+        if len(sources) > 1 or not (source is before or self._moved(there, source)):
             return node
         leaf = Value(node.data) if source is None else copy.copy(source)
         leaf.data, leaf.grad, leaf.numbers = node.data, 0.0, ()
@@ -498,10 +529,10 @@ class _Settler:
         self._leaves[node] = leaf
         return leaf
 
-    def _moved(self, place: str, source: Value | None) -> bool:
+    def _moved(self, there: dict[str, Value], source: Value | None) -> bool:
         """Whether `source` was in the same attribute and stands nowhere any more, as where a list was shortened."""
-        others = {parameter for _, parameter in _flat(self._memory.entries(place).items())}
-        return source in others and source not in self.updated and source not in (self.standing or ())
+        assert self.standing is not None
+        return source not in self.standing | self.updated and any(source is other for other in there.values())
 
 
 def _all_numbers(item: Any) -> bool:
