@@ -38,7 +38,8 @@ class Module(Holder):
     A module remembers the places of its parameters.  A number that is put there becomes a parameter.  So does what was
     computed from that parameter and plain numbers alone, such as an update by hand, inside `no_grad` or not: when the
     module is next asked for its parameters, a new one with that number and the same label takes its place.  Anything
-    else that was computed is state, such as that of a recurrent network, and stays as it is.
+    else that was computed is state, such as that of a recurrent network or, by recorded slopes, an inner step of
+    meta-learning; it stays as it is.
 
     >>> line.b = 0.5
     >>> line.w[0] -= 0.25

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import types
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, MappingView
 from dataclasses import is_dataclass
 from decimal import Decimal
@@ -22,7 +22,7 @@ from weakref import ref
 
 import numpy as np
 
-from autograd import Value
+from autograd import Value, topological_order
 from autograd.value import REPLACED, Held
 
 
@@ -487,6 +487,8 @@ class _Settler:
         if kind == ARRAY and item.dtype != object:
             if not (new or here) or not _are_numbers(item):
                 return item
+            if not item.ndim:
+                return Value(item)
             if here and not inside:  # it was a list of lists
                 return self._settled(place, item.tolist(), new=True)
             return _array([Value(x) for x in item.ravel().tolist()], item.shape)
@@ -520,7 +522,7 @@ class _Settler:
         there = self._before[place.partition(".")[0]]
         before, sources = there.get(place), _sources(node)
         source = sources[0] if sources else before  # none: it comes from no_grad
-        if len(sources) > 1 or not (source is before or self._moved(there, source)):
+        if not (source is before or self._moved(there, source)) or not _is_update(node, sources):
             return node
         leaf = Value(node.data) if source is None else copy.copy(source)
         leaf.data, leaf.grad, leaf.numbers = node.data, 0.0, ()
@@ -537,6 +539,28 @@ class _Settler:
 
 def _all_numbers(item: Any) -> bool:
     return _are_numbers(item) or (_kind(item) == SEQUENCE and bool(item) and all(_all_numbers(part) for part in item))
+
+
+def _is_update(node: Value, sources: list[Value]) -> bool:
+    """Whether `node` was computed from one parameter as an update is: ``0.9 * w``, ``w - rate * (w.grad + decay * w)``.
+
+    Slopes that were recorded make it an inner step of meta-learning, also where nothing but `w` is in them: they share
+    what the loss was computed from, or are no sums of products by numbers.
+    """
+    if len(sources) > 1:
+        return False
+    order = topological_order([node])
+    uses = Counter(x for y in order for x in y.inputs if isinstance(x, Value))
+    beside: set[Value] = set()  # what else is below the nodes that were met
+    for x in reversed(order):
+        beside.discard(x)
+        if x.op is not None and beside and (uses[x] > 1 or x.op.name not in _LINEAR):
+            return False
+        beside.update(y for y in x.inputs if isinstance(y, Value) and (y.op is not None or is_parameter(y)))
+    return True
+
+
+_LINEAR = ("add", "sub", "neg", "mul", "div")
 
 
 def _sources(node: Value) -> list[Value]:

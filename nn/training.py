@@ -103,11 +103,11 @@ def fit(
 
     A ValueError for x and y that do not fit each other, the model or the loss, or a TypeError for an argument of
     another kind, before anything is changed.  A RuntimeError that names it for a parameter of `optimizer` that another
-    has replaced, before or while it trains (see `Module`).  A NonFiniteError for a loss or a gradient that is infinite or NaN: the
-    model and the optimizer are then back at the last parameters with a finite loss, and the error says where the
-    number came from (`autograd.origin_of_nonfinite`), for which the loss of the mini-batch is computed once more.  An
-    interrupt (Ctrl-C) at any moment leaves the model and the optimizer as they were after some step; resumed, the epoch
-    that it was in begins anew.
+    one replaced, before the training or during it (see `Module`).  A NonFiniteError for a loss or a gradient that is
+    infinite or NaN: the model and the optimizer are then back at the last parameters with a finite loss, and the error
+    says where the number came from (`autograd.origin_of_nonfinite`), for which the loss of the mini-batch is computed
+    once more.  An interrupt (Ctrl-C) at any moment leaves the model and the optimizer as they were after some step;
+    resumed, the epoch that it was in begins anew.
 
     >>> from nn import MLP, half_squared_error
     >>> model = MLP(1, [1], seed=0)

@@ -560,3 +560,80 @@ def test_branches_of_a_model_are_trained():
         losses.append(fit(model, X, LINE, loss=half_squared_error, batch_size=10, epochs=3, engine=engine,
                           optimizer=SGD(model.parameters(), 0.01), progress=False).loss)  # fmt: skip
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-9)
+
+
+@pytest.mark.parametrize("engine", ["eager", "compiled", "auto"])
+def test_fit_trains_what_stands_in_the_places_of_parameters(engine):
+    """Numbers and updates, all of them; an optimizer of those before is refused, and trains nothing."""
+    model = MLP(2, [3, 1], activation=tanh, seed=0)
+    stale = SGD(model.parameters(), 0.1)
+    model.layers[0].neurons[0].w = [0.15, 0.2]
+    model.layers[0].neurons[1].w[0] -= 0.1
+    model.layers[1].neurons[0].b = 0.6
+    before = data(model)
+    with pytest.raises(RuntimeError, match=r"SGD holds layers\.0\.neurons\.0\.w\.0, which was replaced"):
+        fit(model, X, LINE, loss=half_squared_error, optimizer=stale, engine=engine, progress=False)
+    assert len(before) == 13 and data(model) == before
+    fit(model, X, LINE, loss=half_squared_error, epochs=1, engine=engine, progress=False)
+    assert all(a != b for a, b in zip(data(model), before))
+
+
+@pytest.mark.parametrize("engine", ["eager", "compiled", "auto"])
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_parameter_that_is_replaced_while_it_trains(engine, ends):
+    """By `until`: an error that names it."""
+    model = MLP(2, [3, 1], activation=tanh, seed=0)
+
+    def until(history):
+        model.layers[1].neurons[0].w[2] *= 0.5
+        return ends
+
+    with pytest.raises(RuntimeError, match=r"SGD holds layers\.1\.neurons\.0\.w\.2, which was replaced"):
+        fit(model, X, LINE, loss=half_squared_error, until=until, engine=engine, progress=False)
+
+
+@pytest.mark.parametrize("engine", ["eager", "compiled", "auto"])
+def test_a_model_or_a_loss_that_replaces_parameters(engine):
+    """In each call: an error that names it."""
+
+    class Fading(Module):
+        def __init__(self):
+            self.w = [Value(1.0), Value(2.0)]
+
+        def __call__(self, x):
+            self.w[1] = Value(0.5)
+            return self.w[0] * x[0] + self.w[1] * x[1]
+
+    model, other = Fading(), MLP(2, [1], seed=0)
+
+    def loss(y, t):
+        other.layers[0].neurons[0].b = 0.5
+        return half_squared_error(y, t)
+
+    for trained, error in ((model, half_squared_error), (other, loss)):
+        with pytest.raises(RuntimeError, match=r"holds (w\.1|layers\.0\.neurons\.0\.b), which was replaced"):
+            fit(trained, X, LINE, loss=error, engine=engine, progress=False)
+
+
+def test_the_state_of_a_recurrent_network_trains():
+    """The slopes are those through all of a sequence; h is no parameter."""
+
+    class Recurrent(Module):
+        def __init__(self):
+            self.w, self.u, self.h = Value(0.5), Value(0.25), 0.0
+
+        def __call__(self, x):
+            self.h = 0.0
+            for number in x:
+                self.h = (self.w * number + self.u * self.h).tanh()
+            return self.h
+
+    model = Recurrent()
+    fit(model, [[1.0, 2.0]], [0.0], loss=half_squared_error, optimizer=SGD(model.parameters(), 1.0), epochs=1,
+        engine="eager", progress=False)  # fmt: skip
+    h1 = math.tanh(0.5)
+    h2 = math.tanh(1.0 + 0.25 * h1)
+    slope = h2 * (1.0 - h2 * h2)
+    assert model.u.data == pytest.approx(0.25 - slope * h1, rel=1e-14)
+    assert model.w.data == pytest.approx(0.5 - slope * (2.0 + 0.25 * (1.0 - h1 * h1)), rel=1e-14)
+    assert len(model.parameters()) == 2
