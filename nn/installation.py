@@ -18,9 +18,9 @@ def require_autograd() -> None:
     place = Path(next(iter(spec.submodule_search_locations or [str(spec.origin)])))
     if (place / "numpy" / "__init__.py").is_file() or not hasattr(import_module("autograd"), "TABLE"):
         raise ImportError(
-            f"nn needs scalar-autograd's autograd, but {place} is, or holds, another package of that name, such as HIPS's; "
-            "uninstalling one deletes files of both, so type `python -m pip uninstall -y autograd scalar-autograd`, "
-            "remove or rename that path if it still exists, install scalar-autograd again, for example by "
+            f"nn needs scalar-autograd's autograd, but {place} is or holds another package of that name, such as "
+            "HIPS's; uninstalling one deletes files of both, so type `python -m pip uninstall -y autograd "
+            "scalar-autograd`, remove or rename that path if it still exists, install scalar-autograd again, for example by "
             "`python -m pip install .` in its clone, and restart Python"
         )
 
