@@ -178,7 +178,7 @@ class Environment:
 
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory):
-    """A clone of this checkout, a wheel of it, and two of HIPS's from the index: 1.4, too old for Python 3.11, 1.8.0."""
+    """A clone of this checkout, a wheel of it, and two of HIPS's from the index; 1.4 is too old for Python 3.11."""
     folder = tmp_path_factory.mktemp("sources")
     clone = copy(folder / "clone", "autograd", "nn")
     for name in ("pyproject.toml", "README.md", "LICENSE"):
