@@ -33,7 +33,7 @@ _CLOSED = {
 """What to say where a partial of a row is 0; for the others, that the derivative is."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Zero:
     """A place where a derivative ends: the derivative of `node` with respect to its input `index` is 0.
 
@@ -99,7 +99,7 @@ def sentences(zeros: Sequence[Zero], output: Value, variable: Value, formulas: F
         return said + [f"and so in {counted(more, 'more place')}"] * (more > 0)
     order = topological_order([output])
     x = formulas.symbol(variable).text
-    if variable in order:
+    if any(node is variable for node in order):
         return [f"the output depends on {x} only by way of the condition of a where, which has no derivative"]
     if output.op is None and output.numbers:
         return ["the output was computed inside no_grad, which records nothing"]
@@ -133,7 +133,7 @@ def places_of_zero(output: Value, variable: Value) -> list[Zero]:
 # ---- Where a number that is not finite came from --------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Origin:
     """The first operation whose result is not finite though what went in is.
 
@@ -245,7 +245,8 @@ def _forward(order: Sequence[Value], value: Value) -> Origin:
         if node in bad:
             bad.update(x for x in node.inputs if isinstance(x, Value) and not isfinite(number_of_node(x)))
     first = next(node for node in order if node in bad)
-    return Origin(first, _way(order, first, bad | set(order[order.index(value) :])))
+    place = next(i for i, node in enumerate(order) if node is value)
+    return Origin(first, _way(order, first, bad | set(order[place:])))
 
 
 def _way(order: Sequence[Value], node: Value, through: Container[Value]) -> tuple[Value, ...]:
