@@ -20,8 +20,8 @@ def require_autograd() -> None:
         raise ImportError(
             f"nn needs scalar-autograd's autograd, but {place} is or holds another package of that name, such as "
             "HIPS's; uninstalling one deletes files of both, so type `python -m pip uninstall -y autograd "
-            "scalar-autograd`, remove or rename that path if it still exists, install scalar-autograd again, for example "
-            "by `python -m pip install .` in its clone, and restart Python"
+            "scalar-autograd`, remove or rename that path if it still exists, install scalar-autograd again, for "
+            "example by `python -m pip install .` in its clone, and restart Python"
         )
 
 
