@@ -7,6 +7,7 @@ bounded by memory alone, and takes inputs in order, so the same graph gives bit-
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from math import nan
 from operator import attrgetter
 from typing import Any, Protocol, TypeVar
 
@@ -179,7 +180,7 @@ def _derivatives(
         if any(x.data != x.data for x in derivatives):  # zeros may win, as in a sweep on floats
             floats = {x: seed if seed.__class__ is float else seed.data for x, seed in seeds.items()}
             won = _derivatives(nodes, floats, wanted, False, forward)
-            derivatives = [_as_seen(x, number) if x.data != x.data else x for x, number in zip(derivatives, won)]
+            derivatives = [_won(x, number) if x.data != x.data else x for x, number in zip(derivatives, won)]
     return derivatives
 
 
@@ -257,6 +258,15 @@ def _as_seen(x: Any, number: float) -> Any:
     seen = MUL(x, 1.0)
     seen.data, seen.numbers = number, (number, number, 1.0)
     return seen
+
+
+def _won(x: Any, number: float) -> Any:
+    """A node with the `number` that zeros make of the NaN in `x` when they win.  Its derivatives are NaN."""
+    if number != number:
+        return x
+    node = MUL(x, nan)
+    node.data, node.numbers = number, (number, nan, nan)
+    return node
 
 
 class _RecordedTimes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,8 @@ def close(got: float, expected: float, rtol: float, atol: float = 0.0) -> bool:
 
 def same(found: Iterable[Any], nodes: Iterable[Any]) -> bool:
     """Whether these are the same nodes in the same order, not only nodes with the same data; floats are compared."""
-    found, nodes = list(found), list(nodes)
-    return len(found) == len(nodes) and all(
-        x is y or (x.__class__ is float is y.__class__ and x == y) for x, y in zip(found, nodes)
-    )
+    pairs = zip_longest(found, nodes)
+    return all(x is y or (x.__class__ is float is y.__class__ and x == y) for x, y in pairs)
 
 
 def ulps(a: float, b: float) -> float:
