@@ -5,6 +5,7 @@ from .activations import (
     ACTIVATIONS,
     LAYERWISE,
     arctan,
+    binary_step,
     elu,
     gelu,
     identity,
@@ -14,7 +15,6 @@ from .activations import (
     silu,
     softmax,
     softplus,
-    step,
     tanh,
 )
 from .initialization import glorot, he, normal, uniform
@@ -41,6 +41,7 @@ __all__ = [
     "accuracy",
     "arctan",
     "binary_cross_entropy",
+    "binary_step",
     "cost",
     "cross_entropy",
     "elu",
@@ -61,7 +62,6 @@ __all__ = [
     "silu",
     "softmax",
     "softplus",
-    "step",
     "tanh",
     "uniform",
 ]

@@ -10,7 +10,26 @@ from typing import Any
 
 import numpy as np
 
-from autograd import Value, log_softmax, mean, pow, relu, select, softplus, step, where  # noqa: A004 -- pow: the row
+from autograd import (
+    Value,
+    add,
+    div,
+    exp,
+    log_softmax,
+    mean,
+    mul,
+    neg,
+    pow,  # noqa: A004 -- the row
+    relu,
+    select,
+    sigmoid,
+    softplus,
+    step,
+    sub,
+    topological_order,
+    where,
+)
+from autograd.ops import as_float
 
 
 def half_squared_error(outputs: Any, targets: Any) -> Any:
@@ -38,8 +57,9 @@ def cross_entropy(logits: Sequence[Any], target: Any) -> Any:
 
     The last layer of the model is linear: its softmax is in here.
 
-    `target` is a class, an int from 0, or a distribution over the classes such as a one-hot sequence.  A ValueError
-    for a class out of range, or for target probabilities that do not match the logits or do not sum to 1.
+    `target` is a class, a whole number from 0 (or a row of that one number), or a distribution over the classes such
+    as a one-hot sequence.  A ValueError for a class out of range, or for target probabilities that do not match the
+    logits or do not sum to 1.
 
     >>> cross_entropy([1000.0, 0.0, -1000.0], 2)
     2000.0
@@ -50,10 +70,12 @@ def cross_entropy(logits: Sequence[Any], target: Any) -> Any:
     if len(logits) < 2:
         raise ValueError(f"cross_entropy of {len(logits)} logit; give one for each class, or use binary_cross_entropy")
     log_probabilities = log_softmax(logits)
-    if isinstance(target, (list, tuple, np.ndarray)) and np.ndim(target):
-        pairs = _pairs(log_probabilities, target)
+    targets = _as_list(target)
+    if len(targets) != 1:
+        pairs = _pairs(log_probabilities, targets)
         _check_distribution([t for _, t in pairs])
         return -reduce(operator.add, _weighted(pairs))
+    (target,) = targets
     return -select(log_probabilities, target if isinstance(target, Value) else _class(target, len(logits)))
 
 
@@ -99,6 +121,45 @@ def cost(loss: Callable[[Any, Any], Any], outputs: Sequence[Any], targets: Seque
         )
     (result,) = _labeled("J", [mean(_labeled("loss", [loss(y, t) for y, t in zip(outputs, targets)]))])
     return result
+
+
+LOSSES = ["mean_squared_error", "half_squared_error", "binary_cross_entropy", "cross_entropy", "hinge"]
+
+
+def squashed_by(outputs: Any) -> str:
+    """ "sigmoid" or "softmax" if that computed all of `outputs`, by the graph, whoever wrote it; else "".
+
+    >>> squashed_by([x / 2 for x in map(Value, range(3))])
+    ''
+    """
+    outputs = _as_list(outputs)
+    if not all(isinstance(x, Value) and (x.op is sigmoid or _is_share(x)) for x in outputs):
+        return ""
+    return "softmax" if len(outputs) > 1 and outputs[0].op is div else "sigmoid"
+
+
+def _is_share(x: Value) -> bool:
+    """Whether x is a quotient by a sum of exponentials, as in e / (e + f + g) and 1 / (1 + e)."""
+    total = x.inputs[-1] if x.op is div else None
+    return isinstance(total, Value) and total.op is add and any(getattr(e, "op", None) is exp for e in total.inputs)
+
+
+def loss_from_logits(loss: Any, outputs: Any) -> str:
+    """The loss of this module that takes logits as `loss` does, by its graph: it squashes `outputs`; "" if it does not.
+
+    >>> z = Value(2.0)
+    >>> loss_from_logits(binary_cross_entropy(z, 1), z), loss_from_logits(hinge(z, 1), z)
+    ('binary_cross_entropy', '')
+    """
+    outputs = _as_list(outputs)
+    found = {x for x in outputs if isinstance(x, Value)}
+    for node in topological_order([loss] if isinstance(loss, Value) else [], known=found):
+        x: Any = node.inputs[0] if node.op in (exp, sigmoid, softplus) else None
+        while isinstance(x, Value) and x not in found and x.op in (neg, sub, mul):  # -z, z - shift, target z
+            x = next((y for y in x.inputs if isinstance(y, Value)), None)
+        if isinstance(x, Value) and x in found:
+            return "cross_entropy" if node.op is exp and len(outputs) > 1 else "binary_cross_entropy"
+    return ""
 
 
 def _labeled(name: str, terms: list[Any]) -> list[Any]:
@@ -147,14 +208,14 @@ def _single(name: str, output: Any) -> list[Any]:
 
 def _class(target: Any, count: int) -> int:
     try:
-        index = operator.index(target)
+        index = as_float(target)
     except TypeError:
         raise TypeError(
             f"class {target!r:.60} ({type(target).__name__}); give an int, or one probability for each class"
         ) from None
-    if not 0 <= index < count:
-        raise ValueError(f"class {index} with {count} logits; give a class from 0 to {count - 1}")
-    return index
+    if index not in range(count):
+        raise ValueError(f"class {target!r:.60} with {count} logits; give a class from 0 to {count - 1}")
+    return int(index)
 
 
 def _check_distribution(target: list[Any]) -> None:
