@@ -126,40 +126,39 @@ def cost(loss: Callable[[Any, Any], Any], outputs: Sequence[Any], targets: Seque
 LOSSES = ["mean_squared_error", "half_squared_error", "binary_cross_entropy", "cross_entropy", "hinge"]
 
 
-def squashed_by(outputs: Any) -> str:
-    """ "sigmoid" or "softmax" if that computed all of `outputs`, by the graph, whoever wrote it; else "".
+def squash_of(x: Any) -> str:
+    """What made a probability of logits, "sigmoid" or "softmax", if x is one, by its graph, whoever wrote it; else "".
 
-    >>> squashed_by([x / 2 for x in map(Value, range(3))])
-    ''
-    """
-    outputs = _as_list(outputs)
-    if not all(isinstance(x, Value) and (x.op is sigmoid or _is_share(x)) for x in outputs):
-        return ""
-    return "softmax" if len(outputs) > 1 and outputs[0].op is div else "sigmoid"
-
-
-def _is_share(x: Value) -> bool:
-    """Whether x is a quotient by a sum of exponentials, as in e / (e + f + g) and 1 / (1 + e)."""
-    total = x.inputs[-1] if x.op is div else None
-    return isinstance(total, Value) and total.op is add and any(getattr(e, "op", None) is exp for e in total.inputs)
-
-
-def loss_from_logits(loss: Any, outputs: Any) -> str:
-    """The loss of this module that takes logits as `loss` does, by its graph: it squashes `outputs`; "" if it does not.
-
+    >>> from autograd import softmax
     >>> z = Value(2.0)
-    >>> loss_from_logits(binary_cross_entropy(z, 1), z), loss_from_logits(hinge(z, 1), z)
-    ('binary_cross_entropy', '')
+    >>> squash_of(sigmoid(z)), squash_of(1.0 / (1.0 + exp(-z))), squash_of(softmax([z, 0.0])[0]), squash_of(z)
+    ('sigmoid', 'sigmoid', 'softmax', '')
     """
-    outputs = _as_list(outputs)
-    found = {x for x in outputs if isinstance(x, Value)}
-    for node in topological_order([loss] if isinstance(loss, Value) else [], known=found):
+    if not isinstance(x, Value) or x.op not in (sigmoid, div):
+        return ""
+    total = x.inputs[-1]
+    if x.op is sigmoid:
+        return "sigmoid"
+    if not (isinstance(total, Value) and total.op is add and any(getattr(e, "op", None) is exp for e in total.inputs)):
+        return ""
+    return "sigmoid" if any(isinstance(e, float) for e in total.inputs) else "softmax"
+
+
+def squashed_twice(loss: Any, outputs: Any) -> tuple[str, str] | None:
+    """What squashed the logits of a loss that does so itself, by its graph, and the loss of this module that is like it.
+
+    >>> p = sigmoid(Value(2.0))
+    >>> squashed_twice(binary_cross_entropy(p, 1), p), squashed_twice(half_squared_error(p, 1), p)
+    (('sigmoid', 'binary_cross_entropy'), None)
+    """
+    outputs = {x for x in _as_list(outputs) if isinstance(x, Value)}
+    for node in topological_order([loss] if isinstance(loss, Value) else [], known=outputs):
         x: Any = node.inputs[0] if node.op in (exp, sigmoid, softplus) else None
-        while isinstance(x, Value) and x not in found and x.op in (neg, sub, mul):  # -z, z - shift, target z
+        while isinstance(x, Value) and x not in outputs and x.op in (neg, sub, mul):  # -z, z - shift, target z
             x = next((y for y in x.inputs if isinstance(y, Value)), None)
-        if isinstance(x, Value) and x in found:
-            return "cross_entropy" if node.op is exp and len(outputs) > 1 else "binary_cross_entropy"
-    return ""
+        if squash := squash_of(x):
+            return squash, "cross_entropy" if node.op is exp and len(outputs) > 1 else "binary_cross_entropy"
+    return None
 
 
 def _labeled(name: str, terms: list[Any]) -> list[Any]:

@@ -23,7 +23,7 @@ from autograd.value import changes_of, data_of, set_at_once
 
 from .arguments import as_count, as_function, checked_call
 from .engines import Eager, Engine, EngineError, Task, chosen, number_of
-from .losses import LOSSES, loss_from_logits, squashed_by
+from .losses import LOSSES, squash_of, squashed_twice
 from .module import Module
 from .optimizers import SGD, NonFiniteError, Optimizer
 
@@ -249,11 +249,11 @@ def _check_depends(task: Task, tried: Any) -> None:
 
 
 def _warn_if_squashed_twice(outputs: Any, loss: Any) -> None:
-    ending, from_logits = squashed_by(outputs), loss_from_logits(loss, outputs)
-    if ending and from_logits:
+    if found := squashed_twice(loss, outputs):
+        squash, from_logits = found
         warnings.warn(
-            f"the model ends in {ending}, and the loss takes its outputs for logits, as {from_logits} does, so that "
-            f"training stalls; leave the {ending} out: a linear last layer, such as output_activation=None",
+            f"the model ends in {squash}, and the loss takes logits, as {from_logits} does, so that training stalls; "
+            f"leave the {squash} out: make the last layer linear, such as with output_activation=None",
             stacklevel=5,  # past `fit` and its two decorators
         )
 
@@ -327,10 +327,10 @@ def _check_two_classes(labels: np.ndarray[Any, Any]) -> None:
 def _warn_of_threshold(model: Module, example: list[float], outputs: np.ndarray[Any, Any], threshold: float) -> None:
     if not 0.0 < threshold < 1.0 and ((outputs >= 0.0) & (outputs <= 1.0)).all():
         with enable_grad():
-            ending = squashed_by(model(example))
-        if ending:
+            (output,) = np.ravel(model(example))
+        if squash := squash_of(output):
             warnings.warn(
-                f"the model ends in {ending}, so that all outputs are on one side of the threshold, {threshold:g}; "
+                f"the model ends in {squash}, so that all outputs are on one side of the threshold, {threshold:g}; "
                 "give threshold=0.5",
                 stacklevel=3,
             )

@@ -192,6 +192,8 @@ def test_accuracy_warns_of_a_threshold_that_a_sigmoid_never_passes():
         assert accuracy(model, X, [1] * 30) == 1.0
     assert caught[0].filename == __file__
     accuracy(model, X, [1] * 30, threshold=0.5)
+    for function in (lambda z: 1.0, lambda z: [0.5], lambda z: (z.relu() * 0.0,)):  # all in [0, 1], and no sigmoid
+        assert accuracy(Wrapped(MLP(2, [1]), function), X, [1] * 30) in (0.0, 1.0)
 
 
 def test_accuracy_checks_the_labels():
@@ -646,6 +648,9 @@ SQUASHED_TWICE = {
     "wrapped": (lambda: Wrapped(MLP(2, [1]), sigmoid), binary_cross_entropy),
     "by hand": (lambda: Wrapped(MLP(2, [1]), lambda z: 1 / (1 + (-z).exp())), binary_cross_entropy),
     "weighted": (lambda: MLP(2, [1], output_activation=sigmoid), lambda p, t: 2.0 * binary_cross_entropy(p, t)),
+    "in the loss": (lambda: MLP(2, [1]), lambda z, t: binary_cross_entropy(sigmoid(z), t)),
+    "a dict": (lambda: Wrapped(MLP(2, [1]), lambda z: {"p": sigmoid(z)}), lambda p, t: binary_cross_entropy(p["p"], t)),
+    "logistic": (lambda: MLP(2, [1], output_activation=sigmoid), lambda p, t: (1 + ((1 - 2 * t) * p).exp()).log()),
     "softmax": (lambda: MLP(2, [3, 2], output_activation=softmax), cross_entropy),
     "softmax layer": (lambda: Layer(2, 2, activation=softmax), cross_entropy),
     "softmax by hand": (
@@ -680,8 +685,9 @@ def test_fit_warns_of_a_loss_from_logits_after_a_sigmoid(name, engine):
         (lambda: MLP(2, [2], output_activation=softmax), lambda p, t: -p[t].log()),
         (lambda: MLP(2, [3, 1], activation=sigmoid), binary_cross_entropy),
         (lambda: Wrapped(MLP(2, [2]), log_softmax), cross_entropy),
+        (lambda: Wrapped(MLP(2, [1]), lambda z: 10.0 * sigmoid(z) - 5.0), binary_cross_entropy),
     ],
-    ids=["squares", "likelihood", "hinge", "softmax likelihood", "hidden", "log-softmax"],
+    ids=["squares", "likelihood", "hinge", "softmax likelihood", "hidden", "log-softmax", "bounded"],
 )
 def test_fit_does_not_warn_of_what_is_right(make, loss):
     """Probabilities with a loss of probabilities; a softmax of logarithms, which changes nothing."""
