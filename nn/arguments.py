@@ -18,25 +18,20 @@ R = TypeVar("R")
 SPELLINGS = {
     "lr": "learning_rate",
     "eps": "epsilon",
-    "beta": "betas",
     "params": "parameters",
-    "optimiser": "optimizer",
     "opt": "optimizer",
     "criterion": "loss",
     "loss_fn": "loss",
-    "n_epochs": "epochs",
-    "num_epochs": "epochs",
     "max_iter": "epochs",
     "verbose": "progress",
     "random_state": "seed",
     "init": "initialize",
-    "initialise": "initialize",
     "nonlinearity": "activation",
     "in_features": "nin",
     "out_features": "nout",
     "hidden_layer_sizes": "nouts",
 }
-"""What other libraries call an argument, and what it is called here."""
+"""What other libraries call an argument, and what it is called here, where the two are not close."""
 
 
 def checked_call(**elsewhere: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -76,9 +71,8 @@ def checked_call(**elsewhere: str) -> Callable[[Callable[P, R]], Callable[P, R]]
         def _spelled(given: str) -> str:
             right = SPELLINGS.get(given, given)
             close = [right] if right in parameters else get_close_matches(right, parameters, 1)
-            return elsewhere.get(right) or (
-                f"{close[0]}=" if close else f"one of {', '.join(list(parameters)[method:])}"
-            )
+            some = f"{close[0]}=" if close else f"one of {', '.join(list(parameters)[method:])}"
+            return elsewhere.get(right, some)
 
         return checked
 

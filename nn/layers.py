@@ -163,10 +163,8 @@ class MLP(Module):
             raise ValueError(f"an MLP with layer widths {nouts!r}; give a list of at least one, such as [16, 16, 1]")
         random = as_random(seed)
         widths = [nin, *nouts]
-        hidden, last = (
-            _function("activation", activation, relu),
-            _function("output_activation", output_activation, identity),
-        )
+        hidden = _function("activation", activation, relu)
+        last = _function("output_activation", output_activation, identity)
         activations = [hidden] * (len(nouts) - 1) + [last]
         self.layers = [
             Layer(n, m, activation=f, initialize=initialize, seed=random)

@@ -145,7 +145,7 @@ def squash_of(x: Any) -> str:
 
 
 def squashed_twice(loss: Any, outputs: Any) -> tuple[str, str] | None:
-    """What squashed the logits of a loss that does so itself, by its graph, and the loss of this module that is like it.
+    """What squashed the logits of a loss that does so itself, by its graph, and the loss of this module like it.
 
     >>> p = sigmoid(Value(2.0))
     >>> squashed_twice(binary_cross_entropy(p, 1), p), squashed_twice(half_squared_error(p, 1), p)

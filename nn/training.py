@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from io import BytesIO
+from itertools import chain
 from math import isfinite
 from os import PathLike
 from random import Random
@@ -73,9 +74,9 @@ class History:
 
 
 @checked_call(
-    **dict.fromkeys(
-        ["learning_rate", "momentum", "weight_decay"], "optimizer=SGD(model.parameters(), learning_rate=0.1)"
-    )
+    learning_rate="optimizer=SGD(model.parameters(), learning_rate=...)",
+    momentum="optimizer=SGD(model.parameters(), momentum=...)",
+    weight_decay="optimizer=SGD(model.parameters(), weight_decay=...)",
 )
 @enable_grad()
 def fit(
@@ -238,14 +239,17 @@ def _check_depends(task: Task, tried: Any) -> None:
     def is_constant(loss: Any) -> bool:
         return not isinstance(loss, Value) or parameters.isdisjoint(topological_order([loss]))
 
-    if is_constant(tried):
-        losses = [tried, *(task.mean_loss([i]) for i in range(len(task.examples)))]
-        wrong = next((loss for loss in losses if number_of(loss)), None)
-        if wrong is not None and all(map(is_constant, losses)):
-            raise TypeError(
-                f"the loss is {wrong!r:.60} ({type(wrong).__name__}), not a Value that depends on the parameters, "
-                "for any example; compute it from the outputs of the model"
-            )
+    wrong = None
+    for loss in chain([tried], (task.mean_loss([i]) for i in range(len(task.examples)))):
+        if not is_constant(loss):
+            return
+        if number_of(loss) and wrong is None:
+            wrong = loss
+    if wrong is not None:
+        raise TypeError(
+            f"the loss is {wrong!r:.60} ({type(wrong).__name__}), not a Value that depends on the parameters, "
+            "for any example; compute it from the outputs of the model"
+        )
 
 
 def _warn_if_squashed_twice(outputs: Any, loss: Any) -> None:
