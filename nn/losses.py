@@ -19,7 +19,6 @@ from autograd import (
     mean,
     mul,
     neg,
-    pow,  # noqa: A004 -- the row
     relu,
     select,
     sigmoid,
@@ -29,6 +28,7 @@ from autograd import (
     topological_order,
     where,
 )
+from autograd import pow as power
 from autograd.ops import as_float
 
 
@@ -40,7 +40,7 @@ def half_squared_error(outputs: Any, targets: Any) -> Any:
     >>> half_squared_error([0.5, 1.0], [0.0, 3.0])
     2.125
     """
-    return reduce(operator.add, _labeled("E", [0.5 * pow(t - y, 2.0) for y, t in _pairs(outputs, targets)]))
+    return reduce(operator.add, _labeled("E", [0.5 * power(t - y, 2.0) for y, t in _pairs(outputs, targets)]))
 
 
 def mean_squared_error(outputs: Any, targets: Any) -> Any:
@@ -49,7 +49,7 @@ def mean_squared_error(outputs: Any, targets: Any) -> Any:
     >>> mean_squared_error([0.5, 1.0], [0.0, 3.0])
     2.125
     """
-    return mean([pow(t - y, 2.0) for y, t in _pairs(outputs, targets)])
+    return mean([power(t - y, 2.0) for y, t in _pairs(outputs, targets)])
 
 
 def cross_entropy(logits: Sequence[Any], target: Any) -> Any:
