@@ -253,11 +253,12 @@ def test_strong_zero():
         (slope,) = gradients(x.sqrt() * 0.0, [x], create_graph=create)
         assert (slope.data if create else slope) == 0.0
     assert gradients(slope, [x]) == [0.0]
-    for make in (lambda x: Value(0.0) * x.sqrt(), lambda x: x.relu().sqrt()):  # a zero that is itself recorded
-        x = Value(0.0)
-        (slope,) = gradients(make(x), [x], create_graph=True)
-        assert slope.data == 0.0
-        assert gradients(slope, [x]) == [0.0]
+    x = Value(0.0)
+    (slope,) = gradients(x.relu().sqrt(), [x], create_graph=True)  # the zero of a closed gate, itself recorded
+    assert slope.data == 0.0 and gradients(slope, [x]) == [0.0]
+    w, x = Value(0.0), Value(0.0)
+    (slope,) = gradients(w * x.sqrt(), [x], create_graph=True)  # w / (2 sqrt(x)), whose slope in w is infinite
+    assert slope.data == 0.0 and all(map(math.isnan, gradients(slope, [w, x])))
 
 
 def test_nan_is_not_hidden():
