@@ -23,6 +23,7 @@ from weakref import ref
 import numpy as np
 
 from autograd import Value, topological_order
+from autograd.arrays import as_real_array
 from autograd.value import REPLACED, Held
 
 
@@ -176,7 +177,7 @@ def _memory(holder: Holder) -> _Memory:
     return memory
 
 
-_MEMORY = "_places"
+_MEMORY = "_parameter_places"
 
 
 def _remember(holder: Holder, name: str, value: Any) -> None:
@@ -304,6 +305,8 @@ class _Walk:
                 self._wait(f"{name}.", items + _attributes(item, self.seen), holder, start)
         elif kind == SET and any(_kind(part) in (VALUE, HOLDER) for part in item):
             raise TypeError(f"{name} is a set; parameters need an order, so hold them in a list")
+        elif hasattr(type(item), "__array__") and _memory(holder).concerns(name[start:]):
+            self.amiss[id(holder)] = True
         elif isinstance(item, (Iterator, MappingView)) and _memory(holder).concerns(name[start:]):
             raise TypeError(f"{name} is a {type(item).__name__}, where parameters were; hold them in a list")
         else:
@@ -484,14 +487,17 @@ class _Settler:
             return Value(item) if new or here else item
         if kind == VALUE:
             return self._leaf(place, item) if here and self.standing is not None else item
+        if kind == OBJECT and here and hasattr(type(item), "__array__"):  # such as a column of pandas
+            return self._settled(place, as_real_array(place, item), new, inside)
         if kind == ARRAY and item.dtype != object:
             if not (new or here) or not _are_numbers(item):
                 return item
+            numbers = as_real_array(place, item)
             if not item.ndim:
-                return Value(item)
+                return Value(numbers)
             if here and not inside:  # it was a list of lists
-                return self._settled(place, item.tolist(), new=True)
-            return _array([Value(x) for x in item.ravel().tolist()], item.shape)
+                return self._settled(place, numbers.tolist(), new=True)
+            return _array([Value(x) for x in numbers.ravel().tolist()], item.shape)
         if kind not in (SEQUENCE, MAPPING, ARRAY, RECORD):
             return item
         new = new or (here and _all_numbers(item))

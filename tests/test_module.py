@@ -495,6 +495,15 @@ def test_weights_of_plain_numbers(weights):
     assert [p.grad for p in layer.neurons[0].parameters()] == [2.0, 3.0, 1.0]
 
 
+def test_weights_of_a_column_and_of_a_masked_array():
+    """A column of pandas is an array of numbers; what is masked is none."""
+    neuron = Neuron(2, seed=0)
+    neuron.w = pytest.importorskip("pandas").Series([0.15, 0.2])
+    assert [p.data for p in neuron.parameters()] == [0.15, 0.2, 0.0]
+    with pytest.raises(TypeError, match=r"w has a masked entry at \(1,\)"):
+        neuron.w = np.ma.array([0.15, 0.2], mask=[False, True])
+
+
 @pytest.mark.parametrize("rows", [np.ones((4, 2)), [[1.0, 1.0]] * 4])
 def test_a_table_of_plain_numbers(rows):
     """Rows of numbers in place of rows of parameters, more than before: the same entries in the state."""
