@@ -112,6 +112,8 @@ class _Memory:
         self.holder = None if holder is None else ref(holder)
         self.own = dict(own)
         """For each attribute that holds parameters, the entries by name."""
+        self.containers: dict[str, dict[int, Any]] = {}
+        """For each attribute, the containers in it, by their ids: one that is not among these was put there since."""
         self.walk: _Walk | None = None
         self.answered: list[tuple[str, Value]] = []
         self.held = _HeldBy()
@@ -122,7 +124,7 @@ class _Memory:
 
     def entries(self, place: str) -> dict[str, Any]:
         """Those of the attribute that `place` is in."""
-        return self.own.get(place.partition(".")[0], {})
+        return self.own.get(_attribute(place), {})
 
     def covers(self, place: str) -> bool:
         """Whether `place` is that of an entry, or in it."""
@@ -162,6 +164,11 @@ class _HeldBy(Held):
             _seen(holder)
 
 
+def _attribute(place: str) -> str:
+    """The attribute that a place is in."""
+    return place.partition(".")[0]
+
+
 def _ways(name: str) -> Iterator[str]:
     """The name, and the names of what it is in, from within."""
     while name:
@@ -184,7 +191,7 @@ def _remember(holder: Holder, name: str, value: Any) -> None:
     """Remembers the parameters in an attribute that was set, and labels them; numbers in their places become some."""
     memory = _memory(holder)
     before = memory.own.get(name, {})
-    if not before and _kind(value) <= NUMBER:
+    if not before and (_kind(value) <= NUMBER or (_kind(value) == VALUE and not is_parameter(value))):
         return
     walk = _Walk(holder, [name])
     if walk.amiss.get(id(holder)):
@@ -194,6 +201,7 @@ def _remember(holder: Holder, name: str, value: Any) -> None:
     if walk.amiss:  # updates, which stand for the parameters that they were computed from
         now = {**dict(_flat(before.items())), **dict(_flat(now.items()))} if now else before
     memory.own[name] = now
+    memory.containers[name] = walk.containers[id(holder)].get(name, {})
     label(walk.named)
 
 
@@ -257,6 +265,8 @@ class _Walk:
         self.holders: dict[int, Holder] = {}
         self.own: dict[int, dict[str, dict[str, Any]]] = {}
         """For each holder, by its id, the entries in each attribute of its own."""
+        self.containers: dict[int, dict[str, dict[int, Any]]] = {}
+        """Likewise, the containers in each attribute."""
         self.amiss: dict[int, bool] = {}
         """By its id, each holder with computed Values or numbers where parameters were; whether there are numbers."""
         self.seen = _Seen()
@@ -274,7 +284,7 @@ class _Walk:
 
     def _enter(self, prefix: str, holder: Holder, names: Iterable[str] | None = None) -> None:
         self._met.add(id(holder))
-        self.holders[id(holder)], self.own[id(holder)] = holder, {}
+        self.holders[id(holder)], self.own[id(holder)], self.containers[id(holder)] = holder, {}, {}
         _memory(holder)  # before its attributes are seen
         parts = _parts(holder, self.seen)
         self._wait(prefix, [part for part in parts if names is None or part[0] in names], holder, len(prefix))
@@ -295,6 +305,7 @@ class _Walk:
             if id(item) not in self._met:
                 self._enter(f"{name}.", item)
         elif kind in (SEQUENCE, MAPPING, ARRAY, RECORD):
+            self.containers[id(holder)].setdefault(_attribute(name[start:]), {})[id(item)] = item
             items = _items(item, self.seen)
             if items and kind != MAPPING and all(is_parameter(part) for _, part in items):
                 shape = item.shape if kind == ARRAY else (len(item),)
@@ -315,7 +326,7 @@ class _Walk:
     def _found(self, name: str, entry: Any, holder: Holder, start: int) -> None:
         self.entries.append((name, entry))
         place = name[start:]
-        self.own[id(holder)].setdefault(place.partition(".")[0], {})[place] = entry
+        self.own[id(holder)].setdefault(_attribute(place), {})[place] = entry
 
     def finish(self) -> None:
         """The last part of the way: through what no parameters are taken from, which must not hold any."""
@@ -419,7 +430,9 @@ def _attributes(item: Any, seen: _Seen) -> list[tuple[str, Any]]:
 @lru_cache(maxsize=1024)
 def _slots(cls: Any) -> tuple[tuple[str, Any], ...]:
     """The names of the slots of a class, and what gets their contents."""
-    members = {name: slot for base in reversed(cls.__mro__) for name, slot in vars(base).items()}
+    members = {
+        name: slot for base in reversed(cls.__mro__) if "__slots__" in vars(base) for name, slot in vars(base).items()
+    }
     return tuple((name, slot) for name, slot in members.items() if isinstance(slot, types.MemberDescriptorType))
 
 
@@ -451,7 +464,8 @@ def _settled_walk(holder: Holder) -> _Walk:
         for parameter in settler.updated.difference(walk.parameters):
             parameter.numbers = REPLACED
     for owner, own in walk.own.items():
-        _memory(walk.holders[owner]).own = own
+        memory = _memory(walk.holders[owner])
+        memory.own, memory.containers = own, walk.containers[owner]
     walk.finish()
     return walk
 
@@ -478,7 +492,8 @@ class _Settler:
     def _settled(self, place: str, item: Any, new: bool = False, inside: bool = False) -> Any:
         """What is to stand in the place of `item`.
 
-        It is `inside` if it is in an entry, and `new` if it is in a sequence of numbers that takes a place.
+        It is `inside` if it is in an entry, and `new` if it is in a sequence of numbers that was put there since, which
+        is then copied: it is the caller's, who may give it to others.
         """
         kind = _kind(item)
         inside = inside or self._memory.covers(place)
@@ -500,7 +515,9 @@ class _Settler:
             return _array([Value(x) for x in numbers.ravel().tolist()], item.shape)
         if kind not in (SEQUENCE, MAPPING, ARRAY, RECORD):
             return item
-        new = new or (here and _all_numbers(item))
+        new = new or (
+            here and id(item) not in self._memory.containers.get(_attribute(place), {}) and _all_numbers(item)
+        )
         if id(item) in self._done and not new:
             return self._done[id(item)][1]
         settled = copy.copy(item) if new or (kind == ARRAY and not item.flags.writeable) else item
@@ -525,7 +542,7 @@ class _Settler:
         assert self.standing is not None
         if is_parameter(node) or node in self._leaves:
             return self._leaves.get(node, node)
-        there = self._before[place.partition(".")[0]]
+        there = self._before[_attribute(place)]
         before, sources = there.get(place), _sources(node)
         source = sources[0] if sources else before  # none: it comes from no_grad
         if not (source is before or self._moved(there, source)) or not _is_update(node, sources):

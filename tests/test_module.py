@@ -637,6 +637,11 @@ def test_tied_weights():
     model.one.w = [Value(4.0)]
     with pytest.raises(RuntimeError, match=r"SGD holds one\.w\.0, which was replaced"):
         optimizer.step()
+    model.one.w = model.two.w
+    model.parameters()
+    model.one.w[0] = 0.5
+    assert len(model.parameters()) == 3 and model.one.w is model.two.w
+    model.one.w[0] = Value(4.0)
     shared = model.one.w[0] * 0.5
     model.one.w, model.two.w = [shared], [shared]
     assert len(model.parameters()) == 3 and model.one.w[0].data == 2.0
