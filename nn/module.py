@@ -48,8 +48,11 @@ class Module(Holder):
     [Value(data=1.75, grad=0.0, label='w.0'), Value(data=0.5, grad=0.0, label='b')]
 
     Parameters may be removed at any time.  If others take their places, a step of an optimizer, a fit or a compiled
-    program that still holds them is a RuntimeError that names the first of them.  This can be noticed only of
-    parameters that a module was asked for, which a copied module has to be anew; and nothing is noticed of what
+    program that still holds them is a RuntimeError that names the first of them.
+
+    A module sees its parameters when an attribute is set and when it is asked for them, no sooner: of a Value that is
+    put in a list (``w[0] = Value(1.0)``), updates before that are state.  Optimizers and programs notice what happens
+    to parameters that a module was asked for; a copy of a module has to be asked anew.  Nothing is noticed of what
     closures, partial functions, generators and class attributes hold, or of a class that defines `parameters` itself.
     """
 

@@ -641,7 +641,7 @@ def test_tied_weights():
     model.parameters()
     model.one.w[0] = 0.5
     assert len(model.parameters()) == 3 and model.one.w is model.two.w
-    model.one.w[0] = Value(4.0)
+    model.one.w = [Value(4.0)]
     shared = model.one.w[0] * 0.5
     model.one.w, model.two.w = [shared], [shared]
     assert len(model.parameters()) == 3 and model.one.w[0].data == 2.0
