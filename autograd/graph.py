@@ -113,17 +113,19 @@ def edges(node: N, within: Container[Any]) -> Iterator[tuple[int, N]]:
                 yield i, x
 
 
-def adjoints(output: N, record: bool = False) -> dict[N, Any]:
+def adjoints(output: N, record: bool = False, order: Sequence[N] | None = None) -> dict[N, Any]:
     """d(output)/d(node) of every node below `output` that it has a path to: reverse mode, one sweep.
 
-    The derivatives are floats or, if the sweep is recorded, Values (and floats where they are constant).
+    The derivatives are floats or, if the sweep is recorded, Values (and floats where they are constant).  `order` is
+    the topological order of `output`, from whoever has it already.
 
     >>> from autograd import Value
     >>> x = Value(3.0)
     >>> adjoints(x * x)[x]
     6.0
     """
-    order = topological_order([_require_node(output)])
+    if order is None:
+        order = topological_order([_require_node(output)])
     return _sweep(reversed(order), {output: 1.0}, record)
 
 
