@@ -7,8 +7,8 @@ tuple of ints (a tuple of such results).  No verb reads or writes anyone's ``.gr
 
 Numbers in, numbers out.  Values come out where a Value goes in, or where the result depends on a Value that existed
 before the call: a parameter of a model, or the argument of an enclosing verb.  So verbs nest, ``grad(grad(f))`` is the
-second derivative, and a loss with a derivative in it trains.  What comes out under `no_grad` is always numbers: take
-derivatives for SciPy there, or those of a model by its inputs for a picture.
+second derivative, and a loss with a derivative in it trains.  A call returns Values throughout, or numbers throughout.
+Under `no_grad` it returns numbers: take derivatives for SciPy there, or those of a model by its inputs for a picture.
 
 >>> from autograd import gradients, no_grad
 >>> w = Value(3.0)
@@ -52,6 +52,9 @@ def grad(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., An
     12.0
     >>> grad(lambda x: (x @ x) / 2)(np.array([1.0, 2.0]))
     array([1., 2.])
+
+    Of a function that depends on Values from outside, such as the parameters of a model, the gradient is made of Values,
+    which can be differentiated by them; under `no_grad` it is made of numbers, as SciPy needs it.
 
     A TypeError if the result is not a scalar, or if what `argnums` selects holds something other than real numbers.
     """
@@ -202,7 +205,7 @@ class _Trace:
         given = Structure(directions, like=self.inputs)
         if (given.skeleton, given.shapes) != (self.inputs.skeleton, self.inputs.shapes):
             raise ValueError(
-                f"tangents of structure {given}, primals of structure {self.inputs}; give one number for each number"
+                f"tangents of structure {given}, primals of structure {self.inputs}; give one number for each number, in the same structure"
             )
         seeds = given.scalars
         if _any_value(seeds):
@@ -249,7 +252,7 @@ class Structure:
         self.skeleton = self._take_apart(tree, like.skeleton if like else None)
 
     def _take_apart(self, tree: Any, like: _Branch | None) -> _Branch | None:
-        opened = _opened(tree)
+        opened = None if isinstance(tree, (float, Value)) else _opened(tree)
         if opened is None:
             self._add_leaf(tree)
             return None

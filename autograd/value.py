@@ -251,8 +251,8 @@ class Value:
 
     __float__ = _refusal(
         "float()",
-        "write .data for the number, the functions of autograd rather than those of math, and take derivatives that "
-        "are to be plain numbers, for SciPy or a picture, under no_grad()",
+        "write .data for the number, use the functions of autograd rather than those of math, and take derivatives for "
+        "SciPy or a picture under no_grad(), where they are plain numbers",
     )
     __int__ = __trunc__ = _refusal("int()", "write int(v.data) for the number")
 
