@@ -36,7 +36,7 @@ import numpy as np
 from .graph import adjoints, tangents, topological_order
 from .ops import as_float
 from .recording import DETACHED, enable_grad, recording
-from .value import Value, any_older, call_begins, data_of
+from .value import Value, any_older, call_begins
 
 Argnums: TypeAlias = "int | Sequence[int]"
 
@@ -53,8 +53,8 @@ def grad(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., An
     >>> grad(lambda x: (x @ x) / 2)(np.array([1.0, 2.0]))
     array([1., 2.])
 
-    Of a function that depends on Values from outside, such as the parameters of a model, the gradient is made of Values,
-    which can be differentiated by them; under `no_grad` it is made of numbers, as SciPy needs it.
+    If the function depends on Values from outside, such as the parameters of a model, the gradient is made of Values,
+    which can be differentiated in turn; under `no_grad` it is made of numbers, as SciPy needs it.
 
     A TypeError if the result is not a scalar, or if what `argnums` selects holds something other than real numbers.
     """
@@ -137,7 +137,9 @@ def hvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence
     return jvp(_gradient("hvp", function, argnums, "jvp(jacobian(f), ...)"), primals, tangents, argnums)[1]
 
 
-def _gradient(verb: str, function: Callable[..., Any], argnums: Argnums, instead: str = "jacobian") -> Callable[..., Any]:
+def _gradient(
+    verb: str, function: Callable[..., Any], argnums: Argnums, instead: str = "jacobian"
+) -> Callable[..., Any]:
     with_value = _value_and_gradient(verb, function, argnums, instead)
 
     @wraps(function, updated=())
@@ -157,10 +159,11 @@ def _value_and_gradient(
         trace = _Trace(function, args, kwargs, argnums)
         if str(trace.result) != "number":
             raise TypeError(
-                f"{verb} of a function whose result is {trace.result}, not a scalar; use {instead}, or return one number"
+                f"{verb} of a function whose result is {trace.result}, not a scalar; "
+                f"use {instead}, or return one number"
             )
         (output,) = trace.outputs
-        return trace.plain(trace.outputs)[0], trace.inputs.build(trace.gradients(output))
+        return trace.finished([output])[0], trace.inputs.build(trace.gradients(output))
 
     return value_and_gradient
 
@@ -175,7 +178,7 @@ class _Trace:
         kwargs: dict[str, Any],
         argnums: int | tuple[int, ...],
     ) -> None:
-        self.recorded, call = recording() not in (False, DETACHED), call_begins()
+        self.records, call = recording() not in (False, DETACHED), call_begins()  # as the caller does
         positions = _positions(argnums, len(args))
         self.inputs = Structure(args[positions] if isinstance(positions, int) else tuple(args[i] for i in positions))
         with enable_grad():
@@ -188,38 +191,38 @@ class _Trace:
                 replaced[i] = arg
             self.result = Structure(function(*replaced, **kwargs))
         self.outputs = _as_values(self.result.scalars)
-        self.order = topological_order(self.outputs) if self.recorded else None
+        self.order = topological_order(self.outputs) if self.records else None
         # Whether Values come out: all of them, or none.
         self.symbolic = self.order is not None and (_any_value(self.inputs.scalars) or any_older(self.order, call))
 
-    def plain(self, outputs: list[Value]) -> list[Any]:
-        return outputs if self.symbolic else data_of(outputs)
+    def finished(self, numbers: list[Any]) -> list[Any]:
+        """`numbers`, floats and Values, as what comes out: Values, or floats."""
+        if self.symbolic:
+            return _as_values(numbers)
+        return [x if x.__class__ is float else x.data for x in numbers]
 
     def gradients(self, output: Value) -> list[Any]:
         found = adjoints(output, self.symbolic, self.order if len(self.outputs) == 1 else None)
-        derivatives = [found.get(x, 0.0) for x in self.arguments]
-        return _as_values(derivatives) if self.symbolic else derivatives
+        return self.finished([found.get(x, 0.0) for x in self.arguments])
 
     def push(self, directions: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
         """The outputs, and their derivatives along `directions`, one for each argument."""
         given = Structure(directions, like=self.inputs)
         if (given.skeleton, given.shapes) != (self.inputs.skeleton, self.inputs.shapes):
             raise ValueError(
-                f"tangents of structure {given}, primals of structure {self.inputs}; give one number for each number, in the same structure"
+                f"tangents of structure {given}, primals of structure {self.inputs}; "
+                "give one number for each number, in the same structure"
             )
-        seeds = given.scalars
-        if _any_value(seeds):
-            self.symbolic = self.recorded
-        if self.symbolic or _any_value(seeds):
-            seeds = self.plain(_as_values(seeds))
-        return self.plain(self.outputs), tangents(self.outputs, dict(zip(self.arguments, seeds)))
+        self.symbolic |= self.records and _any_value(given.scalars)
+        seeds = dict(zip(self.arguments, self.finished(given.scalars)))
+        return self.finished(self.outputs), self.finished(tangents(self.outputs, seeds))
 
 
 def _any_value(numbers: Iterable[Any]) -> bool:
     return any(isinstance(x, Value) for x in numbers)
 
 
-def _as_values(numbers: Iterable[Any]) -> list[Value]:
+def _as_values(numbers: Iterable[Any]) -> list[Any]:
     return [x if isinstance(x, Value) else Value(x) for x in numbers]
 
 
@@ -249,7 +252,7 @@ class Structure:
     def __init__(self, tree: Any, like: Structure | None = None) -> None:
         self.scalars: list[Any] = []  # the numbers of all leaves, in order
         self.shapes: list[tuple[int, ...]] = []  # of each leaf, () for a scalar
-        self.skeleton = self._take_apart(tree, like.skeleton if like else None)
+        self.skeleton: _Branch | None = self._take_apart(tree, like.skeleton if like else None)
 
     def _take_apart(self, tree: Any, like: _Branch | None) -> _Branch | None:
         opened = None if isinstance(tree, (float, Value)) else _opened(tree)
@@ -315,7 +318,7 @@ _Opened: TypeAlias = "tuple[tuple[Any, ...], Iterable[Any], Callable[[Any], Any]
 def _opened(tree: Any) -> _Opened | None:
     """What the kinds of structures are: keys, parts, what makes one like it of other parts, names.  None for a leaf.
 
-    Of other subclasses nobody knows what else they are besides their parts.
+    Other subclasses are leaves, and so refused: they may be more than their parts.
     """
     kind = type(tree)
     if tree is None:
@@ -327,12 +330,12 @@ def _opened(tree: Any) -> _Opened | None:
     if kind in (dict, OrderedDict):
         return tuple(tree), tree.values(), partial(_mapping, kind, tuple(tree)), _KEYS
     if kind is defaultdict:
-        empty = partial(defaultdict, tree.default_factory)
+        empty: Callable[..., Any] = partial(defaultdict, tree.default_factory)
         return tuple(tree), tree.values(), partial(_mapping, empty, tuple(tree)), _KEYS
-    if isinstance(tree, tuple) and hasattr(kind, "_fields"):
+    if isinstance(tree, tuple) and hasattr(kind, "_make"):
         return kind._fields, tree, kind._make, _FIELDS
-    if is_dataclass(tree) and not isinstance(tree, type):
-        names = _names(kind)
+    if is_dataclass(kind) and kind.__new__ is object.__new__:
+        names = _field_names(kind)
         return names, [getattr(tree, name) for name in names], partial(_object, kind, names), _FIELDS
     return None
 
@@ -346,20 +349,17 @@ def _mapping(kind: Callable[[Any], Any], keys: Iterable[Any], parts: Iterable[An
 
 
 def _object(kind: type, names: Iterable[str], parts: Iterable[Any]) -> Any:
-    """An instance with these attributes.  It does without `__init__`, which may check, or convert, what it is given."""
-    made = object.__new__(kind)
+    """An instance with these attributes, made without `__init__`, which may check or convert what it is given."""
+    made: Any = object.__new__(kind)
     for name, part in zip(names, parts):
         object.__setattr__(made, name, part)  # it may be frozen
     return made
 
 
-def _names(kind: Any) -> tuple[str, ...]:
+def _field_names(kind: Any) -> tuple[str, ...]:
     for x in fields(kind):
-        if not x.init:
-            raise TypeError(
-                f"{kind.__name__}.{x.name} is a field with init=False, of which nobody knows how it follows from the "
-                "others; make it a property"
-            )
+        if not x.init:  # it may follow from the other fields, and would keep its old number
+            raise TypeError(f"{kind.__name__}.{x.name} is a field with init=False; make it a property")
     return tuple(x.name for x in fields(kind))
 
 

@@ -54,9 +54,9 @@ _Curves: TypeAlias = "Callable[[int, Array], Array]"
 def gradcheck(function: Callable[..., Any], *args: Any, order: int = 1, oracles: Iterable[str] | None = None) -> Report:
     """The derivatives of ``function(*args)`` by every number in `args`, before independent oracles.
 
-    `args` are numbers, arrays, and structures of them, as `autograd.grad` takes; the result is one number.  With ``order=2`` second
-    derivatives are checked as well, n^2 of n numbers.  `oracles` are names out of `ORACLES`; without them all are asked
-    that apply, the slow ones of small graphs only:
+    `args` are numbers, arrays, and structures of them, as `autograd.grad` takes; the result is one number.  With
+    ``order=2`` second derivatives are checked as well, n^2 of n numbers.  `oracles` are names out of `ORACLES`; without
+    them all are asked that apply, the slow ones of small graphs only:
 
     - differences: extrapolated differences of `function` itself, with an error bar of their own;
     - taylor: the power of h with which Taylor's remainder of `function` vanishes: 2 for a right derivative;
