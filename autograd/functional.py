@@ -62,7 +62,9 @@ def grad(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., An
 
 
 def value_and_grad(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., tuple[Any, Any]]:
-    """A function that returns ``(value, gradient)`` of `function`; see `grad`.
+    """A function that returns ``(value, gradient)`` of `function`, as SciPy's ``minimize(..., jac=True)`` takes it.
+
+    Both are Values, or both numbers; see `grad`.
 
     >>> value_and_grad(lambda x, y: x * y)(3.0, 4.0)
     (12.0, 4.0)

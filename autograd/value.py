@@ -317,7 +317,10 @@ class Value:
         """``np.exp(v)`` records the row ``exp``; with an array among the inputs, one node per element."""
         function, operands = _BY_UFUNC.get(ufunc), [unboxed(x) for x in inputs]
         if ufunc in _ASKED:
-            raise TypeError(f"np.{ufunc.__name__} of a Value; write {_ASKED[ufunc]}, or ask its number, v.data")
+            raise TypeError(
+                f"np.{ufunc.__name__} of a Value; write {_ASKED[ufunc]}, or ask its number, v.data; take derivatives "
+                "for SciPy under no_grad(), where they are plain numbers"
+            )
         if method == "__call__" and function is not None and not options:
             result = function(*operands)
         elif method == "at":  # which changes an array in place

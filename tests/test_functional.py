@@ -622,6 +622,8 @@ def test_scipy_gets_numbers_under_no_grad():
     assert np.allclose(found.x, [3.0, -1.0])
     with pytest.raises(TypeError, match=r"float\(\) of a Value.*under no_grad\(\)"):
         float(grad(f)(np.zeros(2))[0])
+    with pytest.raises(TypeError, match=r"for SciPy under no_grad\(\)"):
+        optimize.minimize(value_and_grad(f), np.zeros(2), jac=True)
     with pytest.raises(TypeError, match=r"under no_grad\(\)"):
         np.array(grad(f)([0.0, 0.0]), dtype=float)
     free = optimize.minimize(value_and_grad(rosenbrock), [-1.2, 1.0], jac=True)  # nothing from outside: numbers anyway
