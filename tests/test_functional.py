@@ -593,6 +593,8 @@ def test_arrays_that_a_function_closes_over():
     assert gradients(found[1, 0], [w[1, 0], w[0, 1]]) == [1.0, 0.0]
     square = hessian(lambda x: (w @ x) @ (w @ x))(np.ones(2))  # 2 w^T w
     assert square[0, 1].data == 2.0 * (1.0 * 2.0 + 3.0 * 4.0) and gradients(square[0, 1], [w[1, 0]]) == [8.0]
+    mixed = grad(lambda x: (x * x).sum())(np.array([w[0, 1], 5.0], dtype=object))
+    assert [x.data for x in mixed] == [4.0, 10.0] and gradients(mixed[0], [w[0, 1]]) == [2.0]
     with no_grad():
         assert jacobian(lambda x: w @ x)(np.ones(2)).tolist() == [[1.0, 2.0], [3.0, 4.0]]
 

@@ -76,9 +76,9 @@ class Recorder:
             return answer
         if (compare is None or compare is hash) and _on_a_walk():
             raise TypeError(
-                "the graph was read while compiling, as grad, backward and the like do; compiled functions cannot "
-                'hold derivatives yet: run it eagerly, as nn.fit(..., engine="eager") does, or compile the graph that '
-                "has the derivative in it, compile(loss, parameters)"
+                "the graph was read while compiling, as verbs (grad, jacobian ...) and backward do; compiled functions "
+                'cannot hold derivatives yet: run it eagerly, as nn.fit(..., engine="eager") does, or compile the '
+                "graph that has the derivative in it, compile(loss, parameters)"
             )
         if compare is None or compare is hash:
             what = "read" if compare is None else "looked up in a set or a dict"
