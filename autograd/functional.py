@@ -33,7 +33,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .graph import adjoints, tangents, topological_order
+from .graph import derivatives, tangents, topological_order
 from .ops import as_float
 from .recording import DETACHED, enable_grad, recording
 from .value import Value, any_older, call_begins
@@ -204,8 +204,8 @@ class _Trace:
         return [x if x.__class__ is float else x.data for x in numbers]
 
     def gradients(self, output: Value) -> list[Any]:
-        found = adjoints(output, self.symbolic, self.order if len(self.outputs) == 1 else None)
-        return self.finished([found.get(x, 0.0) for x in self.arguments])
+        order = self.order if self.order and len(self.outputs) == 1 else topological_order(output)
+        return derivatives(order[::-1], {output: 1.0}, self.arguments, self.symbolic)
 
     def push(self, directions: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
         """The outputs, and their derivatives along `directions`, one for each argument."""
