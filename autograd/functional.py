@@ -242,7 +242,7 @@ class _Branch:
     """None for a leaf."""
     holding: Callable[[list[Any]], Any] = field(compare=False)
     """A tree of this kind that holds other parts."""
-    names: tuple[str, str] = field(compare=False)
+    names: tuple[str, str]
 
 
 class Structure:
