@@ -34,7 +34,7 @@ def _new_node(op: Op, numbers: tuple[float, ...], x: _Input, y: _Input | None = 
         node.op, node.numbers, node._x, node._y, node._w = op, numbers, x, y, w
     else:
         # A leaf, but no parameter: its own number says that it was computed.
-        node.op, node.numbers, node._x, node._y, node._w = None, numbers[:1], None, None, None
+        node.op, node.numbers, node._x, node._y, node._w = None, numbers[:1], None, None, _calls
     if mode == DETACHED and op is not ops.DETACH:
         return _new_node(ops.DETACH, (numbers[0], numbers[0]), node)
     return node
@@ -181,7 +181,7 @@ class Value:
     _number: float
     _grad: float
     op: Op | None
-    _x: Any  # the inputs, None where there are fewer
+    _x: Any  # the inputs, None where there are fewer; of a leaf, _w says when it was made (`call_begins`)
     _y: Any
     _w: Any
     numbers: tuple[float, ...]
@@ -193,7 +193,8 @@ class Value:
         if not isinstance(label, str):
             raise TypeError(f"a label is a str, not {label!r:.60} ({type(label).__name__})")
         self._number, self._grad, self.label = as_float(data), 0.0, label
-        self.op, self.numbers, self._x, self._y, self._w = None, (), None, None, None
+        self.op, self.numbers, self._x, self._y = None, (), None, None
+        self._w = _calls
 
     @property
     def data(self) -> float:
@@ -285,7 +286,9 @@ class Value:
         return tell(operator.truth, (self,), self._number != 0.0)  # type: ignore[no-any-return]  # a bool
 
     __float__ = _refusal(
-        "float()", "write .data for the number, and the functions of autograd rather than those of math"
+        "float()",
+        "write .data for the number, use the functions of autograd rather than those of math, and take derivatives for "
+        "SciPy or a picture under no_grad(), where they are plain numbers",
     )
     __int__ = __trunc__ = _refusal("int()", "write int(v.data) for the number")
 
@@ -314,7 +317,10 @@ class Value:
         """``np.exp(v)`` records the row ``exp``; with an array among the inputs, one node per element."""
         function, operands = _BY_UFUNC.get(ufunc), [unboxed(x) for x in inputs]
         if ufunc in _ASKED:
-            raise TypeError(f"np.{ufunc.__name__} of a Value; write {_ASKED[ufunc]}, or ask its number, v.data")
+            raise TypeError(
+                f"np.{ufunc.__name__} of a Value; write {_ASKED[ufunc]}, or ask its number, v.data; take derivatives "
+                "for SciPy under no_grad(), where they are plain numbers"
+            )
         if method == "__call__" and function is not None and not options:
             result = function(*operands)
         elif method == "at":  # which changes an array in place
@@ -376,6 +382,27 @@ class Value:
         def __getattr__(self, name: str) -> Callable[[], Value]: ...
 
 
+_calls = 0  # how many calls have begun, of verbs and in the whole process
+
+
+def call_begins() -> int:
+    """The number of a call that begins now: `any_older` tells the leaves made before it from those made since."""
+    global _calls
+    with _lock:
+        _calls += 1
+        return _calls
+
+
+def any_older(nodes: Iterable[Value], call: int) -> bool:
+    """Whether a leaf among `nodes` was made before `call` began, in whichever thread.
+
+    >>> x, call = Value(2.0), call_begins()
+    >>> any_older([Value(2.0)], call), any_older([Value(2.0), x], call)
+    (False, True)
+    """
+    return any(node.op is None and node._w < call for node in nodes)
+
+
 _MICROGRAD = {"add": "+", "sub": "-", "mul": "*", "div": "/", "neg": "-", "pow": "**", "relu": "ReLU"}
 
 
@@ -426,12 +453,13 @@ def line_outside() -> str:
     '<doctest autograd.value.line_outside[0]>:1'
     """
     frame: Any = sys._getframe(1)
-    while frame.f_back and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame.f_back and frame.f_code.co_filename.startswith(PACKAGE):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
-_PACKAGE = os.path.dirname(__file__) + os.sep
+PACKAGE = os.path.dirname(__file__) + os.sep
+"""The beginning of the file names of this package."""
 
 
 _get_numbers, _set_numbers = Value.__dict__["numbers"].__get__, Value.__dict__["numbers"].__set__
@@ -593,5 +621,5 @@ def _restore(
 ) -> Value:
     node = _new(kind)
     node._number, node._grad, node.label, node.op, node.numbers = data, grad, label, op, numbers
-    node._x, node._y, node._w = (*inputs, None, None, None)[:3]
+    node._x, node._y, node._w = (*inputs, None, None)[:3] if inputs else (None, None, _calls)
     return node

@@ -543,9 +543,10 @@ class _Settler:
         if is_parameter(node) or node in self._leaves:
             return self._leaves.get(node, node)
         there = self._before[_attribute(place)]
-        before, sources = there.get(place), _sources(node)
+        before, root = there.get(place), _root(node)
+        sources = _sources(node) if root is None else [root] if is_parameter(root) else []
         source = sources[0] if sources else before  # none: it comes from no_grad
-        if not (source is before or self._moved(there, source)) or not _is_update(node, sources):
+        if not (source is before or self._moved(there, source)) or (root is None and not _is_update(node, sources)):
             return node
         leaf = Value(node.data) if source is None else copy.copy(source)
         leaf.data, leaf.grad, leaf.numbers = node.data, 0.0, ()
@@ -562,6 +563,16 @@ class _Settler:
 
 def _all_numbers(item: Any) -> bool:
     return _are_numbers(item) or (_kind(item) == SEQUENCE and bool(item) and all(_all_numbers(part) for part in item))
+
+
+def _root(node: Value) -> Value | None:
+    """The leaf that a chain of nodes with one input each, numbers apart, leads to."""
+    while node.op is not None:
+        inputs = [x for x in node.inputs if isinstance(x, Value)]
+        if len(inputs) != 1:
+            return None
+        (node,) = inputs
+    return node
 
 
 def _is_update(node: Value, sources: list[Value]) -> bool:

@@ -11,7 +11,7 @@ from itertools import tee
 import numpy as np
 import pytest
 
-from autograd import Value, compile, log_softmax, no_grad
+from autograd import Value, compile, grad, log_softmax, no_grad
 from nn import (
     MLP,
     SGD,
@@ -27,6 +27,7 @@ from nn import (
     fit,
     half_squared_error,
     hinge,
+    mean_squared_error,
     predict,
     schedules,
     sigmoid,
@@ -910,3 +911,74 @@ def test_the_state_of_a_recurrent_network_trains():
     assert model.u.data == pytest.approx(0.25 - slope * h1, rel=1e-14)
     assert model.w.data == pytest.approx(0.5 - slope * (2.0 + 0.25 * (1.0 - h1 * h1)), rel=1e-14)
     assert len(model.parameters()) == 2
+
+
+class Beam(Module):
+    """u(x) = x (1 - x) N(x), a network that is 0 at 0 and at 1; as a model it gives u''."""
+
+    def __init__(self, width: int) -> None:
+        self.net = MLP(1, [width, 1], activation=tanh, seed=0)
+
+    def u(self, x):
+        return x * (1.0 - x) * self.net([x])
+
+    def __call__(self, inputs):
+        return grad(grad(self.u))(inputs[0])
+
+
+HALVES = [[(i + 0.5) / 8] for i in range(8)]
+LOAD = [-(math.pi**2) * math.sin(math.pi * x) for (x,) in HALVES]
+
+
+def test_a_derivative_in_a_loss_trains_to_the_solution():
+    """u'' = -pi^2 sin(pi x), u(0) = u(1) = 0: u = sin(pi x); by fit, and by hand with the same steps."""
+    beam, by_hand = Beam(4), Beam(4)
+    optimizers = [Adam(model.parameters(), 0.05) for model in (beam, by_hand)]
+    history = fit(beam, HALVES, LOAD, loss=mean_squared_error, optimizer=optimizers[0], epochs=100, batch_size=None,
+                  engine="eager", progress=False)  # fmt: skip
+    assert history.loss[-1] < 0.1 < 10.0 < history.loss[0]
+    for x in np.linspace(0.0, 1.0, 21).tolist():
+        assert abs(beam.u(x).data - math.sin(math.pi * x)) < 0.01
+    assert predict(beam, HALVES).dtype == float
+    for _ in range(2):
+        by_hand.zero_grad()
+        loss = sum((by_hand(x) - y) ** 2 for x, y in zip(HALVES, LOAD)) / len(LOAD)
+        loss.backward()
+        optimizers[1].step()
+    np.testing.assert_allclose(loss.data, history.loss[1], rtol=1e-9)
+
+
+def test_a_penalty_on_a_slope_is_in_the_loss():
+    """(w x + b - y)^2 + slope^2 for one example, where the slope by x is w: steps of gradient descent by hand."""
+    model = MLP(1, [1], seed=0)
+    (w, b), (x, y), rate = model.parameters(), (2.0, 3.0), 0.01
+    w.data, b.data = 1.0, 0.5
+
+    def loss(output, target):
+        return (output - target) ** 2 + grad(lambda t: model([t]))(0.0) ** 2
+
+    fit(model, [[x]], [y], loss=loss, optimizer=SGD([w, b], rate), epochs=1, progress=False)
+    error = 1.0 * x + 0.5 - y
+    np.testing.assert_allclose([w.data, b.data], [1.0 - rate * (2 * error * x + 2 * 1.0), 0.5 - rate * 2 * error])
+
+
+def test_a_derivative_in_a_loss_is_not_compiled():
+    """An error that says so; "auto" trains eagerly and gives the reason; the graph of the loss compiles."""
+    beam = Beam(2)
+    with pytest.raises(TypeError, match=r'compiled functions cannot hold derivatives yet.*engine="eager"'):
+        fit(beam, HALVES, LOAD, loss=mean_squared_error, engine="compiled", progress=False)
+    x = HALVES * 4
+    history = fit(beam, x, LOAD * 4, loss=mean_squared_error, batch_size=8, epochs=1, progress=False)
+    assert history.engine == "eager" and "compiled functions cannot hold derivatives yet" in history.reason
+    model = MLP(1, [2, 1], activation=tanh, seed=0)
+
+    def loss(output, target):
+        return (output - target) ** 2 + grad(lambda t: model([t]))(0.0) ** 2
+
+    with pytest.raises(TypeError, match="compiled functions cannot hold derivatives yet"):
+        fit(model, x, LOAD * 4, loss=loss, engine="compiled", progress=False)
+    beam.zero_grad()
+    residual = beam([0.25]) ** 2
+    residual.backward()
+    value, slopes = compile(residual, beam.parameters()).value_and_grad(data(beam))
+    np.testing.assert_allclose([value, *slopes], [residual.data, *(p.grad for p in beam.parameters())], rtol=1e-10)
