@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, count
 from math import isfinite
 from operator import attrgetter
@@ -251,8 +251,8 @@ class Formulas:
         self._before_activation = {node.inputs[0] for node in order if node.op in ACTIVATIONS}
         labeled = [node for node in order if node.label]
         names = {label: symbol_of(label) for label in dict.fromkeys(node.label for node in labeled)}
-        copies = Counter(chain.from_iterable(_keys(names[node.label]) for node in labeled))
-        met: Counter[tuple[str, bool]] = Counter()
+        copies = Counter(chain.from_iterable(_looks(names[node.label]) for node in labeled))
+        met: Counter[str] = Counter()
         for node in order:
             for x, number in zip(node.inputs, node.numbers[1:]):
                 if x.__class__ is not float:
@@ -260,10 +260,11 @@ class Formulas:
             self.seen[node] = number_of_node(node)
             if node.label:
                 symbol = names[node.label]
-                met.update(_keys(symbol))
-                text, latex = (f"#{met[key]}" if copies[key] > 1 else "" for key in _keys(symbol))
-                latex = latex.replace("#", r"\#")
-                self._symbols[node] = Symbol(symbol.text + text, symbol.latex + latex, self._place[node])
+                if any(copies[look] > 1 for look in _looks(symbol)):
+                    copy = 1 + max(met[look] for look in _looks(symbol))
+                    met.update({look: copy - met[look] for look in _looks(symbol)})
+                    symbol = symbol_of(node.label, copy)
+                self._symbols[node] = replace(symbol, place=self._place[node])
             elif node in stops or node.op is ops.DETACH:  # which is a constant, whatever it was computed from
                 self.symbol(node)
             self.weight[node] = 1 if node in self._symbols else self._weigh(node)
@@ -338,18 +339,18 @@ class Formulas:
 
     def give_names(self, shown: Iterable[Symbol]) -> None:
         """Names the symbols that have none yet, in the order of the graph: z1, z2, a1 ..."""
-        taken = {symbol.text for symbol in self._symbols.values()}
+        taken = set(chain.from_iterable(map(_looks, self._symbols.values())))
         names: dict[str, Iterator[str]] = {letter: _numbered(letter) for letter in "zauc"}
         names |= {letter: chain([letter], _numbered(letter)) for letter in "xy"}
         for symbol in sorted({s for s in shown if not s.text}, key=attrgetter("place")):
-            symbol.text = next(name for name in names[symbol.letter] if name not in taken)
-            symbol.latex = symbol_of(symbol.text).latex
-            taken.add(symbol.text)
+            found = next(new for new in map(symbol_of, names[symbol.letter]) if taken.isdisjoint(_looks(new)))
+            symbol.text, symbol.latex = found.text, found.latex
+            taken |= _looks(found)
 
 
-def _keys(symbol: Symbol) -> tuple[tuple[str, bool], tuple[str, bool]]:
-    """For telling symbols apart, in text and in LaTeX: w1 and w_1 are two names, but look the same as LaTeX."""
-    return (symbol.text, False), (symbol.latex, True)
+def _looks(symbol: Symbol) -> set[str]:
+    """What may be mistaken for another symbol: w1 and w_1 are two names, but look the same as LaTeX."""
+    return {f"text {symbol.text}", f"latex {symbol.latex}"}
 
 
 def _numbered(letter: str) -> Iterator[str]:
