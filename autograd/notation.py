@@ -125,7 +125,7 @@ class Style:
 
 
 _OPENING = ("{", "(", "|")
-_RAISED = re.compile(r'[^"]*(\^|[^\\]#)|e$')  # a power of a^(1) or x#1, not in quotes, needs them; e^x is exp(x)
+_RAISED = re.compile(r'[^"]*\^|.*#\d+$|e$')  # a power of a^(1) or x#1 needs parentheses; e^x would be exp(x)
 
 
 @cache
@@ -401,7 +401,7 @@ def _word(name: str) -> tuple[str, list[str]]:
 
 def _letters(base: str) -> str:
     """Letters as LaTeX: Greek ones by their names, one as it is, several upright."""
-    letter, *marks = unicodedata.normalize("NFD", base)
+    letter, *marks = list(unicodedata.normalize("NFD", base))
     if len(marks) == 1 and marks[0] in _ACCENTS:
         return rf"\{_ACCENTS[marks[0]]}{{{_letters(letter)}}}"
     if len(base) == 1:

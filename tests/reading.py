@@ -39,7 +39,7 @@ FUNCTIONS: dict[str, Callable[..., float]] = {
 """Every function that a text may name, by its textbook definition."""
 
 
-NAME = r'(?:"(?:\\.|[^"\\])*"|[^\W\d][\w.\']*)(?:\[[\d,]+\])?(?:#\d+)?'
+NAME = r'(?:"(?:\\.|[^"\\])*"|[^\W\d](?:(?!_\{)[\w.\'])*)(?:\[[\w,+-]+\])?(?:_\{[\w,+-]+\})?(?:#\d+)?'
 TOKEN = re.compile(
     rf"\s*(?:(?P<number>\d[\d.]*(?:e[+-]?\d+)?|inf\b|nan\b)|(?P<function>[a-z]\w*)(?=\()|(?P<name>{NAME})|(?P<sign>.))"
 )
