@@ -11,7 +11,7 @@ import shutil
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from os import PathLike
 from pathlib import Path
@@ -31,7 +31,7 @@ CURVED = 100
 """Graphs of up to so many nodes have curved edges; the edges of larger ones are straight."""
 
 MOST_BOXES, MOST_IN_A_ROW, MOST_ARROWS = 40, 12, 120
-"""A folded picture is readable with at most so many boxes, so many of them in a row, and so many arrows: it fits a page."""
+"""A folded picture is readable with so many boxes, so many of them in a row, and so many arrows: it fits a page."""
 
 FORMATS = ("svg", "png", "pdf", "dot")
 
@@ -180,7 +180,7 @@ class _Graph:
             numbered = topological_order([derivation.output, derivation.variable])
             for symbol in derivation.shown():  # the names that it has given to what has no label
                 self.named.setdefault(numbered[symbol.place], symbol.text)
-        self.groups = self._groups()
+        self.housing = self._housing()
 
     @cached_property
     def place(self) -> dict[Value, int]:
@@ -204,18 +204,23 @@ class _Graph:
                 if isinstance(x, Value) and self.is_on_route(node, i):
                     yield x, node
 
-    def _groups(self) -> dict[Value, tuple[str, ...]]:
-        """The neuron and the layer of each node, by its label; what has none is where all that it serves is."""
+    def groups(self, node: Value) -> tuple[str, ...]:
+        """The layer and the neuron of a node."""
+        return self.housing.get(node, ())
+
+    def _housing(self) -> dict[Value, tuple[str, ...]]:
+        """The groups of nodes, by their labels; a node that has none is where all that it serves is."""
+        housing: dict[Value, tuple[str, ...]] = {}
         if not any("." in node.label for node in self.order):
-            return dict.fromkeys(self.order, ())
-        groups: dict[Value, tuple[str, ...]] = {}
+            return housing
         for node in reversed(self.order):
             if node.label or node in self.outputs:
-                groups[node] = _housing(node.label)
+                housing[node] = _housing(node.label) if "." in node.label else ()
+            groups = housing[node]
             for x in node.inputs:
-                if isinstance(x, Value) and not x.label:
-                    groups[x] = groups[node] if groups.get(x, groups[node]) == groups[node] else ()
-        return groups
+                if isinstance(x, Value) and not x.label and housing.setdefault(x, groups) != groups:
+                    housing[x] = ()
+        return housing
 
 
 def _housing(label: str) -> tuple[str, ...]:
@@ -224,11 +229,17 @@ def _housing(label: str) -> tuple[str, ...]:
     >>> _housing("layers.0.neurons.3.w.1"), _housing("encoder.w.1"), _housing("w.1")
     (('layers.0', 'layers.0.neurons.3'), ('encoder',), ())
     """
-    parts = label.split(".")
-    while parts and parts[-1].isdecimal():
-        parts.pop()
+    path, _, name = label.rpartition(".")
+    while name.isdecimal():
+        path, _, name = path.rpartition(".")
+    return _groups_on(path) if path else ()
+
+
+@lru_cache(maxsize=4096)
+def _groups_on(path: str) -> tuple[str, ...]:
+    parts = path.split(".")
     ends = [i for i, (part, after) in enumerate(pairwise(parts), 1) if part.isdecimal() or not after.isdecimal()]
-    return tuple(".".join(parts[:end]) for end in ends)
+    return (*(".".join(parts[:end]) for end in ends), path)
 
 
 def _picture(graph: _Graph, derivatives: bool, max_nodes: int) -> Picture:
@@ -265,8 +276,9 @@ def _add_clustered(dot: graphviz.Digraph, graph: _Graph, nodes: Sequence[Value],
     """The nodes, in boxes within boxes as their groups have it."""
     inside: dict[str, list[Value]] = {}
     for node in nodes:
-        if len(graph.groups[node]) > depth:
-            inside.setdefault(graph.groups[node][depth], []).append(node)
+        groups = graph.groups(node)
+        if len(groups) > depth:
+            inside.setdefault(groups[depth], []).append(node)
         else:
             _add_node(dot, graph, node)
     for group, members in inside.items():
@@ -291,8 +303,8 @@ def _add_node(dot: graphviz.Digraph, graph: _Graph, node: Value) -> None:
 def _rows_of(node: Value, graph: _Graph) -> list[str]:
     """What the box of a node says."""
     name = graph.name(node)
-    if node.label and graph.groups[node]:
-        name = name.removeprefix(graph.groups[node][-1] + ".")  # which is on the box around it
+    if node.label and graph.groups(node):
+        name = name.removeprefix(graph.groups(node)[-1] + ".")  # which is on the box around it
     return ([f"<b>{escape(name)}</b>"] if name else []) + _numbers_of(node, graph)
 
 
@@ -346,25 +358,23 @@ class _Part:
 
     kind: str
     place: int
-    depth: int
+    depth: int = 0
+    nodes: list[Value] = field(default_factory=list)
 
 
 def _folded(graph: _Graph, max_nodes: int) -> Picture:
     part_of = _parts(graph)
-    edges = _edges_between(part_of)
-    parts = dict.fromkeys(part_of.values())
-    boxes = next(boxes for boxes in _foldings(list(parts)) if _is_readable(boxes, edges, min(max_nodes, MOST_BOXES)))
-    members: dict[Hashable, list[Value]] = {}
-    for node, part in part_of.items():
-        members.setdefault(boxes[part], []).append(node)
-    names = {box: f"b{i}" for i, box in enumerate(members)}
-    note = f"folded into {len(members)} box{'es' * (len(members) > 1)}"
+    parts = list(dict.fromkeys(part_of.values()))
+    edges = _edges_between(parts, part_of)
+    boxes = next(boxes for boxes in _foldings(parts) if _is_readable(boxes, edges, min(max_nodes, MOST_BOXES)))
+    inside: dict[Hashable, list[_Part]] = {}
+    for part in parts:
+        inside.setdefault(boxes[part], []).append(part)
+    names = {box: f"b{i}" for i, box in enumerate(inside)}
+    note = f"folded into {len(inside)} box{'es' * (len(inside) > 1)}"
     dot = canvas(rankdir="LR", label=f"{len(graph.order)} nodes, {note}", labelloc="t")
-    for box, nodes in members.items():
-        style = (
-            _style_of(nodes[0], graph) if len(nodes) == 1 else {} if any(x.op for x in nodes) else {"fillcolor": _LEAF}
-        )
-        dot.node(names[box], table(_described(nodes, graph)), **_highlighted(style, graph.route.intersection(nodes)))
+    for box, members in inside.items():
+        dot.node(names[box], table(_described(members, graph)), **_style_of_box(members, graph))
     on_route = {(boxes[part_of[x]], boxes[part_of[node]]) for x, node in graph.edges_on_route()}
     for (tail, head), count in _merged(edges, boxes).items():
         style = {"color": _ROUTE, "fontcolor": _ROUTE} if (tail, head) in on_route else {}
@@ -375,32 +385,35 @@ def _folded(graph: _Graph, max_nodes: int) -> Picture:
 
 def _parts(graph: _Graph) -> dict[Value, _Part]:
     """The part that each node is in."""
-    depth = _depths(graph.order)
-    deepest: dict[str, int] = {}
-    for node, groups in graph.groups.items():
-        if groups:
-            deepest[groups[0]] = max(depth[node], deepest.get(groups[0], 0))
-    group_places = _places(sorted(deepest, key=deepest.__getitem__))
-    places = _places(sorted({depth[node] for node, groups in graph.groups.items() if not groups}))
-    leaves = [node for node in graph.order if node.op is None and node.label and not graph.groups[node]]
+    depths, housing = _depths(graph.order), graph.housing
+    free = [node for node in depths if not housing.get(node)] if housing else graph.order
+    leaves = [node for node in free if node.op is None and node.label]
     kept = {node for nodes in (graph.outputs, leaves) if len(nodes) <= _KEPT for node in nodes}
-    known: dict[Any, _Part] = {}
+    from_the_output = dict.fromkeys(groups[0] for groups in housing.values() if groups)
+    at_group = _ranges(list(from_the_output)[::-1])
+    at_depth = _ranges(sorted({depths[node] for node in free}))
     part_of: dict[Value, _Part] = {}
-    for node in graph.order:
-        key: Any
+    for node, depth in depths.items():
         if node in kept:
-            key = "kept", node
-        elif groups := graph.groups[node]:
-            key = "group", group_places[groups[0]]
+            part = _Part("kept", 0)
+        elif groups := housing.get(node, ()):
+            place, parts = at_group[groups[0]]
+            part = parts.get("group") or parts.setdefault("group", _Part("group", place))
         else:
-            key = node.op.name if node.op else "leaf", places[depth[node]]
-        part = known.get(key)
-        if part is None:
-            kind, place = key
-            known[key] = part = _Part(kind, 0 if kind == "kept" else place, 0)
-        part.depth = max(part.depth, depth[node])
+            row = node.op.name if node.op is not None else "leaf"
+            place, parts = at_depth[depth]
+            part = parts.get(row) or parts.setdefault(row, _Part(row, place))
+        if depth > part.depth:
+            part.depth = depth
+        part.nodes.append(node)
         part_of[node] = part
     return part_of
+
+
+def _ranges(ranked: Sequence[Any]) -> dict[Any, tuple[int, dict[str, _Part]]]:
+    """For each the place of its range, of which there are `_RANGES` at most, and what is to hold the parts there."""
+    ranges: list[tuple[int, dict[str, _Part]]] = [(place, {}) for place in range(min(_RANGES, len(ranked)))]
+    return {x: ranges[i * len(ranges) // len(ranked)] for i, x in enumerate(ranked)}
 
 
 def _depths(order: Sequence[Value]) -> dict[Value, int]:
@@ -410,23 +423,19 @@ def _depths(order: Sequence[Value]) -> dict[Value, int]:
         op, depth = node.op, 0
         for x in node.inputs:
             if isinstance(x, Value):
-                depth = max(depth, depths[x] + (op is not ADD or x.op is not ADD))
+                below = depths[x] + (op is not ADD or x.op is not ADD)
+                if below > depth:
+                    depth = below
         depths[node] = depth
     return depths
 
 
-def _places(ranked: Sequence[Any]) -> dict[Any, int]:
-    """The place of each, of which there are not more than `_RANGES`."""
-    return {x: i * min(_RANGES, len(ranked)) // len(ranked) for i, x in enumerate(ranked)}
-
-
-def _edges_between(part_of: Mapping[Value, _Part]) -> Counter[tuple[_Part, _Part]]:
+def _edges_between(parts: Sequence[_Part], part_of: Mapping[Value, _Part]) -> dict[tuple[_Part, _Part], int]:
     """How many edges lead from one part to another."""
-    edges: Counter[tuple[_Part, _Part]] = Counter()
-    for node, head in part_of.items():
-        for x in node.inputs:
-            if isinstance(x, Value):
-                edges[part_of[x], head] += 1
+    edges = {}
+    for head in parts:
+        counts = Counter([part_of[x] for node in head.nodes for x in node.inputs if isinstance(x, Value)])
+        edges.update({(tail, head): count for tail, count in counts.items()})
     return edges
 
 
@@ -477,27 +486,32 @@ _NAMED = 4
 """Of so many rows a box says how many nodes have them."""
 
 
-def _described(nodes: Sequence[Value], graph: _Graph) -> list[str]:
+def _described(parts: Sequence[_Part], graph: _Graph) -> list[str]:
     """What a box says: of a node, its numbers; of groups, what is in them; of other nodes, how many of which row."""
+    nodes = [node for part in parts for node in part.nodes]
     if len(nodes) == 1:
         name = graph.name(nodes[0])
         return ([f"<b>{escape(name)}</b>"] if name else []) + _numbers_of(nodes[0], graph)
-    groups = list(dict.fromkeys(graph.groups[node][0] for node in nodes if graph.groups[node]))
-    if groups:
-        neurons = len({graph.groups[node][1] for node in nodes if len(graph.groups[node]) > 1})
-        parameters = sum(node.op is None and not node.numbers for node in nodes)
-        rows = [f"<b>{_from_to([_title(group) for group in groups])}</b>"]
+    if all(part.kind == "group" for part in parts):
+        groups = list(dict.fromkeys([graph.groups(node)[0] for node in reversed(nodes)]))
+        neurons = len({groups[1] for groups in map(graph.groups, nodes) if groups[1:]})
+        parameters = sum([node.op is None and not node.numbers for node in nodes])
+        rows = [f"<b>{_from_to([_title(groups[-1]), _title(groups[0])][: len(groups)])}</b>"]
         rows += [f"{len(groups)} groups"] * (len(groups) > 1) + [counted(neurons, "neuron")] * (neurons > 0)
         return [*rows, counted(parameters, "parameter"), counted(len(nodes), "node")]
-    names = [name for name in map(graph.name, nodes) if name]
-    rows = [f"<b>{_from_to(names)}</b>"] if names else []
-    counts = Counter(node.op.name if node.op else "leaf" for node in nodes).most_common()
-    rest = sum(count for _, count in counts[_NAMED:])
-    return [
-        *rows,
-        *(f"<b>{count}</b> {row}" for row, count in counts[:_NAMED]),
-        *[f"<b>{rest}</b> others"] * (rest > 0),
-    ]
+    labels = [node.label for node in nodes if node.label]
+    rows = [f"<b>{_from_to(labels)}</b>"] if labels else []
+    shown = Counter([node.op.name if node.op else "leaf" for node in nodes]).most_common(_NAMED)
+    rest = len(nodes) - sum(count for _, count in shown)
+    return [*rows, *(f"<b>{count}</b> {row}" for row, count in shown), *[f"<b>{rest}</b> others"] * (rest > 0)]
+
+
+def _style_of_box(parts: Sequence[_Part], graph: _Graph) -> dict[str, str]:
+    first = parts[0].nodes[0]
+    if len(parts) == len(parts[0].nodes) == 1:
+        return _style_of(first, graph)
+    style = {"fillcolor": _LEAF} if all(part.kind == "leaf" for part in parts) else {}
+    return _highlighted(style, any(not graph.route.isdisjoint(part.nodes) for part in parts if graph.route))
 
 
 def _from_to(names: Sequence[str]) -> str:
