@@ -13,6 +13,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from itertools import pairwise
+from operator import attrgetter
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -488,7 +489,7 @@ _NAMED = 4
 
 def _described(parts: Sequence[_Part], graph: _Graph) -> list[str]:
     """What a box says: of a node, its numbers; of groups, what is in them; of other nodes, how many of which row."""
-    nodes = [node for part in parts for node in part.nodes]
+    nodes = [node for part in sorted(parts, key=attrgetter("place")) for node in part.nodes]
     if len(nodes) == 1:
         name = graph.name(nodes[0])
         return ([f"<b>{escape(name)}</b>"] if name else []) + _numbers_of(nodes[0], graph)
