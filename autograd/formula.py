@@ -232,9 +232,6 @@ ACTIVATIONS = frozenset({ops.SIGMOID, ops.TANH, ops.ARCTAN, ops.RELU, ops.SOFTPL
 _CONSTANT = frozenset({ADD, SUB, NEG})
 """The rows whose partials are constants."""
 
-FLAT = frozenset({ops.STEP, ops.SIGN, ops.EQUAL, ops.DETACH})
-"""The rows whose partials are 0 everywhere."""
-
 
 class Summary(NamedTuple):
     """A sum: its terms, with None for those left out.

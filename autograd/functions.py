@@ -94,7 +94,7 @@ def select(sequence: Sequence[Any], index: Any) -> Any:
     [3.0, 4.0]
     """
     sequence = _at_least_one("select", sequence, rows=True)
-    number = index._data if isinstance(index, Value) else as_float(index)
+    number = index._number if isinstance(index, Value) else as_float(index)
     if not tell(is_index, (index, len(sequence)), is_index(number, len(sequence))):
         raise IndexError(
             f"index {number:g} of a sequence of {len(sequence)}; give an int from 0 to {len(sequence) - 1}"

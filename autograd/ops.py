@@ -18,6 +18,7 @@ import numbers
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from math import inf
 from typing import Any
 
@@ -119,13 +120,13 @@ def as_float(number: Any) -> float:
     """The float that a real number stands for; ``TypeError`` for anything else.
 
     >>> from fractions import Fraction
-    >>> as_float(True), as_float(Fraction(1, 4)), as_float(np.float32(0.5)), as_float(np.array(3))
-    (1.0, 0.25, 0.5, 3.0)
+    >>> as_float(True), as_float(Fraction(1, 4)), as_float(Decimal("0.1")), as_float(np.array(3))
+    (1.0, 0.25, 0.1, 3.0)
     """
     if number.__class__ is float:
         return number
     number = unboxed(number)
-    if not isinstance(number, numbers.Real) or isinstance(number, np.timedelta64):
+    if not isinstance(number, (numbers.Real, Decimal)) or isinstance(number, np.timedelta64):
         given = f"{number!r:.60} ({type(number).__name__})"
         raise TypeError(f"{given} is not a real number; give an int, a float or a NumPy scalar")
     try:
@@ -140,7 +141,7 @@ def as_float(number: Any) -> float:
 def unboxed(x: Any) -> Any:
     """The Python object in a NumPy scalar or a 0-d array; anything else as it is, a masked number too."""
     boxed = isinstance(x, (np.generic, np.ndarray)) and x.ndim == 0 and x.dtype.kind not in "mM"
-    return x.item() if boxed and x is not np.ma.masked else x
+    return x.item() if boxed and not np.ma.is_masked(x) else x
 
 
 def _as_floats(x: Any) -> Any:
@@ -323,3 +324,7 @@ WHERE:   Op = _row("where", _where, np.where,
                    (None, lambda z, c, x, y: WHERE(c, 1.0, 0.0), lambda z, c, x, y: WHERE(c, 0.0, 1.0)), gate=True)
 # The identity with derivative 0: the graph goes on, the gradient stops.
 DETACH:  Op = _row("detach", operator.pos, np.copy, (lambda z, x: 0.0,), gate=True)
+# fmt: on
+
+FLAT = frozenset({STEP, SIGN, EQUAL, DETACH})
+"""The rows whose partials are 0 everywhere."""

@@ -7,15 +7,16 @@ import os
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, KeysView, Sequence
 from contextlib import contextmanager
+from inspect import ismemberdescriptor
 from itertools import repeat, starmap
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import numpy as np
 
 from . import copying, ops
-from .graph import adjoints
+from .graph import adjoints, chain_rule
 from .ops import TABLE, Op, as_float, unboxed
 from .recording import DETACHED, TRACED, recording, watched
 
@@ -28,7 +29,7 @@ def _new_node(op: Op, numbers: tuple[float, ...], x: _Input, y: _Input | None = 
     """A new node; `numbers` is the output and then the inputs."""
     mode = recording()
     node = _new(Value) if mode < TRACED else _new_traced() if mode == TRACED else _new(WatchedValue)
-    node._data, node._grad, node.label = numbers[0], 0.0, ""
+    node._number, node._grad, node.label = numbers[0], 0.0, ""
     if mode:
         node.op, node.numbers, node._x, node._y, node._w = op, numbers, x, y, w
     else:
@@ -47,22 +48,31 @@ def _infix(op: Op) -> tuple[_Infix, _Infix]:
     forward = op.forward
 
     def method(self: Value, other: Any) -> Value:
-        x = self._data
+        x = self._number
         if isinstance(other, Value):
-            y = other._data
+            y = other._number
         else:
-            y = other = _number(other)  # type: ignore[assignment]  # None, or a float
+            y = _as_number(other)  # type: ignore[assignment]  # None, or a float
             if y is None:
-                return NotImplemented
+                return _left_to(other)
+            other = y
         return _new_node(op, (forward(x, y), x, y), self, other)
 
     def reflected(self: Value, other: Any) -> Value:
-        x, y = _number(other), self._data
+        x, y = _as_number(other), self._number
         if x is None:
-            return NotImplemented  # type: ignore[no-any-return]  # Python's own sign, not a result
+            return _left_to(other)  # type: ignore[no-any-return]  # Python's own sign, not a result
         return _new_node(op, (forward(x, y), x, y), x, self)
 
     return method, reflected
+
+
+def _left_to(other: Any) -> Any:
+    """Leaves an operation to `other`, such as an array.  Python's sequences would take the Value for an index."""
+    if type(other) in (str, bytes, bytearray, list, tuple):
+        hint = ", or np.array(...) to compute element by element" if type(other) in (list, tuple) else ""
+        raise TypeError(f"{other!r:.60} ({type(other).__name__}) is not a real number; give a number or a Value{hint}")
+    return NotImplemented
 
 
 def _prefix(op: Op) -> Callable[[Value], Value]:
@@ -70,7 +80,7 @@ def _prefix(op: Op) -> Callable[[Value], Value]:
     forward = op.forward
 
     def method(self: Value) -> Value:
-        x = self._data
+        x = self._number
         return _new_node(op, (forward(x), x), self)
 
     method.__name__, method.__doc__ = op.name, op.__doc__
@@ -79,10 +89,13 @@ def _prefix(op: Op) -> Callable[[Value], Value]:
 
 def _comparison(compare: Callable[[float, float], bool]) -> Callable[[Value, Any], bool]:
     def method(self: Value, other: Any) -> bool:
-        number = other._data if isinstance(other, Value) else _number(other)
+        try:
+            number = other._number if isinstance(other, Value) else _as_number(other)
+        except OverflowError:
+            number = other  # an int beyond all floats, which Python compares exactly
         if number is None:
             return NotImplemented  # type: ignore[no-any-return]  # Python's own sign, not a result
-        answer = compare(self._data, number)
+        answer = compare(self._number, number)
         return tell(compare, (self, other), answer) if _watches else answer
 
     return method
@@ -137,7 +150,7 @@ def tell(question: Callable[..., Any] | None, operands: tuple[Any, ...], answer:
     return answer
 
 
-def _number(other: Any) -> float | None:
+def _as_number(other: Any) -> float | None:
     """`other` as a float, or None where an operator should leave the operation to `other`."""
     try:
         return as_float(other)
@@ -151,8 +164,8 @@ class Value:
     ``data`` is the number; ``grad`` the sum of the derivatives that `backward` has added since it was last set to
     zero: both always floats.  ``op`` is the row of the table that computed the node (None for a leaf), ``inputs``
     what it was computed from, in order (Values, and floats for plain numbers), ``numbers`` the output and the inputs
-    as the forward pass saw them.  Two Values are equal only if they are the same node; ``<`` and its friends compare
-    data.
+    as the forward pass saw them.  ``==``, ``<`` and their friends compare data; ``is`` asks whether two names are one
+    node, and the hash is that of the node, so that sets and dicts tell nodes apart.
 
     >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
     >>> c = a * b + a**2
@@ -164,8 +177,8 @@ class Value:
     the range of a float an OverflowError.
     """
 
-    __slots__ = ("_data", "_grad", "_w", "_x", "_y", "label", "numbers", "op")
-    _data: float
+    __slots__ = ("_grad", "_number", "_w", "_x", "_y", "label", "numbers", "op")
+    _number: float
     _grad: float
     op: Op | None
     _x: Any  # the inputs, None where there are fewer
@@ -174,20 +187,22 @@ class Value:
     numbers: tuple[float, ...]
     label: str
 
+    ndim, shape, dtype = 0, (), np.dtype(object)  # a scalar, to NumPy
+
     def __init__(self, data: Any, label: str = "") -> None:
         if not isinstance(label, str):
             raise TypeError(f"a label is a str, not {label!r:.60} ({type(label).__name__})")
-        self._data, self._grad, self.label = as_float(data), 0.0, label
+        self._number, self._grad, self.label = as_float(data), 0.0, label
         self.op, self.numbers, self._x, self._y, self._w = None, (), None, None, None
 
     @property
     def data(self) -> float:
         """The number; whatever real number is assigned becomes a float."""
-        return tell(None, (self,), self._data) if _watches else self._data
+        return tell(None, (self,), self._number) if _watches else self._number
 
     @data.setter
     def data(self, data: Any) -> None:
-        self._data = as_float(data)
+        self._number = as_float(data)
 
     @property
     def grad(self) -> float:
@@ -223,6 +238,21 @@ class Value:
         found = adjoints(self)
         add_to_grads(found, found.values())
 
+    # ---- As micrograd's lecture reads a node, and steps through a graph by hand
+
+    @property
+    def _prev(self) -> KeysView[Value]:
+        return dict.fromkeys(x for x in self.inputs if isinstance(x, Value)).keys()  # a set that keeps its order
+
+    @property
+    def _op(self) -> str:
+        return _MICROGRAD.get(self.op.name, self.op.name) if self.op else ""
+
+    def _backward(self) -> None:
+        found = chain_rule([self], {self: self._grad})
+        del found[self]
+        add_to_grads(found, found.values())
+
     __add__, __radd__ = _infix(ops.ADD)
     __sub__, __rsub__ = _infix(ops.SUB)
     __mul__, __rmul__ = _infix(ops.MUL)
@@ -234,13 +264,25 @@ class Value:
     def __pos__(self) -> Value:
         return self
 
+    def conjugate(self) -> Value:
+        """The Value itself, which is real; NumPy's ``std``, ``var``, ``vdot`` and ``norm`` ask for it.
+
+        >>> x = Value(3.0)
+        >>> x.conjugate() is x
+        True
+        """
+        return self
+
+    __eq__ = _comparison(operator.eq)
+    __ne__ = _comparison(operator.ne)
+    __hash__ = object.__hash__  # of the node, so that nodes are keys of dicts and members of sets
     __lt__ = _comparison(operator.lt)
     __le__ = _comparison(operator.le)
     __gt__ = _comparison(operator.gt)
     __ge__ = _comparison(operator.ge)
 
     def __bool__(self) -> bool:
-        return tell(operator.truth, (self,), self._data != 0.0)  # type: ignore[no-any-return]  # a bool
+        return tell(operator.truth, (self,), self._number != 0.0)  # type: ignore[no-any-return]  # a bool
 
     __float__ = _refusal(
         "float()", "write .data for the number, and the functions of autograd rather than those of math"
@@ -249,8 +291,8 @@ class Value:
 
     def __index__(self) -> NoReturn:
         raise TypeError(
-            "a Value is no int, which an index, a range or a factor of a list has to be; to pick from a sequence by a "
-            "Value write select(sequence, index); to scale a list, scale each of its elements"
+            "a Value is no int, as an index or the length of a range has to be; to pick from a sequence by a Value "
+            "write select(sequence, index), or int(v.data) for the number"
         )
 
     __complex__ = _refusal("complex()", "write complex(v.data) for the number")
@@ -263,21 +305,23 @@ class Value:
 
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
-        return f"Value(data={self._data!r}, grad={self._grad!r}{label})"
+        return f"Value(data={self._number!r}, grad={self._grad!r}{label})"
 
     def __format__(self, spec: str) -> str:
         return format(self.data, spec) if spec else repr(self)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
         """``np.exp(v)`` records the row ``exp``; with an array among the inputs, one node per element."""
-        if method != "__call__" or options:
-            return NotImplemented
         function, operands = _BY_UFUNC.get(ufunc), [unboxed(x) for x in inputs]
-        if function is not None:
+        if ufunc in _ASKED:
+            raise TypeError(f"np.{ufunc.__name__} of a Value; write {_ASKED[ufunc]}, or ask its number, v.data")
+        if method == "__call__" and function is not None and not options:
             result = function(*operands)
-        else:  # np.less and the like: by way of Python's operators
+        elif method == "at":  # which changes an array in place
+            return NotImplemented
+        else:  # np.less, np.add.reduce and the like: by way of Python's operators
             try:
-                result = ufunc(*(np.asarray(x, dtype=object) for x in operands))
+                result = getattr(ufunc, method)(*(np.asarray(x, dtype=object) for x in operands), **options)
             except (TypeError, AttributeError) as error:
                 if "cut the graph" in str(error):  # one of the refusals above
                     raise
@@ -291,16 +335,30 @@ class Value:
     def __record__(op: Op, operands: Sequence[Any]) -> Value:
         """The node ``op(*operands)``; how calling a row treats Values."""
         inputs = tuple(x if isinstance(x, Value) else as_float(x) for x in operands)
-        numbers = [x._data if isinstance(x, Value) else x for x in inputs]
+        numbers = [x._number if isinstance(x, Value) else x for x in inputs]
         return _new_node(op, (op.forward(*numbers), *numbers), *inputs)
 
     def _copy_with(self, inputs: tuple[_Input, ...]) -> Value:
-        tell(None, (self,), self._data)
-        return _restore(None, self._kind(), self._data, self._grad, self.label, self.op, self.numbers, *inputs)
+        tell(None, (self,), self._number)
+        node = _restore(None, self._kind(), self._number, self._grad, self.label, self.op, self.numbers, *inputs)
+        node._add(self._added())
+        return node
 
     def _kind(self) -> type[Value]:
         """The class of a copy, which does not stem from the line that the original does."""
         return Value if isinstance(self, (TracedValue, WatchedValue)) else type(self)
+
+    def _added(self) -> dict[str, Any]:
+        """The attributes that a subclass has given to the node, in slots or not."""
+        kinds = self._kind().__mro__
+        slots = (
+            name for kind in kinds[: kinds.index(Value)] for name in vars(kind) if ismemberdescriptor(vars(kind)[name])
+        )
+        return {name: getattr(self, name) for name in slots if hasattr(self, name)} | getattr(self, "__dict__", {})
+
+    def _add(self, attributes: dict[str, Any]) -> None:
+        for name, attribute in attributes.items():
+            object.__setattr__(self, name, attribute)
 
     def __copy__(self) -> Value:
         return self._copy_with(self.inputs)
@@ -309,27 +367,25 @@ class Value:
         return copying.deepcopy(self, memo, Value._copy_with)  # type: ignore[no-any-return]  # a Value
 
     def __reduce__(self) -> tuple[Any, ...]:
-        tell(None, (self,), self._data)
-        fields = (self._kind(), self._data, self._grad, self.label, self.op, self.numbers, *self.inputs)
-        return _restore, (copying.ancestors(self), *fields)
+        tell(None, (self,), self._number)
+        fields = (self._kind(), self._number, self._grad, self.label, self.op, self.numbers, *self.inputs)
+        return _restore, (copying.ancestors(self), *fields), (None, self._added()) if self._added() else None
 
     if TYPE_CHECKING:  # exp(), relu() and the other unary rows of the table, attached below
 
         def __getattr__(self, name: str) -> Callable[[], Value]: ...
 
 
+_MICROGRAD = {"add": "+", "sub": "-", "mul": "*", "div": "/", "neg": "-", "pow": "**", "relu": "ReLU"}
+
+
 class WatchedValue(Value):
-    """A node computed while somebody is `watching`, who says what it is equal to: by identity, as all Values, or not.
+    """A node computed while somebody is `watching`, who is told when it is hashed or its numbers are read.
 
     It may stand for a plain number that the code gets when nobody watches.
     """
 
     __slots__ = ()
-
-    def __eq__(self, other: object) -> bool:
-        if not _watches or isinstance(other, np.ndarray):
-            return object.__eq__(self, other)
-        return tell(operator.eq, (self, other), self is other)  # type: ignore[no-any-return]  # a bool
 
     def __hash__(self) -> int:
         return tell(hash, (self,), object.__hash__(self)) if _watches else object.__hash__(self)
@@ -379,11 +435,12 @@ _PACKAGE = os.path.dirname(__file__) + os.sep
 
 
 _get_numbers, _set_numbers = Value.__dict__["numbers"].__get__, Value.__dict__["numbers"].__set__
-_get_data, _get_grad = operator.attrgetter("_data"), operator.attrgetter("_grad")
+_get_data, _get_grad = operator.attrgetter("_number"), operator.attrgetter("_grad")
 _set_grad = Value.__dict__["_grad"].__set__
 _BY_UFUNC: dict[Any, Op] = {ufunc: op for op in TABLE.values() for ufunc in (op.ufunc, getattr(np, op.name, None))}
 _BY_UFUNC[np.power] = ops.POW
-del _BY_UFUNC[np.equal]  # by which NumPy asks whether two Values are equal: they are if they are the same node
+_ASKED = {np.isnan: "v != v", np.isinf: "abs(v) == math.inf", np.isfinite: "abs(v) < math.inf"}
+del _BY_UFUNC[np.equal]  # the comparison, which gives bools; the row `equal` records 0 or 1
 
 for _op in TABLE.values():
     if len(_op.partials) == 1:
@@ -465,19 +522,19 @@ def changes_of(values: Iterable[Value], data: Iterable[Any]) -> list[Change]:
     """What `assign` changes; errors as there.
 
     >>> changes_of([Value(1.0)], [3])
-    [(Value(data=1.0, grad=0.0), '_data', 3.0)]
+    [(Value(data=1.0, grad=0.0), '_number', 3.0)]
     """
     values, numbers = list(values), [as_float(number) for number in data]
     if len(values) != len(numbers):
         raise ValueError(f"{len(numbers)} numbers for {len(values)} Values; give one for each")
-    return list(zip(values, repeat("_data"), numbers))
+    return list(zip(values, repeat("_number"), numbers))
 
 
 def set_at_once(changes: Sequence[Change]) -> None:
     """Makes all of the changes, to attributes that are no properties, or none of them.
 
     >>> x = Value(1.0)
-    >>> set_at_once([(x, "label", "x"), (x, "_data", 2.0)])
+    >>> set_at_once([(x, "label", "x"), (x, "_number", 2.0)])
     >>> x
     Value(data=2.0, grad=0.0, label='x')
     """
@@ -496,6 +553,6 @@ def _restore(
     *inputs: _Input,
 ) -> Value:
     node = _new(kind)
-    node._data, node._grad, node.label, node.op, node.numbers = data, grad, label, op, numbers
+    node._number, node._grad, node.label, node.op, node.numbers = data, grad, label, op, numbers
     node._x, node._y, node._w = (*inputs, None, None, None)[:3]
     return node

@@ -63,7 +63,7 @@ def gradcheck(function: Callable[..., Any], *args: Any, order: int = 1, oracles:
     - dual: forward mode by dual numbers that see kinks from either side;
     - complex: the complex step, to rounding;
     - rational: exact fractions, where only + - * / and comparisons are used;
-    - mpmath: differences with a hundred digits (``pip install 'scalar-autograd[check]'``).
+    - mpmath: differences with a hundred digits (``pip install mpmath``).
 
     Of a function compiled by `autograd.compile` the program's gradient by its parameters is checked, for arrays of
     examples as it takes them, also against the eager one.

@@ -14,7 +14,7 @@ from ..value import Value
 from .estimates import Array
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Problem:
     """A graph and some of its nodes: the derivatives of `output` with respect to `leaves`."""
 

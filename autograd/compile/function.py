@@ -39,7 +39,7 @@ class _Branch:
     """Leaves from outside of the function, neither parameters nor inputs, and their data, which the program keeps."""
 
     def is_current(self) -> bool:
-        return all(leaf._data is data for leaf, data in self.constants.items())
+        return all(leaf._number is data for leaf, data in self.constants.items())
 
 
 @dataclass(frozen=True)
@@ -251,7 +251,7 @@ class CompiledFunction:
         program = Program(traced.graph, names, batch=True, reduction=self.reduction, dtype=self.dtype, wrt=self.wrt)
         guards = Guards(traced.questions, self.wrt, traced.inputs, names) if traced.questions else None
         outside = {*traced.leaves()} & {*again.leaves()} - {*self.wrt}  # each trace has its own inputs and inner leaves
-        return _Branch(program, guards, traced.answers(), {x: x._data for x in outside})
+        return _Branch(program, guards, traced.answers(), {x: x._number for x in outside})
 
     def _traced_elsewhere(self, shapes: Any, theta: Any, numbers: Sequence[float], traced: _Traced) -> _Traced:
         """A second trace, for other numbers that give the same answers, or, if none do, for the same."""

@@ -101,7 +101,7 @@ class Recorder:
         for node in topological_order([value], self._numbers):
             below = [x for x in node.inputs if isinstance(x, Value)]
             if node.op is None:
-                self._numbers[node] = self.constants[node] = node._data
+                self._numbers[node] = self.constants[node] = node._number
                 continue
             self._numbers[node] = node.op(*(self._numbers[x] if isinstance(x, Value) else x for x in node.inputs))
             if not self._varying.isdisjoint(below):
