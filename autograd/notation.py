@@ -45,6 +45,8 @@ class Style:
 
     times: str
     ellipsis: str
+    closed_to_powers: str
+    """A pattern of names that a power must not follow without parentheses."""
 
     def __init__(self, digits: int = 8) -> None:
         if isinstance(digits, bool) or not isinstance(digits, int) or digits < 1:
@@ -61,7 +63,7 @@ class Style:
             return self.number(x)
         if x.symbol:
             name = self.name(x.symbol)
-            return name, POWER if _RAISED.match(name) else CALL
+            return name, POWER if re.match(self.closed_to_powers, name) else CALL
         assert x.op is not None
         template, binds = self.template(x.op)
         places = _PLACES.get(x.op, (SUM,) * len(x.inputs))
@@ -125,7 +127,6 @@ class Style:
 
 
 _OPENING = ("{", "(", "|")
-_RAISED = re.compile(r'[^"]*\^|.*#\d+$|e$')  # a power of a^(1) or x#1 needs parentheses; e^x would be exp(x)
 
 
 @cache
@@ -162,6 +163,7 @@ class Text(Style):
 
     times = " * "
     ellipsis = "..."
+    closed_to_powers = r'[^"]*\^|.*#\d+$'  # a^(1), and x#2, whose 2 it would seem to be of
 
     def name(self, symbol: Symbol) -> str:
         """The name of a node."""
@@ -205,6 +207,7 @@ class Latex(Style):
 
     times = r" \cdot "
     ellipsis = r"\cdots"
+    closed_to_powers = r"[^“]*\^|e$"  # a^{(1)}, and e, of which it would be the exponential
 
     def name(self, symbol: Symbol) -> str:
         """The name of a node."""

@@ -206,7 +206,7 @@ def test_what_is_no_name_is_quoted(label, text, latex):
         ("layers.0.w.1", 0, "w[0,1]^2", r"\left({w^{(0)}_{1}}\right)^{2}"),
         ("a^{(1)}", 0, "(a^{(1)})^2", r"\left({a^{(1)}}\right)^{2}"),
         ("x'", 0, "x'^2", r"\left({x^{\prime}}\right)^{2}"),
-        ("e", 0, "(e)^2", r"\left(e\right)^{2}"),
+        ("e", 0, "e^2", r"\left(e\right)^{2}"),
         ("x^2", 0, '"x^2"^2', r"{\text{“x}\wedge \text{2”}}^{2}"),
         ("a b", 3, '("a b"#3)^2', r"\text{“a b”}_{\#3}^{2}"),
     ],
