@@ -207,7 +207,7 @@ class Latex(Style):
 
     times = r" \cdot "
     ellipsis = r"\cdots"
-    closed_to_powers = r"[^“]*\^|e$"  # a^{(1)}, and e, of which it would be the exponential
+    closed_to_powers = r'[^"]*\^|e$'  # a^{(1)}, and e, of which it would be the exponential
 
     def name(self, symbol: Symbol) -> str:
         """The name of a node."""
@@ -277,7 +277,7 @@ _ACCENTS = {"\u0302": "hat", "\u0303": "tilde", "\u0304": "bar", "\u0307": "dot"
 _LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _ESCAPES = {
     "\\": r"\backslash ", "{": r"\{", "}": r"\}", "_": r"\_", "%": r"\%", "#": r"\#", "$": r"\$", "&": r"\&",
-    "^": r"\wedge ", "~": r"\sim ", "`": r"\backprime ", '"': "''", "<": "<", ">": ">",
+    "^": r"\wedge ", "~": r"\sim ", "`": r"\backprime ", "<": "<", ">": ">",
 }  # fmt: skip
 _SPECIAL = f"([{re.escape(''.join(_ESCAPES))}])"
 _LONGEST = 60
@@ -347,7 +347,7 @@ def symbol_of(label: str, copy: int = 0) -> Symbol:
     >>> [symbol_of(label).text for label in ("out_o1", "layers.0.neurons.3.w.1", "x_{t-1}", "x1*w1")]
     ['out_o1', 'w[0,3,1]', 'x_{t-1}', '"x1*w1"']
     >>> [symbol_of(label).latex for label in ("out_o1", "layers.0.neurons.3.w.1", "x_{t-1}", "x1*w1")]
-    ['\\mathrm{out}_{o1}', '{w^{(0)}_{3,1}}', 'x_{t-1}', '\\text{“x1*w1”}']
+    ['\\mathrm{out}_{o1}', '{w^{(0)}_{3,1}}', 'x_{t-1}', '\\text{"x1*w1"}']
     >>> symbol_of("x", copy=2)
     Symbol(text='x#2', latex='x_{\\#2}', place=0, letter='u')
     """
@@ -356,7 +356,7 @@ def symbol_of(label: str, copy: int = 0) -> Symbol:
     above: list[str] = []
     if name is None:
         text = quoted(label)
-        latex = _upright(f"\N{LEFT DOUBLE QUOTATION MARK}{text[1:-1]}\N{RIGHT DOUBLE QUOTATION MARK}")
+        latex = _upright(text)
     else:
         text = name.text + f"[{','.join(name.indices)}]" * bool(name.indices) + name.scripts
         bare = name.text.rstrip("'")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import xml.etree.ElementTree as ET
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from latex2mathml import converter
 from matplotlib.mathtext import MathTextParser
 
 from autograd import TABLE
@@ -168,26 +170,26 @@ def test_names(label, text, latex):
 @pytest.mark.parametrize(
     ("label", "text", "latex"),
     [
-        ("x1*w1 + x2*w2", '"x1*w1 + x2*w2"', r"\text{“x1*w1 + x2*w2”}"),
-        ("a b", '"a b"', r"\text{“a b”}"),
-        ("2", '"2"', r"\text{“2”}"),
-        ("-1", '"-1"', r"\text{“-1”}"),
-        ("1e5", '"1e5"', r"\text{“1e5”}"),
-        ("nan", '"nan"', r"\text{“nan”}"),
-        ("exp", '"exp"', r"\text{“exp”}"),
-        ("max", '"max"', r"\text{“max”}"),
-        ("log[2]", '"log[2]"', r"\text{“log[2]”}"),
-        ("f(x)", '"f(x)"', r"\text{“f(x)”}"),
-        ("x·y", '"x·y"', r"\text{“x·y”}"),
-        ("x²", '"x²"', r"\text{“x²”}"),
-        ("x^2", '"x^2"', r"{\text{“x}\wedge \text{2”}}"),
-        ("a#1", '"a#1"', r"{\text{“a}\#\text{1”}}"),
-        ("50%", '"50%"', r"{\text{“50}\%\text{”}}"),
-        ('"\\', '"\\"\\\\"', r"{\text{“}\backslash ''\backslash \backslash \text{”}}"),
-        ("a\nb", '"a\\nb"', r"{\text{“a}\backslash \text{nb”}}"),
-        (" ", '" "', r"\text{“ ”}"),
-        (".a", '".a"', r"\text{“.a”}"),
-        ("a..b", '"a..b"', r"\text{“a..b”}"),
+        ("x1*w1 + x2*w2", '"x1*w1 + x2*w2"', r'\text{"x1*w1 + x2*w2"}'),
+        ("a b", '"a b"', r'\text{"a b"}'),
+        ("2", '"2"', r'\text{"2"}'),
+        ("-1", '"-1"', r'\text{"-1"}'),
+        ("1e5", '"1e5"', r'\text{"1e5"}'),
+        ("nan", '"nan"', r'\text{"nan"}'),
+        ("exp", '"exp"', r'\text{"exp"}'),
+        ("max", '"max"', r'\text{"max"}'),
+        ("log[2]", '"log[2]"', r'\text{"log[2]"}'),
+        ("f(x)", '"f(x)"', r'\text{"f(x)"}'),
+        ("x·y", '"x·y"', r'\text{"x·y"}'),
+        ("x²", '"x²"', r'\text{"x²"}'),
+        ("x^2", '"x^2"', r'{\text{"x}\wedge \text{2"}}'),
+        ("a#1", '"a#1"', r'{\text{"a}\#\text{1"}}'),
+        ("50%", '"50%"', r'{\text{"50}\%\text{"}}'),
+        ('"\\', '"\\"\\\\"', r'{\text{"}\backslash \text{"}\backslash \backslash \text{"}}'),
+        ("a\nb", '"a\\nb"', r'{\text{"a}\backslash \text{nb"}}'),
+        (" ", '" "', r'\text{" "}'),
+        (".a", '".a"', r'\text{".a"}'),
+        ("a..b", '"a..b"', r'\text{"a..b"}'),
     ],
 )
 def test_what_is_no_name_is_quoted(label, text, latex):
@@ -207,8 +209,8 @@ def test_what_is_no_name_is_quoted(label, text, latex):
         ("a^{(1)}", 0, "(a^{(1)})^2", r"\left({a^{(1)}}\right)^{2}"),
         ("x'", 0, "x'^2", r"\left({x^{\prime}}\right)^{2}"),
         ("e", 0, "e^2", r"\left(e\right)^{2}"),
-        ("x^2", 0, '"x^2"^2', r"{\text{“x}\wedge \text{2”}}^{2}"),
-        ("a b", 3, '("a b"#3)^2', r"\text{“a b”}_{\#3}^{2}"),
+        ("x^2", 0, '"x^2"^2', r'{\text{"x}\wedge \text{2"}}^{2}'),
+        ("a b", 3, '("a b"#3)^2', r'\text{"a b"}_{\#3}^{2}'),
     ],
 )
 def test_powers_of_names(label, copy, text, latex):
@@ -218,14 +220,21 @@ def test_powers_of_names(label, copy, text, latex):
     PARSER.parse(f"${latex}$")
 
 
-@given(st.text(max_size=20))
-def test_any_label_is_a_symbol(label):
-    """Its text is one line, its LaTeX has balanced braces, also updated."""
-    symbol = symbol_of(label)
+NAME_LIKE = st.text(st.sampled_from("xwθ_12'.[]{}(),-+^#\\$% ₁\u0302"), max_size=12)
+
+
+@given(st.text(max_size=20) | NAME_LIKE, st.integers(0, 2))
+@example("<b>", 0)
+@example("&amp;", 1)
+def test_any_label_is_a_symbol(label, copy):
+    """Its text is one line; its LaTeX has balanced braces and makes MathML, also updated, numbered and squared."""
+    symbol = symbol_of(label, copy)
     assert symbol.text and len(symbol.text.splitlines()) == 1
-    bare = symbol.latex.replace(r"\{", "").replace(r"\}", "")
-    assert bare.count("{") == bare.count("}")
-    assert Latex().updated(symbol).count("{") >= bare.count("{")
+    square = raw("pow", Formula(3.0, symbol=symbol), 2.0)
+    for latex in (symbol.latex, Latex().updated(symbol), Latex().write(square)):
+        bare = latex.replace(r"\{", "").replace(r"\}", "")
+        assert bare.count("{") == bare.count("}")
+        ET.fromstring(converter.convert(latex))
 
 
 def test_digits_are_checked():
