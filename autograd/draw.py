@@ -214,9 +214,10 @@ class _Graph:
         if not any("." in node.label for node in self.order):
             return housing
         for node in reversed(self.order):
-            if node.label or node in self.outputs:
-                housing[node] = _housing(node.label) if "." in node.label else ()
-            groups = housing[node]
+            if node.label:
+                housing[node] = groups = _housing(node.label)
+            else:
+                groups = housing.setdefault(node, ())
             for x in node.inputs:
                 if isinstance(x, Value) and not x.label and housing.setdefault(x, groups) != groups:
                     housing[x] = ()
@@ -349,7 +350,7 @@ _KEPT = 8
 """Outputs have boxes of their own if there are no more than these, and so have labeled leaves outside of groups."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class _Part:
     """Nodes that stay together: one that is "kept", members of a "group", or those of one row in a range of depths.
 
@@ -363,6 +364,7 @@ class _Part:
 
 
 def _folded(graph: _Graph, max_nodes: int) -> Picture:
+    """The finest folding that is readable; it is looked for among parts, of which there are a few hundred at most."""
     part_of = _parts(graph)
     parts = list(dict.fromkeys(part_of.values()))
     edges = _edges_between(parts, part_of)
@@ -390,19 +392,20 @@ def _parts(graph: _Graph) -> dict[Value, _Part]:
     leaves = [node for node in free if node.op is None and node.label]
     kept = {node for nodes in (graph.outputs, leaves) if len(nodes) <= _KEPT for node in nodes}
     from_the_output = dict.fromkeys(groups[0] for groups in housing.values() if groups)
-    at_group = _ranges(list(from_the_output)[::-1])
-    at_depth = _ranges(sorted({depths[node] for node in free}))
+    place_of_group = _places(list(from_the_output)[::-1])
+    place_of_depth = _places(sorted({depths[node] for node in free}))
+    in_groups = [_Part("group", place) for place in range(_RANGES)]
+    by_row: list[dict[str, _Part]] = [{} for _ in range(_RANGES)]
     part_of: dict[Value, _Part] = {}
     for node, depth in depths.items():
         if node in kept:
             part = _Part("kept", 0)
         elif groups := housing.get(node, ()):
-            place, parts = at_group[groups[0]]
-            part = parts.get("group") or parts.setdefault("group", _Part("group", place))
+            part = in_groups[place_of_group[groups[0]]]
         else:
             row = node.op.name if node.op is not None else "leaf"
-            place, parts = at_depth[depth]
-            part = parts.get(row) or parts.setdefault(row, _Part(row, place))
+            place = place_of_depth[depth]
+            part = by_row[place].get(row) or by_row[place].setdefault(row, _Part(row, place))
         if depth > part.depth:
             part.depth = depth
         part.nodes.append(node)
@@ -410,10 +413,9 @@ def _parts(graph: _Graph) -> dict[Value, _Part]:
     return part_of
 
 
-def _ranges(ranked: Sequence[Any]) -> dict[Any, tuple[int, dict[str, _Part]]]:
-    """For each the place of its range, of which there are `_RANGES` at most, and what is to hold the parts there."""
-    ranges: list[tuple[int, dict[str, _Part]]] = [(place, {}) for place in range(min(_RANGES, len(ranked)))]
-    return {x: ranges[i * len(ranges) // len(ranked)] for i, x in enumerate(ranked)}
+def _places(ranked: Sequence[Any]) -> dict[Any, int]:
+    """The place of the range that each is in; there are `_RANGES` of them at most."""
+    return {x: i * min(_RANGES, len(ranked)) // len(ranked) for i, x in enumerate(ranked)}
 
 
 def _depths(order: Sequence[Value]) -> dict[Value, int]:
@@ -469,6 +471,7 @@ def _merged(
 
 
 def _is_readable(boxes: Mapping[_Part, Hashable], edges: Mapping[tuple[_Part, _Part], int], most: int) -> bool:
+    """Whether there are not more boxes than `most`, and not too many in a row or too many arrows; one box always is."""
     depth: dict[Hashable, int] = {}
     for part, box in boxes.items():
         depth[box] = max(part.depth, depth.get(box, 0))
@@ -493,9 +496,10 @@ def _described(parts: Sequence[_Part], graph: _Graph) -> list[str]:
         name = graph.name(nodes[0])
         return ([f"<b>{escape(name)}</b>"] if name else []) + _numbers_of(nodes[0], graph)
     if all(part.kind == "group" for part in parts):
-        groups = list(dict.fromkeys([graph.groups(node)[0] for node in reversed(nodes)]))
-        neurons = len({groups[1] for groups in map(graph.groups, nodes) if groups[1:]})
-        parameters = sum([node.op is None and not node.numbers for node in nodes])
+        housing = [graph.housing[node] for node in nodes]
+        groups = list(dict.fromkeys([path[0] for path in reversed(housing)]))
+        neurons = len({path[1] for path in housing if len(path) > 1})
+        parameters = len([node for node in nodes if node.op is None and not node.numbers])
         rows = [f"<b>{_from_to([_title(groups[-1]), _title(groups[0])][: len(groups)])}</b>"]
         rows += [f"{len(groups)} groups"] * (len(groups) > 1) + [counted(neurons, "neuron")] * (neurons > 0)
         return [*rows, counted(parameters, "parameter"), counted(len(nodes), "node")]
