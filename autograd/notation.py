@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property, lru_cache
 from itertools import chain
 from math import isfinite
 from string import Formatter
@@ -283,7 +283,7 @@ _SPECIAL = f"([{re.escape(''.join(_ESCAPES))}])"
 _LONGEST = 60
 _HOUSING = ("layers", "neurons")  # words in the names of parameters that their indices make superfluous
 _FUNCTIONS = ("ln", "max", "min")  # as LaTeX has them; the rest are the rows of the table
-_NUMBERS = ("inf", "nan")
+_TAKEN = (*_FUNCTIONS, "inf", "nan")
 
 _INDEX = r"[-+]?\w+(?:\s*[-+,]\s*\w+)*"
 _PIECE = re.compile(
@@ -307,7 +307,7 @@ class _Name:
     above: list[str]
     scripts: str = ""
 
-    @property
+    @cached_property
     def text(self) -> str:
         """As text, without the words that indices make superfluous."""
         words = self.words
@@ -318,24 +318,31 @@ class _Name:
 
 def _read(label: str) -> _Name | None:
     """The parts of a label, or None if it has to be quoted.  Whether it has is decided here alone."""
+    name = _parsed(label)
+    return None if name is None or name.text in TABLE or name.text in _TAKEN else name
+
+
+@lru_cache(maxsize=8192)
+def _parsed(label: str) -> _Name | None:
     name, end = _Name([], [], [], []), 0
     while end < len(label):
         piece = _PIECE.match(label, end)
         if piece is None:
             return None
         end = piece.end()
-        if below_or_above := piece["below"] or piece["above"]:
+        number, word, index, below, _, above = piece.groups()
+        if below or above:
             name.scripts += piece[0]
-            (name.below if piece["below"] else name.above).append(below_or_above)
+            (name.below if below else name.above).append(below or above)
         elif name.scripts:
             return None
-        elif word := piece["word"]:
+        elif word:
             if not word.rstrip("'").translate(_LOWERED).isidentifier():
                 return None
             name.words.append(word)
         else:
-            name.indices.append(re.sub(r"\s", "", piece["number"] or piece["index"]))
-    return None if name.text in ("", *TABLE, *_FUNCTIONS, *_NUMBERS) else name
+            name.indices.append(number or re.sub(r"\s", "", index))
+    return name if name.words else None
 
 
 def symbol_of(label: str, copy: int = 0) -> Symbol:
@@ -360,7 +367,7 @@ def symbol_of(label: str, copy: int = 0) -> Symbol:
     else:
         text = name.text + f"[{','.join(name.indices)}]" * bool(name.indices) + name.scripts
         bare = name.text.rstrip("'")
-        latex, below = _word(bare.translate(_LOWERED))
+        latex, (*below,) = _word(bare.translate(_LOWERED))
         above = [r"\prime " * (len(name.text) - len(bare)), *map(_script, name.above)]
         indices = name.indices
         if name.words[0] == "layers" and indices and indices[0].isdecimal():
@@ -393,13 +400,14 @@ def quoted(label: str) -> str:
     return '"' + "".join(escaped).replace('"', r"\"") + '"'
 
 
-def _word(name: str) -> tuple[str, list[str]]:
+@lru_cache(maxsize=1024)
+def _word(name: str) -> tuple[str, tuple[str, ...]]:
     """A name as LaTeX, and what is below it: digits at its end, and what follows an underscore."""
     match = re.fullmatch(rf"([^\W\d_]+|[^\W\d_][{''.join(_ACCENTS)}])(\d*)(?:_([^_]\w*))?", name)
     if not match or match[1] in TABLE or match[1] in _FUNCTIONS:  # log_2 is no logarithm
-        return _upright(name, "mathrm"), []
+        return _upright(name, "mathrm"), ()
     base, digits, rest = match.groups()
-    return _letters(base), [digits] * bool(digits) + [_script(part) for part in (rest or "").split("_") if part]
+    return _letters(base), (*(digits,) * bool(digits), *(_script(part) for part in (rest or "").split("_") if part))
 
 
 def _letters(base: str) -> str:
@@ -418,6 +426,8 @@ def _letters(base: str) -> str:
 
 def _script(text: str) -> str:
     """What stands below or above a name: letters, numbers and signs between them."""
+    if text.isdecimal():
+        return text
     return re.sub(r"\w+", lambda part: _below(part[0]), re.sub(r"\s", "", text))
 
 
