@@ -1,14 +1,10 @@
-"""The engine's answer, and how far rounding may have moved it: Monte Carlo arithmetic (Parker, 1997).
-
-The sweep is repeated with every number wrong in its last bit, at random, and its result scatters as rounding makes it.
-"""
+"""The engine's answer, and how far rounding may have moved it: the sweep on samples, partials and all."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from math import inf, isfinite
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -16,12 +12,10 @@ import numpy as np
 from ..graph import chain_rule, gradients, number_of_node
 from .estimates import SAFETY, SHARP, Array, Estimate
 from .problem import Problem
-
-SAMPLES = 8
-"""So many sweeps with random rounding tell how large the engine's rounding is."""
+from .samples import rounded, sampled, scatter
 
 ROUNDING = 8.0
-"""What the engine rounds may be so many times what was seen in them."""
+"""What the engine rounds may be so many times what was seen in the samples."""
 
 TAIL = 2.0**-36
 """Where a derivative is lost in rounding, as that of sigmoid far out, so much of the largest adjoint may be missing."""
@@ -91,52 +85,36 @@ def engine_estimates(problem: Problem) -> list[Engine]:
     """The engine's derivatives, with the errors that rounding may have made in them."""
     found = gradients(problem.output, problem.leaves)
     with np.errstate(all="ignore"):
-        outputs, samples = _scattered(problem)
+        output, samples = _swept(problem, [sampled(x) for x in problem.point], sampled)
         sizes = [float(np.max(np.abs(sample))) for sample in samples.values()]
-        errors = [float(np.max(np.abs(samples.get(leaf, 0.0) - slope))) for leaf, slope in zip(problem.leaves, found)]
-        noise = float(np.max(np.abs(outputs - number_of_node(problem.output))))
-    noise = ROUNDING * noise if isfinite(noise) else 0.0
+        errors = [scatter(samples.get(leaf, 0.0), slope) for leaf, slope in zip(problem.leaves, found)]
+        noise = ROUNDING * scatter(output, number_of_node(problem.output))
     lost = TAIL * max(filter(isfinite, sizes), default=1.0)
-    return [Engine(slope, _rounding(slope, error), lost, noise) for slope, error in zip(found, errors)]
-
-
-def _rounding(slope: float, error: float) -> float:
-    """The scatter of a slope as an error: none of what is not finite, anything of what is only so by luck."""
-    return 0.0 if not isfinite(slope) else inf if error != error else error
-
-
-def _scattered(problem: Problem) -> tuple[Any, dict[Any, Any]]:
-    """The output and all adjoints, sampled: every operation, forward and backward, is wrong by about its last bit."""
-    random = np.random.default_rng(0)
-
-    def noisy(numbers: Any) -> Any:
-        moved = numbers * (1.0 + sys.float_info.epsilon * random.uniform(-1.0, 1.0, SAMPLES))
-        faint = (moved != 0.0) & (np.abs(moved) < sys.float_info.min)
-        return np.where(faint, moved + 5e-324 * random.integers(-1, 2, SAMPLES), moved)
-
-    return _swept(problem, problem.point, noisy)
+    return [Engine(slope, error, lost, noise if isfinite(noise) else 0.0) for slope, error in zip(found, errors)]
 
 
 def _swept(
-    problem: Problem, numbers: Sequence[Any], noise: Callable[[Any], Any] | None = None
+    problem: Problem, numbers: Sequence[Any], constant: Callable[[float], Any] = float
 ) -> tuple[Any, dict[Any, Any]]:
-    """The output, and the engine's sweep from it, where the leaves are `numbers`; with `noise` in every result."""
+    """The output, and the engine's sweep from it, where the leaves are `numbers`, and `constant` makes all others."""
     seen: dict[Any, Any] = {x: x.numbers for x in problem.order if x.op is not None}
 
     def rows(node: Any, *operands: Any) -> Any:
-        if noise and _tied(node):  # with noise it would not be: the rules at kinks hold
-            return operands[2] if node.op.name == "where" else node.numbers[0]
-        result = node.op.ufunc(*operands)
-        result = noise(result) if noise else result
+        if constant is sampled:
+            if _tied(node):  # with errors it would not be: the rules at kinks hold
+                return operands[2] if node.op.name == "where" else sampled(node.numbers[0])
+            result = rounded(node.op.ufunc(*operands))
+        else:
+            result = node.op.ufunc(*operands)
         seen[node] = (result, *operands)
         return result
 
     def times(adjoint: Any, slope: Any, gate: bool) -> Any:
-        product = noise(adjoint * slope) if noise else adjoint * slope
+        product = adjoint * slope
         wins = (adjoint == 0.0) | ((slope == 0.0) & gate)
         return np.where(wins & np.isnan(product), 0.0, product)
 
-    output = problem.evaluate(numbers, float, rows)
+    output = problem.evaluate(numbers, constant, rows)
     return output, chain_rule(reversed(problem.order), {problem.output: 1.0}, seen.__getitem__, times)
 
 

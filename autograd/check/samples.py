@@ -1,0 +1,124 @@
+"""Monte Carlo arithmetic (Parker, 1997): arrays in which every result is wrong in its last bit, at random.
+
+What is computed from them, by the engine, by a partial of a row or by an oracle, scatters as rounding makes it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from functools import reduce
+from math import inf, isfinite
+from operator import and_, or_
+from typing import Any
+
+import numpy as np
+
+from .estimates import Array
+
+SAMPLES = 8
+"""So many computations with random rounding tell how large rounding is."""
+
+_EXACT = (
+    np.negative, np.positive, np.absolute, np.sign, np.copysign, np.maximum, np.minimum, np.floor, np.ceil, np.rint,
+)  # fmt: skip
+_SUMS = (np.add, np.subtract)
+_WHOLE = (*_SUMS, np.multiply, np.divide, np.power)
+"""Of whole numbers, a whole result of these is exact: no exponent of a negative number may be moved."""
+
+_VANISHING = (np.multiply, np.divide, np.power, np.square, np.exp, np.exp2)
+"""Of numbers that are not 0, these are 0 only because their result is too small for a float."""
+
+
+class Sampled(np.ndarray[Any, Any]):
+    """Numbers, the first along the first axis, and samples of what rounding might have made of them, all others.
+
+    >>> product = sampled(0.1) * 3.0
+    >>> bool(product[0] == 0.1 * 3.0), bool(0.0 < scatter(product, 0.1 * 3.0) < 1e-16)
+    (True, True)
+    """
+
+    random: np.random.Generator
+
+    def __array_finalize__(self, other: Any) -> None:
+        self.random = getattr(other, "random", None) or np.random.default_rng(0)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        """What the ufunc makes of plain arrays, with an error of rounding in every sample."""
+        operands = [_plain(x) for x in inputs]
+        if np.iscomplexobj(self) and ufunc in (np.multiply, np.divide):  # in them, terms may cancel: err before
+            operands = [self._rounded(x) if isinstance(x, Sampled) else x for x in operands]
+        options = {key: tuple(map(_plain, x)) if key == "out" else _plain(x) for key, x in options.items()}
+        result = getattr(ufunc, method)(*operands, **options)
+        if not isinstance(result, np.ndarray) or result.dtype == bool:
+            return result
+        if result.dtype == object:  # of np.frompyfunc
+            result = result.astype(float)
+        if ufunc not in _EXACT:
+            result[...] = self._rounded(result, ufunc, operands)
+        return self._like(result)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        """As NumPy has it: np.where and its like move numbers, and round none."""
+        result = super().__array_function__(function, types, args, kwargs)
+        return self._like(result) if isinstance(result, np.ndarray) else result
+
+    def _like(self, result: Any) -> Sampled:
+        found: Sampled = result.view(Sampled)
+        found.random = self.random
+        return found
+
+    def _rounded(self, x: Array, ufunc: np.ufunc | None = None, operands: Sequence[Any] = ()) -> Array:
+        """`x` with errors; in what a ufunc lost below the smallest floats, too."""
+        if np.iscomplexobj(x):
+            moves = ufunc not in _SUMS and reduce(or_, (np.imag(y) != 0.0 for y in operands), False)
+            both = np.empty_like(x)
+            both.real, both.imag = self._rounded(x.real, ufunc, [np.real(y) for y in operands]), self._off(x.imag, moves)
+            return both
+        moved = self._off(x, ufunc in _VANISHING and reduce(and_, (y != 0.0 for y in operands)))
+        if ufunc not in _WHOLE:
+            return moved
+        whole = reduce(and_, (y == np.rint(y) for y in (x, *operands))) & (x != 0.0) & (np.abs(x) < 2.0**53)
+        return np.where(whole, x, moved)
+
+    def _off(self, x: Array, lost: Any) -> Array:
+        off = self.random.uniform(-1.0, 1.0, x.shape)
+        off[0] = 0.0
+        moved = x * (1.0 + sys.float_info.epsilon * off)
+        faint = (np.abs(moved) < sys.float_info.min) & ((moved != 0.0) | lost)
+        return np.where(faint, moved + 5e-324 * off, moved)
+
+
+def sampled(number: Any) -> Sampled:
+    """A number, or an array of one row, that is known exactly: every sample is the number itself.
+
+    >>> sampled(2.0).shape, sampled(np.ones(3)).shape
+    ((9,), (9, 3))
+    """
+    return np.repeat(np.asarray(number)[np.newaxis], SAMPLES + 1, axis=0).view(Sampled)
+
+
+def rounded(result: Any) -> Sampled:
+    """The result of a row: that of one which knows nothing of samples with errors, any other as it is."""
+    return result if isinstance(result, Sampled) else sampled(1.0) * np.asarray(result, dtype=float)
+
+
+def unsampled(x: Any) -> Any:
+    """The numbers alone, as they are without errors, of samples; anything else as it is."""
+    return _plain(x)[:1] if isinstance(x, Sampled) else x
+
+
+def scatter(x: Any, number: float) -> float:
+    """How far from the number its samples are: none is from one that is not finite, nor any from one that is by luck.
+
+    >>> scatter(np.array([1.0, 1.5]), 1.0), scatter(np.array([1.0, np.nan]), 1.0)
+    (0.5, inf)
+    """
+    if not isfinite(number):
+        return 0.0
+    error = float(np.max(np.abs(_plain(x) - number)))
+    return inf if error != error else error
+
+
+def _plain(x: Any) -> Any:
+    return x.view(np.ndarray) if isinstance(x, Sampled) else x
