@@ -12,7 +12,7 @@ import numpy as np
 from ..graph import chain_rule, gradients, number_of_node
 from .estimates import SAFETY, SHARP, Array, Estimate
 from .problem import Problem
-from .samples import rounded, sampled, scatter
+from .samples import Sampled, sampling, scatter
 
 ROUNDING = 8.0
 """What the engine rounds may be so many times what was seen in the samples."""
@@ -48,25 +48,25 @@ class Engine:
         """How far the two may be apart."""
         return SAFETY * estimate.error + ROUNDING * self.error
 
-    def is_known(self, estimate: Estimate) -> bool:
+    def is_known(self, estimate: Estimate, exact: bool) -> bool:
         """Whether both numbers are more than rounding."""
         if not (isfinite(estimate.error) and estimate.value == estimate.value):
             return False
         if not isfinite(self.value):
             return SAFETY * estimate.error <= SHARP * abs(estimate.value)
         size = max(abs(self.value), abs(estimate.value))
-        if estimate.error and size < FAINT * self.lost:
+        if not exact and size < FAINT * self.lost:
             return False
         return ROUNDING * self.error <= max(0.1 * size, self.lost)
 
-    def sees_apart(self, left: Estimate, right: Estimate) -> bool:
-        """Whether two one-sided derivatives are more than errors apart."""
+    def sees_apart(self, left: Estimate, right: Estimate, least: float) -> bool:
+        """Whether two one-sided derivatives are more than errors apart, and more than this share of them."""
         if left.value == right.value or left.value != left.value or right.value != right.value:
             return False
         apart = abs(left.value - right.value)
         if not isfinite(apart):
             return True
-        seen = SHARP * max(abs(left.value), abs(right.value)) if left.error + right.error else 0.0
+        seen = least * max(abs(left.value), abs(right.value))
         return apart > max(SAFETY * (left.error + right.error) + ROUNDING * self.error, seen)
 
     def is_sharp(self, estimate: Estimate) -> bool:
@@ -85,6 +85,7 @@ def engine_estimates(problem: Problem) -> list[Engine]:
     """The engine's derivatives, with the errors that rounding may have made in them."""
     found = gradients(problem.output, problem.leaves)
     with np.errstate(all="ignore"):
+        sampled = sampling()
         output, samples = _swept(problem, [sampled(x) for x in problem.point], sampled)
         sizes = [float(np.max(np.abs(sample))) for sample in samples.values()]
         errors = [scatter(samples.get(leaf, 0.0), slope) for leaf, slope in zip(problem.leaves, found)]
@@ -100,12 +101,11 @@ def _swept(
     seen: dict[Any, Any] = {x: x.numbers for x in problem.order if x.op is not None}
 
     def rows(node: Any, *operands: Any) -> Any:
-        if constant is sampled:
-            if _tied(node):  # with errors it would not be: the rules at kinks hold
-                return operands[2] if node.op.name == "where" else sampled(node.numbers[0])
-            result = rounded(node.op.ufunc(*operands))
-        else:
-            result = node.op.ufunc(*operands)
+        if constant is not float and _tied(node):  # with errors it would not be: the rules at kinks hold
+            return operands[2] if node.op.name == "where" else constant(node.numbers[0])
+        result = node.op.ufunc(*operands)
+        if constant is not float and not isinstance(result, Sampled):  # a function that knows no such arrays
+            result = constant(1.0) * np.asarray(result, dtype=float)
         seen[node] = (result, *operands)
         return result
 

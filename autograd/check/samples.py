@@ -6,7 +6,7 @@ What is computed from them, by the engine, by a partial of a row or by an oracle
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 from math import inf, isfinite
 from operator import and_, or_
@@ -33,7 +33,7 @@ _VANISHING = (np.multiply, np.divide, np.power, np.square, np.exp, np.exp2)
 class Sampled(np.ndarray[Any, Any]):
     """Numbers, the first along the first axis, and samples of what rounding might have made of them, all others.
 
-    >>> product = sampled(0.1) * 3.0
+    >>> product = sampling()(0.1) * 3.0
     >>> bool(product[0] == 0.1 * 3.0), bool(0.0 < scatter(product, 0.1 * 3.0) < 1e-16)
     (True, True)
     """
@@ -41,7 +41,7 @@ class Sampled(np.ndarray[Any, Any]):
     random: np.random.Generator
 
     def __array_finalize__(self, other: Any) -> None:
-        self.random = getattr(other, "random", None) or np.random.default_rng(0)
+        self.random = getattr(other, "random", None)  # type: ignore[assignment]  # `sampling` gives one
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         """What the ufunc makes of plain arrays, with an error of rounding in every sample."""
@@ -89,18 +89,21 @@ class Sampled(np.ndarray[Any, Any]):
         return np.where(faint, moved + 5e-324 * off, moved)
 
 
-def sampled(number: Any) -> Sampled:
-    """A number, or an array of one row, that is known exactly: every sample is the number itself.
+def sampling() -> Callable[[Any], Sampled]:
+    """A function that makes samples of a number, or of an array as their only row, all of them that number itself.
 
+    >>> sampled = sampling()
     >>> sampled(2.0).shape, sampled(np.ones(3)).shape
     ((9,), (9, 3))
     """
-    return np.repeat(np.asarray(number)[np.newaxis], SAMPLES + 1, axis=0).view(Sampled)
+    random = np.random.default_rng(0)
 
+    def sampled(number: Any) -> Sampled:
+        samples = np.repeat(np.asarray(number)[np.newaxis], SAMPLES + 1, axis=0).view(Sampled)
+        samples.random = random
+        return samples
 
-def rounded(result: Any) -> Sampled:
-    """The result of a row: that of one which knows nothing of samples with errors, any other as it is."""
-    return result if isinstance(result, Sampled) else sampled(1.0) * np.asarray(result, dtype=float)
+    return sampled
 
 
 def unsampled(x: Any) -> Any:

@@ -117,21 +117,22 @@ def judge(answer: Engine, oracle: str, evidence: Evidence) -> Finding:
     """The verdict that follows from the evidence of an oracle."""
     sides, policy = evidence.sides, evidence.policy
     central, left, right = sides.central, sides.left, sides.right
-    if answer.sees_apart(left, right):
+    if answer.sees_apart(left, right, SHARP if policy is None else 0.0):
         numbers = f"{left.value + 0.0:.6g} from the left, {right.value + 0.0:.6g} from the right"
         if policy is None:
             low, high = sorted((left, right), key=lambda side: side.value)
             within = low.value - answer.bound(low) <= answer.value <= high.value + answer.bound(high)
             return Finding(oracle, numbers, KINK if within else FAIL)
-        verdict = KINK if answer.agrees(Estimate(policy)) else FAIL
+        verdict = KINK if answer.agrees(Estimate(policy, central.error)) else FAIL
         return Finding(oracle, f"{numbers}, {policy:.6g} by the rules", verdict, True)
     if answer.agrees(central):
         return Finding(oracle, str(central), PASS if answer.is_sharp(central) else UNSURE)
-    if policy is not None and policy != central.value and answer.agrees(Estimate(policy)):
+    if policy is not None and policy != central.value and answer.agrees(Estimate(policy, central.error)):
         return Finding(oracle, f"{central}, {policy:.6g} by the rules at kinks", KINK, True)
     # Where one side was seen and the other was not, the middle may be the derivative of neither.
     halved = isfinite(left.error) != isfinite(right.error)
-    return Finding(oracle, str(central), FAIL if answer.is_known(central) and not halved else UNSURE)
+    known = answer.is_known(central, exact=policy is not None)
+    return Finding(oracle, str(central), FAIL if known and not halved else UNSURE)
 
 
 def judge_remainder(answer: Engine, found: Remainder) -> Finding:
