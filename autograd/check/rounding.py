@@ -54,7 +54,7 @@ class Engine:
             return False
         if not isfinite(self.value):
             return SAFETY * estimate.error <= SHARP * abs(estimate.value)
-        size = max(abs(self.value), abs(estimate.value))
+        size = max(filter(isfinite, (abs(self.value), abs(estimate.value))))
         if not exact and size < FAINT * self.lost:
             return False
         return ROUNDING * self.error <= max(0.1 * size, self.lost)

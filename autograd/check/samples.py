@@ -45,11 +45,13 @@ class Sampled(np.ndarray[Any, Any]):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         """What the ufunc makes of plain arrays, with an error of rounding in every sample."""
-        operands = [_plain(x) for x in inputs]
+        operands = [self._off(np.full(self.shape, x)) if _is_long(x) else _plain(x) for x in inputs]
         if np.iscomplexobj(self) and ufunc in (np.multiply, np.divide):  # in them, terms may cancel: err before
             operands = [self._rounded(x) if isinstance(x, Sampled) else x for x in operands]
         options = {key: tuple(map(_plain, x)) if key == "out" else _plain(x) for key, x in options.items()}
         result = getattr(ufunc, method)(*operands, **options)
+        if self.dtype == object:  # of np.vectorize, which is not done
+            return result
         if not isinstance(result, np.ndarray) or result.dtype == bool:
             return result
         if result.dtype == object:  # of np.frompyfunc
@@ -69,24 +71,30 @@ class Sampled(np.ndarray[Any, Any]):
         return found
 
     def _rounded(self, x: Array, ufunc: np.ufunc | None = None, operands: Sequence[Any] = ()) -> Array:
-        """`x` with errors; in what a ufunc lost below the smallest floats, too."""
+        """`x` with errors; where a ufunc left the range of floats, in either direction, the last float there."""
         if np.iscomplexobj(x):
             moves = ufunc not in _SUMS and reduce(or_, (np.imag(y) != 0.0 for y in operands), False)
             both = np.empty_like(x)
             both.real, both.imag = self._rounded(x.real, ufunc, [np.real(y) for y in operands]), self._off(x.imag, moves)
             return both
-        moved = self._off(x, ufunc in _VANISHING and reduce(and_, (y != 0.0 for y in operands)))
+        inside = reduce(and_, ((y != 0.0) & np.isfinite(y) for y in operands), True)
+        moved = self._off(x, inside & (ufunc in _VANISHING))
+        beyond = inside & np.isinf(moved)
+        beyond[0] = False
+        moved = np.where(beyond, np.copysign(sys.float_info.max, moved), moved)
         if ufunc not in _WHOLE:
             return moved
         whole = reduce(and_, (y == np.rint(y) for y in (x, *operands))) & (x != 0.0) & (np.abs(x) < 2.0**53)
         return np.where(whole, x, moved)
 
-    def _off(self, x: Array, lost: Any) -> Array:
+    def _off(self, x: Array, lost: Any = False) -> Array:
+        """`x` off by up to its last bit; what is 0 because it was `lost`, by the smallest float."""
         off = self.random.uniform(-1.0, 1.0, x.shape)
+        off += np.copysign(0.5, off)  # enough to be another float
         off[0] = 0.0
         moved = x * (1.0 + sys.float_info.epsilon * off)
         faint = (np.abs(moved) < sys.float_info.min) & ((moved != 0.0) | lost)
-        return np.where(faint, moved + 5e-324 * off, moved)
+        return np.where(faint, moved + 5e-324 * np.sign(off), moved)
 
 
 def sampling() -> Callable[[Any], Sampled]:
@@ -112,15 +120,21 @@ def unsampled(x: Any) -> Any:
 
 
 def scatter(x: Any, number: float) -> float:
-    """How far from the number its samples are: none is from one that is not finite, nor any from one that is by luck.
+    """How far from the number its samples are; infinitely if it is one only by luck.
 
     >>> scatter(np.array([1.0, 1.5]), 1.0), scatter(np.array([1.0, np.nan]), 1.0)
     (0.5, inf)
     """
-    if not isfinite(number):
+    if number != number:
         return 0.0
-    error = float(np.max(np.abs(_plain(x) - number)))
+    last = sys.float_info.max
+    error = float(np.max(np.abs(np.clip(_plain(x), -last, last) - min(max(number, -last), last))))
     return inf if error != error else error
+
+
+def _is_long(x: Any) -> bool:
+    """Whether a number is one that its function or partial rounds, such as 2 / 3: no short binary fraction."""
+    return isinstance(x, float) and isfinite(x) and float(np.float32(x)) != x
 
 
 def _plain(x: Any) -> Any:
