@@ -222,6 +222,27 @@ def test_where_there_is_no_derivative_nothing_is_said():
     assert decided_by_rounding.rows[0].verdict == UNSURE
 
 
+@pytest.mark.parametrize(
+    ("function", "x", "slope"),
+    [
+        (lambda x: x * 1e-200 * 1e-200 * 1e300, 1.0, 1e-100),
+        (lambda x: x * 1e300 * 1e-200 * 1e-200, 1.0, 0.0),  # for 1e-100, which is lost on the way back
+        (lambda x: x**-300, 11.0, -1.0421326968992184e-311),
+        (lambda x: 1e-310 / x, 3.0, -1.1111111111111e-311),
+        (lambda x: exp(x) * 1e-5, -740.0, 0.0),  # for 4e-327
+        (lambda x: sqrt(x * x) / x, 1e-170, math.inf),  # for 0: sqrt was asked at 0
+        (lambda x: sqrt(x * x + 1e-300), 1e-170, 1e-20),
+        (lambda x: sqrt(x * x), 1e200, 0.0),  # for 1: sqrt was asked at infinity
+        (lambda x: 1.0 / (1.0 + exp(-x)), -710.0, 0.0),  # for 4.5e-309
+    ],
+)
+def test_what_leaves_the_range_of_floats_on_the_way(function, x, slope):
+    """No oracle says that a right rule is wrong because numbers, its own or the engine's, under- or overflowed."""
+    (row,) = gradcheck(function, x).rows
+    assert row.engine.value == pytest.approx(slope, rel=1e-10, abs=0.0)
+    assert FAIL not in [row.verdict, *(finding.verdict for finding in row.findings)], row
+
+
 @settings(max_examples=50)
 @given(expressions(ops=SMOOTH))
 def test_random_smooth_graphs(expression):
@@ -428,6 +449,24 @@ def test_unknown_rows_are_checked_by_their_values():
         report = check_gradients(Value.__record__(replace(cube, partials=(slope,)), [x]), [x])
         assert report.rows[0].verdict == verdict
         assert "dual: there is no textbook definition of cube" in report.declined
+
+
+def test_an_oracle_declines_what_it_has_no_definition_of(monkeypatch):
+    """With a sentence, not an error of its own: a row, an elementary function, or the derivative of one."""
+    monkeypatch.setitem(TEXTBOOK, "erf", lambda m, x: m.function("erf", x))
+    monkeypatch.setitem(TEXTBOOK, "square", lambda m, x: m.function("square", x))
+    slope = 2.0 / math.sqrt(math.pi)
+    x = Value(0.5)
+    for op in (
+        replace(TABLE["exp"], name="erf", forward=math.erf, partials=(lambda z, x: slope * exp(-(x * x)),)),
+        replace(TABLE["exp"], name="square", forward=lambda x: x * x, ufunc=np.square, partials=(lambda z, x: 2.0 * x,)),
+    ):
+        op = replace(op, ufunc=np.vectorize(math.erf)) if op.name == "erf" else op
+        report = check_gradients(Value.__record__(op, [x]), [x])
+        assert report.rows[0].verdict == PASS
+        assert f"dual: there is no textbook derivative of {op.name}" in report.declined
+        assert ("complex: NumPy has no erf of complex numbers" in report.declined) == (op.name == "erf")
+        assert ("mpmath: mpmath has no square" in report.declined) == (op.name == "square")
 
 
 def test_without_mpmath_the_others_go_on(monkeypatch):

@@ -48,14 +48,14 @@ class Engine:
         """How far the two may be apart."""
         return SAFETY * estimate.error + ROUNDING * self.error
 
-    def is_known(self, estimate: Estimate, exact: bool) -> bool:
-        """Whether both numbers are more than rounding."""
+    def is_known(self, estimate: Estimate, by_steps: bool) -> bool:
+        """Whether both numbers are more than rounding, also that of the steps that a difference takes."""
         if not (isfinite(estimate.error) and estimate.value == estimate.value):
             return False
         if not isfinite(self.value):
             return SAFETY * estimate.error <= SHARP * abs(estimate.value)
         size = max(filter(isfinite, (abs(self.value), abs(estimate.value))))
-        if not exact and size < FAINT * self.lost:
+        if by_steps and size < FAINT * self.lost:
             return False
         return ROUNDING * self.error <= max(0.1 * size, self.lost)
 
