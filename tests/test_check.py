@@ -459,7 +459,9 @@ def test_an_oracle_declines_what_it_has_no_definition_of(monkeypatch):
     x = Value(0.5)
     for op in (
         replace(TABLE["exp"], name="erf", forward=math.erf, partials=(lambda z, x: slope * exp(-(x * x)),)),
-        replace(TABLE["exp"], name="square", forward=lambda x: x * x, ufunc=np.square, partials=(lambda z, x: 2.0 * x,)),
+        replace(
+            TABLE["exp"], name="square", forward=lambda x: x * x, ufunc=np.square, partials=(lambda z, x: 2.0 * x,)
+        ),
     ):
         op = replace(op, ufunc=np.vectorize(math.erf)) if op.name == "erf" else op
         report = check_gradients(Value.__record__(op, [x]), [x])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -129,7 +129,8 @@ RULES = {
         (lambda z, x, y: EXP(x - z), lambda z, x, y: -EXP(y - z)),
         lambda m, x, y: m.function("log", m.function("exp", x) - m.function("exp", y)),
         [(1.0, 0.0), (1e-6, 0.0), (30.0, 29.999)], [(30.0, 29.9999999)]),
-    "atan2": Rule(math.atan2, np.arctan2, (lambda z, y, x: DIV(x, x * x + y * y), lambda z, y, x: -DIV(y, x * x + y * y)),
+    "atan2": Rule(math.atan2, np.arctan2,
+        (lambda z, y, x: DIV(x, x * x + y * y), lambda z, y, x: -DIV(y, x * x + y * y)),
         lambda m, y, x: 2 * m.function("arctan", y / (m.function("sqrt", x * x + y * y) + x)),
         [(1.0, 1.0), (1e-12, 1.0), (1.0, -1.0)], [(1e-8, -1.0), (1e-5, -1e5)]),
     "hypot": Rule(math.hypot, np.hypot, (lambda z, x, y: DIV(x, z), lambda z, x, y: DIV(y, z)),

@@ -72,8 +72,8 @@ def gradcheck(function: Callable[..., Any], *args: Any, order: int = 1, oracles:
     returns something else the second time, another order, or an unknown oracle.
 
     >>> print(gradcheck(lambda x, y: x * y + y, 2.0, 3.0, oracles=["differences", "rational"]))
-    x = 2: pass; engine 3 +- ...; differences 3 +- ...; also rational
-    y = 3: pass; engine 3 +- ...; differences 3 +- ...; also rational
+    x = 2: pass; engine 3; differences 3 +- ...; also rational
+    y = 3: pass; engine 3; differences 3 +- ...; also rational
     >>> print(gradcheck(abs, 0.0, oracles=["dual"]))
     x = 0: at a kink
       engine      0

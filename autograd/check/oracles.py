@@ -1,9 +1,9 @@
 """Oracles: a graph computed anew in other numbers, in which its derivatives can be read off.
 
 - dual numbers x + x' e (forward mode): e is smaller than every float but not 0, so comparisons see on which side of a
-  kink x + e lies, and both one-sided derivatives come out, each by itself;
+  kink x + e lies, and both one-sided derivatives come out, each by itself; the rounding is sampled (`samples`);
 - the same over exact rational numbers, for graphs of + - * / and comparisons;
-- the complex step, Im f(x + ih) / h, without any subtraction (Squire and Trapp, 1998);
+- the complex step, Im f(x + ih) / h, without any subtraction (Squire and Trapp, 1998); sampled, too;
 - differences with so many digits (mpmath) that neither the step nor rounding counts.
 
 No oracle calls a partial, or a forward function, of the table: the rows stand in `textbook` once more.
@@ -46,6 +46,8 @@ def dual(problem: Problem, second: int | None = None) -> list[Evidence]:
 
 
 class _Samples(Numbers):
+    """Floats, or complex ones, with samples of what rounding makes of them."""
+
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.sampled = sampling()
@@ -104,15 +106,18 @@ def _dual(
     )
     found = []
     for i in range(len(problem.leaves)):
-        (value, slope), *sides = [[_as_float(part[i]) for part in parts] for parts in (here, left, right)]
+        (value, slope), *sides = ([_as_float(part[i]) for part in parts] for parts in (here, left, right))
         error = 0.0 if samples is None else scatter(samples[:, i], slope)
-        below, above = [
-            Estimate(by if at == value or at != at else copysign(inf, (at - value) * towards), error)
-            for (at, by), towards in zip(sides, (-1, 1))
-        ]
+        below, above = (Estimate(_one_sided(value, side, to), error) for side, to in zip(sides, (-1, 1)))
         central = below if below.value == above.value else Estimate(slope, error)
         found.append(Evidence(Sides(central, below, above), slope))
     return found
+
+
+def _one_sided(here: float, side: Sequence[float], towards: int) -> float:
+    """A one-sided derivative, of a number and its slope there; infinite if that number is another than `here`."""
+    there, slope = side
+    return slope if here == there or there != there else copysign(inf, (there - here) * towards)
 
 
 def _derivatives(problem: Problem, second: int | None, m: Numbers, side: int) -> tuple[Any, Any]:
