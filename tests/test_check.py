@@ -174,6 +174,7 @@ def test_an_infinite_derivative_hides_no_other():
         (lambda x: exp(-((1e7 * (x - 1.0)) ** 2)), 1.0 + 1e-7),
         (lambda x: sigmoid(1e14 * (x - 1.0)), 1.0),
         (lambda x: 1.0 / (x - 1.0), 1.0 + 1e-15),
+        (lambda x: 1.0 / (x - 0.1) / x, 0.1 + 1e-14),
         (lambda x: 1.0 / x, 1e162),
         (lambda x: abs(x - 1.0), 1.0 + 3e-16),
         (tan, 482487148309.4506),
@@ -505,5 +506,11 @@ def test_reports():
     assert verdict((PASS,), (KINK,), (FAIL,)) == FAIL
     assert verdict((FAIL,), (KINK, True)) == KINK
     assert verdict((UNSURE,)) == verdict() == UNSURE
+    near_a_pole = Finding("differences", "39", FAIL, central=Estimate(39.0, 5.0))
+    for error, overruled in ((1.0, UNSURE), (1e3, FAIL)):  # by what the graph knows better, and by what it does not
+        row = Row(
+            ("w",), (2.0,), Estimate(1e3), (near_a_pole, Finding("mpmath", "1", UNSURE, False, Estimate(1e3, error)))
+        )
+        assert row.verdict == overruled and replace(row, cut=True).verdict == FAIL
     report = Report((Row(("w",), (2.0,), Estimate(3.0, 1e-16), (Finding("dual", "3", PASS),)),))
     assert str(report) == "w = 2: pass; engine 3 +- 1e-16; dual 3" and report.failures == []
