@@ -202,3 +202,12 @@ def test_the_rounding_inside_of_a_partial_is_seen(name, error):
     (engine,) = engine_estimates(Problem(output, tuple(leaves)))
     off = abs(engine.value - 22.366272042129217830)
     assert off <= ROUNDING * engine.error and 0.1 * error < engine.error / engine.value < 10.0 * error
+
+
+@pytest.mark.parametrize("name", ["arcsin", "erf", "erf, of no oracle", "sinc, made safe", "logit"])
+def test_rows_of_ones_own_in_graphs(name):
+    """Between other rows, and in second derivatives."""
+    for error, verdict in ((0.0, PASS), (1e-3, FAIL)):
+        inner, leaves = graph(name, 0.3, error)
+        report = check_gradients(inner.sin() * leaves[0], leaves, order=2)
+        assert [row.verdict for row in report.rows] == [verdict, verdict], report

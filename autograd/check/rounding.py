@@ -104,8 +104,9 @@ def _swept(
         if constant is not float and _tied(node):  # with errors it would not be: the rules at kinks hold
             return operands[2] if node.op.name == "where" else constant(node.numbers[0])
         result = node.op.ufunc(*operands)
-        if constant is not float and not isinstance(result, Sampled):  # a function that knows no such arrays
-            result = constant(1.0) * np.asarray(result, dtype=float)
+        if not isinstance(result, Sampled):
+            result = np.asarray(result, dtype=float)
+            result = result if constant is float else constant(1.0) * result  # of a function that knows no samples
         seen[node] = (result, *operands)
         return result
 
