@@ -19,10 +19,9 @@ from typing import Any
 import graphviz
 
 from .derivation import Derivation
-from .formula import FLAT
 from .graph import edges, number_of_node, routes, topological_order
 from .notation import counted, decimal
-from .ops import ADD
+from .ops import ADD, FLAT
 from .value import Value
 
 CURVED = 100
@@ -70,7 +69,7 @@ class Picture:
         except ImportError:
             raise RuntimeError(
                 "a picture is laid out by Graphviz, which is not here: install its dot program (https://graphviz.org) "
-                "or pygraphviz, which brings it along: pip install 'scalar-autograd[draw]'.  The DOT text is in .source"
+                "or pygraphviz, which brings it along: pip install pygraphviz.  The DOT text is in .source"
             ) from None
         return bytes(AGraph(string=self.source).draw(format=format_, prog=self.engine))
 

@@ -141,7 +141,7 @@ def as_float(number: Any) -> float:
 def unboxed(x: Any) -> Any:
     """The Python object in a NumPy scalar or a 0-d array; anything else as it is, a masked number too."""
     boxed = isinstance(x, (np.generic, np.ndarray)) and x.ndim == 0 and x.dtype.kind not in "mM"
-    return x.item() if boxed and x is not np.ma.masked else x
+    return x.item() if boxed and not np.ma.is_masked(x) else x
 
 
 def _as_floats(x: Any) -> Any:
@@ -324,3 +324,7 @@ WHERE:   Op = _row("where", _where, np.where,
                    (None, lambda z, c, x, y: WHERE(c, 1.0, 0.0), lambda z, c, x, y: WHERE(c, 0.0, 1.0)), gate=True)
 # The identity with derivative 0: the graph goes on, the gradient stops.
 DETACH:  Op = _row("detach", operator.pos, np.copy, (lambda z, x: 0.0,), gate=True)
+# fmt: on
+
+FLAT = frozenset({STEP, SIGN, EQUAL, DETACH})
+"""The rows whose partials are 0 everywhere."""

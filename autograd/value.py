@@ -7,15 +7,16 @@ import os
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, KeysView, Sequence
 from contextlib import contextmanager
+from inspect import ismemberdescriptor
 from itertools import repeat, starmap
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import numpy as np
 
 from . import copying, ops
-from .graph import adjoints
+from .graph import adjoints, chain_rule
 from .ops import TABLE, Op, as_float, unboxed
 from .recording import DETACHED, TRACED, recording, watched
 
@@ -33,7 +34,7 @@ def _new_node(op: Op, numbers: tuple[float, ...], x: _Input, y: _Input | None = 
         node.op, node.numbers, node._x, node._y, node._w = op, numbers, x, y, w
     else:
         # A leaf, but no parameter: its own number says that it was computed.
-        node.op, node.numbers, node._x, node._y, node._w = None, numbers[:1], None, None, None
+        node.op, node.numbers, node._x, node._y, node._w = None, numbers[:1], None, None, _calls
     if mode == DETACHED and op is not ops.DETACH:
         return _new_node(ops.DETACH, (numbers[0], numbers[0]), node)
     return node
@@ -51,18 +52,27 @@ def _infix(op: Op) -> tuple[_Infix, _Infix]:
         if isinstance(other, Value):
             y = other._number
         else:
-            y = other = _as_number(other)  # type: ignore[assignment]  # None, or a float
+            y = _as_number(other)  # type: ignore[assignment]  # None, or a float
             if y is None:
-                return NotImplemented
+                return _left_to(other)
+            other = y
         return _new_node(op, (forward(x, y), x, y), self, other)
 
     def reflected(self: Value, other: Any) -> Value:
         x, y = _as_number(other), self._number
         if x is None:
-            return NotImplemented  # type: ignore[no-any-return]  # Python's own sign, not a result
+            return _left_to(other)  # type: ignore[no-any-return]  # Python's own sign, not a result
         return _new_node(op, (forward(x, y), x, y), x, self)
 
     return method, reflected
+
+
+def _left_to(other: Any) -> Any:
+    """Leaves an operation to `other`, such as an array.  Python's sequences would take the Value for an index."""
+    if type(other) in (str, bytes, bytearray, list, tuple):
+        hint = ", or np.array(...) to compute element by element" if type(other) in (list, tuple) else ""
+        raise TypeError(f"{other!r:.60} ({type(other).__name__}) is not a real number; give a number or a Value{hint}")
+    return NotImplemented
 
 
 def _prefix(op: Op) -> Callable[[Value], Value]:
@@ -171,17 +181,20 @@ class Value:
     _number: float
     _grad: float
     op: Op | None
-    _x: Any  # the inputs, None where there are fewer
+    _x: Any  # the inputs, None where there are fewer; of a leaf, _w says when it was made (`call_begins`)
     _y: Any
     _w: Any
     numbers: tuple[float, ...]
     label: str
 
+    ndim, shape, dtype = 0, (), np.dtype(object)  # a scalar, to NumPy
+
     def __init__(self, data: Any, label: str = "") -> None:
         if not isinstance(label, str):
             raise TypeError(f"a label is a str, not {label!r:.60} ({type(label).__name__})")
         self._number, self._grad, self.label = as_float(data), 0.0, label
-        self.op, self.numbers, self._x, self._y, self._w = None, (), None, None, None
+        self.op, self.numbers, self._x, self._y = None, (), None, None
+        self._w = _calls
 
     @property
     def data(self) -> float:
@@ -226,6 +239,21 @@ class Value:
         found = adjoints(self)
         add_to_grads(found, found.values())
 
+    # ---- As micrograd's lecture reads a node, and steps through a graph by hand
+
+    @property
+    def _prev(self) -> KeysView[Value]:
+        return dict.fromkeys(x for x in self.inputs if isinstance(x, Value)).keys()  # a set that keeps its order
+
+    @property
+    def _op(self) -> str:
+        return _MICROGRAD.get(self.op.name, self.op.name) if self.op else ""
+
+    def _backward(self) -> None:
+        found = chain_rule([self], {self: self._grad})
+        del found[self]
+        add_to_grads(found, found.values())
+
     __add__, __radd__ = _infix(ops.ADD)
     __sub__, __rsub__ = _infix(ops.SUB)
     __mul__, __rmul__ = _infix(ops.MUL)
@@ -235,6 +263,15 @@ class Value:
     __abs__ = _prefix(ops.ABS)
 
     def __pos__(self) -> Value:
+        return self
+
+    def conjugate(self) -> Value:
+        """The Value itself, which is real; NumPy's ``std``, ``var``, ``vdot`` and ``norm`` ask for it.
+
+        >>> x = Value(3.0)
+        >>> x.conjugate() is x
+        True
+        """
         return self
 
     __eq__ = _comparison(operator.eq)
@@ -249,14 +286,16 @@ class Value:
         return tell(operator.truth, (self,), self._number != 0.0)  # type: ignore[no-any-return]  # a bool
 
     __float__ = _refusal(
-        "float()", "write .data for the number, and the functions of autograd rather than those of math"
+        "float()",
+        "write .data for the number, use the functions of autograd rather than those of math, and take derivatives for "
+        "SciPy or a picture under no_grad(), where they are plain numbers",
     )
     __int__ = __trunc__ = _refusal("int()", "write int(v.data) for the number")
 
     def __index__(self) -> NoReturn:
         raise TypeError(
-            "a Value is no int, which an index, a range or a factor of a list has to be; to pick from a sequence by a "
-            "Value write select(sequence, index); to scale a list, scale each of its elements"
+            "a Value is no int, as an index or the length of a range has to be; to pick from a sequence by a Value "
+            "write select(sequence, index), or int(v.data) for the number"
         )
 
     __complex__ = _refusal("complex()", "write complex(v.data) for the number")
@@ -276,14 +315,19 @@ class Value:
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
         """``np.exp(v)`` records the row ``exp``; with an array among the inputs, one node per element."""
-        if method != "__call__" or options:
-            return NotImplemented
         function, operands = _BY_UFUNC.get(ufunc), [unboxed(x) for x in inputs]
-        if function is not None:
+        if ufunc in _ASKED:
+            raise TypeError(
+                f"np.{ufunc.__name__} of a Value; write {_ASKED[ufunc]}, or ask its number, v.data; take derivatives "
+                "for SciPy under no_grad(), where they are plain numbers"
+            )
+        if method == "__call__" and function is not None and not options:
             result = function(*operands)
-        else:  # np.less and the like: by way of Python's operators
+        elif method == "at":  # which changes an array in place
+            return NotImplemented
+        else:  # np.less, np.add.reduce and the like: by way of Python's operators
             try:
-                result = ufunc(*(np.asarray(x, dtype=object) for x in operands))
+                result = getattr(ufunc, method)(*(np.asarray(x, dtype=object) for x in operands), **options)
             except (TypeError, AttributeError) as error:
                 if "cut the graph" in str(error):  # one of the refusals above
                     raise
@@ -302,11 +346,25 @@ class Value:
 
     def _copy_with(self, inputs: tuple[_Input, ...]) -> Value:
         tell(None, (self,), self._number)
-        return _restore(None, self._kind(), self._number, self._grad, self.label, self.op, self.numbers, *inputs)
+        node = _restore(None, self._kind(), self._number, self._grad, self.label, self.op, self.numbers, *inputs)
+        node._add(self._added())
+        return node
 
     def _kind(self) -> type[Value]:
         """The class of a copy, which does not stem from the line that the original does."""
         return Value if isinstance(self, (TracedValue, WatchedValue)) else type(self)
+
+    def _added(self) -> dict[str, Any]:
+        """The attributes that a subclass has given to the node, in slots or not."""
+        kinds = self._kind().__mro__
+        slots = (
+            name for kind in kinds[: kinds.index(Value)] for name in vars(kind) if ismemberdescriptor(vars(kind)[name])
+        )
+        return {name: getattr(self, name) for name in slots if hasattr(self, name)} | getattr(self, "__dict__", {})
+
+    def _add(self, attributes: dict[str, Any]) -> None:
+        for name, attribute in attributes.items():
+            object.__setattr__(self, name, attribute)
 
     def __copy__(self) -> Value:
         return self._copy_with(self.inputs)
@@ -317,11 +375,35 @@ class Value:
     def __reduce__(self) -> tuple[Any, ...]:
         tell(None, (self,), self._number)
         fields = (self._kind(), self._number, self._grad, self.label, self.op, self.numbers, *self.inputs)
-        return _restore, (copying.ancestors(self), *fields)
+        return _restore, (copying.ancestors(self), *fields), (None, self._added()) if self._added() else None
 
     if TYPE_CHECKING:  # exp(), relu() and the other unary rows of the table, attached below
 
         def __getattr__(self, name: str) -> Callable[[], Value]: ...
+
+
+_calls = 0  # how many calls have begun, of verbs and in the whole process
+
+
+def call_begins() -> int:
+    """The number of a call that begins now: `any_older` tells the leaves made before it from those made since."""
+    global _calls
+    with _lock:
+        _calls += 1
+        return _calls
+
+
+def any_older(nodes: Iterable[Value], call: int) -> bool:
+    """Whether a leaf among `nodes` was made before `call` began, in whichever thread.
+
+    >>> x, call = Value(2.0), call_begins()
+    >>> any_older([Value(2.0)], call), any_older([Value(2.0), x], call)
+    (False, True)
+    """
+    return any(node.op is None and node._w < call for node in nodes)
+
+
+_MICROGRAD = {"add": "+", "sub": "-", "mul": "*", "div": "/", "neg": "-", "pow": "**", "relu": "ReLU"}
 
 
 class WatchedValue(Value):
@@ -371,19 +453,22 @@ def line_outside() -> str:
     '<doctest autograd.value.line_outside[0]>:1'
     """
     frame: Any = sys._getframe(1)
-    while frame.f_back and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame.f_back and frame.f_code.co_filename.startswith(PACKAGE):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
-_PACKAGE = os.path.dirname(__file__) + os.sep
+PACKAGE = os.path.dirname(__file__) + os.sep
+"""The beginning of the file names of this package."""
 
 
 _get_numbers, _set_numbers = Value.__dict__["numbers"].__get__, Value.__dict__["numbers"].__set__
+_get_marks = operator.attrgetter("numbers")
 _get_data, _get_grad = operator.attrgetter("_number"), operator.attrgetter("_grad")
 _set_grad = Value.__dict__["_grad"].__set__
 _BY_UFUNC: dict[Any, Op] = {ufunc: op for op in TABLE.values() for ufunc in (op.ufunc, getattr(np, op.name, None))}
 _BY_UFUNC[np.power] = ops.POW
+_ASKED = {np.isnan: "v != v", np.isinf: "abs(v) == math.inf", np.isfinite: "abs(v) < math.inf"}
 del _BY_UFUNC[np.equal]  # the comparison, which gives bools; the row `equal` records 0 or 1
 
 for _op in TABLE.values():
@@ -443,6 +528,44 @@ def require_value(x: Any, hint: str) -> None:
         raise TypeError(f"{x!r:.60} ({type(x).__name__}) is not a Value; {hint}")
 
 
+class Held(tuple[float, ...]):
+    """The ``numbers`` of a leaf that something holds as a parameter: empty, as of every leaf, with a mark beside."""
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    def look(self) -> None:
+        """Lets the holder see what it holds now, and mark as `REPLACED` what it does not."""
+
+    def __reduce__(self) -> Any:
+        return "REPLACED" if self is REPLACED else (tuple, ())  # a copy is held by nobody
+
+
+REPLACED = Held()
+"""The mark of a leaf in whose place its holder has another."""
+
+
+def require_held(values: Iterable[Value], owner: str) -> None:
+    """A RuntimeError that names the first of `values` that another has replaced in what held it (see `nn.Module`).
+
+    >>> w = Value(2.0, "w")
+    >>> w.numbers = REPLACED
+    >>> require_held([w], "the optimizer")
+    Traceback (most recent call last):
+    RuntimeError: the optimizer holds w, which was replaced; make it anew, of model.parameters()
+    """
+    values = list(values)
+    holders = [mark for mark in set(map(_get_marks, values)) if isinstance(mark, Held)]
+    for _ in range(2):  # twice, for what one does not hold any more another may hold
+        for mark in holders:
+            mark.look()
+        if REPLACED not in set(map(_get_marks, values)):
+            return
+    place, lost = next((i, x) for i, x in enumerate(values) if x.numbers is REPLACED)
+    name = lost.label or f"parameter {place}"
+    raise RuntimeError(f"{owner} holds {name}, which was replaced; make it anew, of model.parameters()")
+
+
 def assign(values: Iterable[Value], data: Iterable[Any]) -> None:
     """Sets the data of each of `values`: of all of them or, if anything is wrong, of none.
 
@@ -498,5 +621,5 @@ def _restore(
 ) -> Value:
     node = _new(kind)
     node._number, node._grad, node.label, node.op, node.numbers = data, grad, label, op, numbers
-    node._x, node._y, node._w = (*inputs, None, None, None)[:3]
+    node._x, node._y, node._w = (*inputs, None, None)[:3] if inputs else (None, None, _calls)
     return node

@@ -1,10 +1,12 @@
 """Neurons, layers, losses, optimizers and training on `autograd.Value`."""
 
+from . import installation as installation  # first: it raises where `autograd` is another package
 from . import schedules
 from .activations import (
     ACTIVATIONS,
     LAYERWISE,
     arctan,
+    binary_step,
     elu,
     gelu,
     identity,
@@ -14,7 +16,6 @@ from .activations import (
     silu,
     softmax,
     softplus,
-    step,
     tanh,
 )
 from .initialization import glorot, he, normal, uniform
@@ -41,6 +42,7 @@ __all__ = [
     "accuracy",
     "arctan",
     "binary_cross_entropy",
+    "binary_step",
     "cost",
     "cross_entropy",
     "elu",
@@ -61,7 +63,6 @@ __all__ = [
     "silu",
     "softmax",
     "softplus",
-    "step",
     "tanh",
     "uniform",
 ]

@@ -17,7 +17,7 @@ from ..functions import is_index
 from ..graph import topological_order
 from ..notation import counted
 from ..recording import enable_grad
-from ..value import Value, WatchedValue, add_to_grads, data_of, watching
+from ..value import Value, WatchedValue, add_to_grads, data_of, require_held, watching
 from .code import HELPERS
 from .collector import paused_collector
 from .guards import Guards, Question, Recorder
@@ -105,6 +105,7 @@ class CompiledFunction:
 
     def __call__(self, *arrays: Any) -> Any:
         """The reduced value at the numbers that the parameters have now."""
+        require_held(self.wrt, "the compiled function")
         return self.value(data_of(self.wrt), *arrays)
 
     def value(self, theta: Any, *arrays: Any) -> Any:
@@ -138,6 +139,7 @@ class CompiledFunction:
 
     def backward(self, *arrays: Any) -> float:
         """Adds the gradient to the ``grad`` of the parameters, at the numbers that they have now; returns the value."""
+        require_held(self.wrt, "the compiled function")
         value, gradient = self.value_and_grad(data_of(self.wrt), *arrays)
         add_to_grads(self.wrt, gradient.tolist())
         return value
@@ -238,6 +240,7 @@ class CompiledFunction:
     def _compile(self, shapes: tuple[tuple[int, ...], ...], theta: Any, sample: Sequence[Any]) -> _Branch:
         numbers = np.concatenate([a.ravel() for a in sample]).tolist()
         before = _random_state()
+        require_held(self.wrt, "the compiled function")
         with paused_collector():
             traced = self._traced(shapes, theta, numbers)
             drew = _random_state() != before

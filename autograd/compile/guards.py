@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import operator
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 import numpy as np
 
+from .. import functional, graph
 from ..functions import is_index
 from ..graph import topological_order
 from ..ops import ABS, DIV, MUL, NEG, SUB, elementwise
-from ..value import Value, line_outside
+from ..value import PACKAGE, Value, line_outside
 from .program import Program
 from .trace import trace
 
@@ -71,6 +74,12 @@ class Recorder:
         numbers = [self._number(x) if isinstance(x, Value) else x for x in operands]
         if self._varying.isdisjoint(values):
             return answer
+        if (compare is None or compare is hash) and _on_a_walk():
+            raise TypeError(
+                "the graph was read while compiling, as verbs (grad, jacobian ...) and backward do; compiled functions "
+                'cannot hold derivatives yet: run it eagerly, as nn.fit(..., engine="eager") does, or compile the '
+                "graph that has the derivative in it, compile(loss, parameters)"
+            )
         if compare is None or compare is hash:
             what = "read" if compare is None else "looked up in a set or a dict"
             raise TypeError(
@@ -109,6 +118,16 @@ class Recorder:
             if self._plain.issuperset(below):
                 self._plain.add(node)
         return self._numbers[value]
+
+
+def _on_a_walk() -> bool:
+    """Whether what asks is a walk over the graph, such as a derivative is taken by, and not the user's code."""
+    frame: FrameType | None = sys._getframe()
+    while frame and frame.f_code.co_filename.startswith(PACKAGE):
+        if frame.f_globals.get("__name__") in (graph.__name__, functional.__name__):
+            return True
+        frame = frame.f_back
+    return False
 
 
 class Guards:

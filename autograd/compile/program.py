@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..value import Value, add_to_grads, data_of
+from ..arrays import as_real_array
+from ..value import Value, add_to_grads, data_of, require_held
 from .blocks import Lowered
 from .collector import paused_collector
 from .contract import Node, contract
@@ -160,6 +161,7 @@ class Program:
         """
         if len(self.wrt) != self._parameters:
             raise RuntimeError("backward() of a program that was unpickled; call value_and_grad(theta, ...)")
+        require_held(self.wrt, "the compiled program")
         value, gradient = self.value_and_grad(data_of(self.wrt), *inputs)
         add_to_grads(self.wrt, gradient.tolist())
         return value
@@ -242,17 +244,10 @@ class Program:
 
 
 def as_array(name: str, numbers: Any, dtype: Any) -> Any:
-    """An array of real numbers that lies in memory row by row; a TypeError, with its name, for anything else."""
+    """An array of real numbers that lies in memory row by row; errors of `as_real_array` for anything else."""
     if type(numbers) is np.ndarray and numbers.dtype == dtype and numbers.flags.c_contiguous:
         return numbers
-    try:
-        array = np.asarray(numbers)
-    except ValueError as error:
-        raise ValueError(f"{name} is ragged ({error}); give rows of one length") from None
-    if array.dtype.kind not in "biuf" and array.size:
-        kind = type(array.flat[0]).__name__ if array.dtype == object else array.dtype
-        hint = "their numbers, such as [p.data for p in parameters]" if kind == "Value" else "real numbers"
-        raise TypeError(f"{name} holds {kind}s; give {hint}")
+    array = as_real_array(name, numbers)
     return np.ascontiguousarray(array, dtype=dtype).reshape(array.shape)
 
 
