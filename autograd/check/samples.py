@@ -51,7 +51,7 @@ class Sampled(np.ndarray[Any, Any]):
         """What the ufunc makes of plain arrays, and an error in each sample."""
         operands = [self._off(np.full(self.shape, x)) if _is_long(x) else _plain(x) for x in inputs]
         if np.iscomplexobj(self) and ufunc in (np.multiply, np.divide):  # terms may cancel inside: err before, too
-            operands = [self._rounded(x) if isinstance(x, np.ndarray) else x for x in operands]
+            operands = [self._rounded(x, ufunc, [x]) if isinstance(x, np.ndarray) else x for x in operands]
         options = {key: tuple(map(_plain, x)) if key == "out" else _plain(x) for key, x in options.items()}
         result = getattr(ufunc, method)(*operands, **options)
         if not isinstance(result, np.ndarray) or result.dtype == bool or self.dtype == object:
@@ -72,7 +72,7 @@ class Sampled(np.ndarray[Any, Any]):
         samples.random = self.random
         return samples
 
-    def _rounded(self, x: Array, ufunc: np.ufunc | None = None, operands: Sequence[Any] = ()) -> Any:
+    def _rounded(self, x: Array, ufunc: np.ufunc, operands: Sequence[Any]) -> Any:
         """`x`, the result of a ufunc, with errors; where it left the range of floats, the last float before that."""
         if np.iscomplexobj(x):
             moves = ufunc not in _SUMS and reduce(or_, (np.imag(y) != 0.0 for y in operands), False)
