@@ -28,7 +28,7 @@ FUNCTIONS: dict[str, Callable[..., float]] = {
     "sinh": lambda x: (math.exp(x) - math.exp(-x)) / 2,
     "cosh": lambda x: (math.exp(x) + math.exp(-x)) / 2,
     "tanh": math.tanh,
-    "sigmoid": lambda x: 1 / (1 + math.exp(-x)),
+    "sigmoid": lambda x: 1 / (1 + math.exp(-x)) if x > 0 else math.exp(x) / (1 + math.exp(x)),
     "softplus": lambda x: math.log(1 + math.exp(-abs(x))) + max(x, 0.0),
     "relu": lambda x: x if x > 0 else 0.0,
     "maximum": max,
