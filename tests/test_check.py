@@ -17,6 +17,7 @@ from autograd import (
     TABLE,
     Value,
     compile,
+    cos,
     exp,
     grad,
     gradients,
@@ -136,6 +137,12 @@ def test_kinks_that_cancel_and_jumps():
     assert [row.verdict for row in jump.rows] == [KINK] and "inf from the right" in str(jump)
     end = gradcheck(sqrt, 0.0)
     assert end.rows[0].engine.value == math.inf and end.rows[0].verdict == PASS
+
+
+def test_an_oracle_that_knows_nothing_lets_nothing_pass():
+    """Beyond all floats the complex step is -inf, give or take infinity: that is no evidence."""
+    report = gradcheck(lambda x: cos(x * 1e308), 1.0, oracles=["complex"])
+    assert report.rows[0].verdict == UNSURE
 
 
 def test_a_branch_of_python_is_seen_as_a_kink():

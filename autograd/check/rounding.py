@@ -76,9 +76,8 @@ class Engine:
         if self.value == estimate.value and not (estimate.error or self.error):
             return True
         size = max(abs(self.value), abs(estimate.value))
-        return SAFETY * estimate.error <= SHARP * max(size, self.error) and ROUNDING * self.error <= max(
-            SHARP * size, self.lost
-        )
+        sharp = SAFETY * estimate.error <= SHARP * max(size, self.error) and isfinite(estimate.error)
+        return sharp and ROUNDING * self.error <= max(SHARP * size, self.lost)
 
 
 def engine_estimates(problem: Problem) -> list[Engine]:

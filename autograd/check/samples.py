@@ -132,7 +132,8 @@ def scatter(samples: Any, number: float) -> float:
     """
     if number != number:
         return 0.0
-    off = np.clip(_plain(samples), -_LARGEST, _LARGEST) - min(max(number, -_LARGEST), _LARGEST)
+    with np.errstate(over="ignore"):
+        off = np.clip(_plain(samples), -_LARGEST, _LARGEST) - min(max(number, -_LARGEST), _LARGEST)
     error = float(np.max(np.abs(off)))
     return inf if error != error else error
 
