@@ -187,7 +187,25 @@ def derivatives(
             floats = {x: seed if seed.__class__ is float else seed.data for x, seed in seeds.items()}
             won = derivatives(nodes, floats, wanted, False, forward)
             recorded = [_won(x, number) if x.data != x.data else x for x, number in zip(recorded, won)]
+    for x in recorded:
+        if x.numbers:
+            x.numbers = Slope(x.numbers)
     return recorded
+
+
+class Slope(tuple[float, ...]):
+    """The ``numbers`` of a node that was returned as a recorded derivative: what is computed from it is no update.
+
+    A leaf that is a derivative of something stays without, as that of ``w * x`` by x is.
+
+    >>> from autograd import Value
+    >>> w = Value(3.0)
+    >>> (slope,) = gradients(w * w, [w], create_graph=True)
+    >>> isinstance(slope.numbers, Slope), slope.numbers == (6.0, 3.0, 3.0)
+    (True, True)
+    """
+
+    __slots__ = ()
 
 
 numbers: Callable[[Node], tuple[float, ...]] = attrgetter("numbers")

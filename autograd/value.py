@@ -533,37 +533,30 @@ class Held(tuple[float, ...]):
 
     __eq__ = object.__eq__
     __hash__ = object.__hash__
+    replaced = False
+    """Whether its holder has another in its place."""
 
-    def look(self) -> None:
-        """Lets the holder see what it holds now, and mark as `REPLACED` what it does not."""
+    @staticmethod
+    def look(marks: Iterable[Any]) -> None:
+        """Lets the holders see what they hold now, and mark anew what they held; of another class, `marks` are such."""
 
     def __reduce__(self) -> Any:
-        return "REPLACED" if self is REPLACED else (tuple, ())  # a copy is held by nobody
-
-
-REPLACED = Held()
-"""The mark of a leaf in whose place its holder has another."""
+        return tuple, ()  # a copy is held by nobody
 
 
 def require_held(values: Iterable[Value], owner: str) -> None:
     """A RuntimeError that names the first of `values` that another has replaced in what held it (see `nn.Module`).
 
-    >>> w = Value(2.0, "w")
-    >>> w.numbers = REPLACED
-    >>> require_held([w], "the optimizer")
-    Traceback (most recent call last):
-    RuntimeError: the optimizer holds w, which was replaced; make it anew, of model.parameters()
+    >>> require_held([Value(2.0, "w")], "the optimizer")
     """
     values = list(values)
-    holders = [mark for mark in set(map(_get_marks, values)) if isinstance(mark, Held)]
-    for _ in range(2):  # twice, for what one does not hold any more another may hold
-        for mark in holders:
-            mark.look()
-        if REPLACED not in set(map(_get_marks, values)):
-            return
-    place, lost = next((i, x) for i, x in enumerate(values) if x.numbers is REPLACED)
-    name = lost.label or f"parameter {place}"
-    raise RuntimeError(f"{owner} holds {name}, which was replaced; make it anew, of model.parameters()")
+    marks = {mark for mark in set(map(_get_marks, values)) if isinstance(mark, Held)}
+    for kind in set(map(type, marks)):
+        kind.look(marks)
+    for place, x in enumerate(values):
+        if isinstance(x.numbers, Held) and x.numbers.replaced:
+            name = x.label or f"parameter {place}"
+            raise RuntimeError(f"{owner} holds {name}, which was replaced; make it anew, of model.parameters()")
 
 
 def assign(values: Iterable[Value], data: Iterable[Any]) -> None:

@@ -1,30 +1,31 @@
 """Where the parameters of a module are: how they are found, what becomes one, and which were replaced.
 
-A `Holder`, such as every `nn.Module`, remembers the places in which it last saw parameters.  What stands in such a
-place later is an update of the parameter (``w[0] -= 0.1``), its new number, another parameter, or state.
+A `Holder`, such as every `nn.Module`, remembers what it last had in each place: a parameter, or another holder.  What
+stands there later is an update of the parameter (``w[0] -= 0.1``), its new number, another parameter, or state.
 """
 
 from __future__ import annotations
 
 import copy
 import types
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, MappingView
+from array import array
+from collections import deque
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, MappingView
 from dataclasses import is_dataclass
 from decimal import Decimal
-from functools import lru_cache
-from itertools import chain, product, repeat
-from numbers import Real
-from operator import attrgetter, is_
-from sys import stdlib_module_names
+from functools import lru_cache, wraps
+from itertools import chain
+from numbers import Number, Real
+from operator import attrgetter, getitem, is_
 from typing import Any
 from weakref import ref
 
 import numpy as np
 
-from autograd import Value, topological_order
+from autograd import Value
 from autograd.arrays import as_real_array
-from autograd.value import REPLACED, Held
+from autograd.graph import Slope
+from autograd.value import Held
 
 
 class Holder:
@@ -37,9 +38,26 @@ class Holder:
     [('w.0', Value(data=1.0, grad=0.0, label='w.0'))]
     """
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "__init__" in vars(cls):
+            cls.__init__ = _seen_afterwards(cls.__init__)  # type: ignore[misc]  # the same, for its users
+
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
-        _remember(self, name, value)
+        _Walk(self, {name})
+
+
+def _seen_afterwards(init: Callable[..., None]) -> Callable[..., None]:
+    """`init`, after which the holder has seen what was put in its lists and dicts."""
+
+    @wraps(init)
+    def initialize(self: Any, *args: Any, **kwargs: Any) -> None:
+        init(self, *args, **kwargs)
+        if type(self).__init__ is initialize:
+            _Walk(self, {name for name, part in vars(self).items() if _kind(part) > HOLDER}, deep=False)
+
+    return initialize
 
 
 def entries_of(holder: Holder) -> list[tuple[str, Any]]:
@@ -52,15 +70,15 @@ def entries_of(holder: Holder) -> list[tuple[str, Any]]:
     >>> [name for name, _ in entries_of(holder)]
     ['w', 'b']
     """
-    return _seen(holder).entries
+    return _Walk(holder).entries
 
 
 def parameters_of(holder: Holder) -> list[tuple[str, Value]]:
     """(name, parameter) for each parameter, once; the names become the labels.
 
     Numbers in the places of parameters become parameters, and so do the parameters' updates.  Parameters that others
-    have replaced are marked (`autograd.value.REPLACED`).  A TypeError, with the way to it, for a set or an object that
-    holds parameters.
+    have replaced are marked as such (`autograd.value.Held`).  A TypeError, with the way to it, for a set or an object
+    that holds parameters.
 
     >>> holder = Holder()
     >>> holder.b = Value(2.0)
@@ -68,100 +86,178 @@ def parameters_of(holder: Holder) -> list[tuple[str, Value]]:
     >>> parameters_of(holder)
     [('b', Value(data=3.0, grad=0.0, label='b'))]
     """
-    return _seen(holder).named
+    return [(name, parameter) for parameter, name in _Walk(holder).names.items()]
 
 
-def label(named: Iterable[tuple[str, Value]]) -> None:
-    """Labels each parameter with its name, unless it was labeled by hand.
+def lost_places(holder: Holder) -> list[str]:
+    """The places of parameters in which something computed stands that no parameter of `holder` leads to.
 
-    >>> x = Value(2.0)
-    >>> label([("w.0", x)])
-    >>> x.label
-    'w.0'
+    >>> holder = Holder()
+    >>> holder.w = Value(2.0)
+    >>> holder.w = holder.w * Value(0.5)
+    >>> lost_places(holder)
+    ['w']
     """
-    for name, parameter in named:
-        old = parameter.label
-        if old != name and (not old or name.endswith(f".{old}")):  # a longer way to the same parameter
-            parameter.label = name
-
-
-def _seen(holder: Holder) -> _Walk:
-    memory = _memory(holder)
-    walk = memory.walk
-    if walk is None or not walk.seen.same():
-        memory.walk = None  # until the next one has succeeded
-        memory.walk = walk = _settled_walk(holder)
-        memory.judge(walk.named)
-        label(walk.named)
-    if not all(map(is_, map(_get_numbers, walk.parameters), repeat(memory.held))):
-        for parameter in walk.parameters:
-            parameter.numbers = memory.held
-    return walk
-
-
-_get_numbers = attrgetter("numbers")
+    return _Walk(holder).lost
 
 
 # ---- What a holder remembers ----
 
 
 class _Memory:
-    """What a holder remembers: what its own attributes held, apart from holders in them, and the last walk."""
+    """What a holder remembers."""
 
-    def __init__(self, holder: Holder | None, own: Mapping[str, dict[str, Any]]) -> None:
-        self.holder = None if holder is None else ref(holder)
-        self.own = dict(own)
-        """For each attribute that holds parameters, the entries by name."""
-        self.containers: dict[str, dict[int, Any]] = {}
-        """For each attribute, the containers in it, by their ids: one that is not among these was put there since."""
-        self.walk: _Walk | None = None
-        self.answered: list[tuple[str, Value]] = []
-        self.held = _HeldBy()
-        self.held.holder = self.holder
+    def __init__(self, holder: Holder | None = None) -> None:
+        self.own: dict[str, dict[str, Any]] = {}
+        """For each attribute, the parameter or holder that each place in it had last, though it may be empty now."""
+        self.rows: dict[str, Any] = {}
+        """By place, the sequences and arrays that hold nothing but parameters."""
+        self.parents: dict[int, ref[Holder]] = {}
+        """Who holds this holder, by their ids."""
+        self.links: list[tuple[Any, list[Any], list[Any]]] | None = None
+        """Of the last walk from here, the ways to parameters: containers, keys, and what was there."""
+        self.members: set[int] = set()
+        """The ids of the holders on that walk."""
+        self.belongs_to(holder)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _Memory, (None, self.own)  # a copy belongs to nobody yet
+    def belongs_to(self, holder: Holder | None) -> None:
+        """Sets the holder; None for a copy, which belongs to nobody yet."""
+        self.holder = ref(holder) if holder is not None else None
+        owners = (self.holder,) if self.holder else ()
+        self.mark, self.lost = _Mark(owners), _Mark(owners, replaced=True)
 
-    def entries(self, place: str) -> dict[str, Any]:
-        """Those of the attribute that `place` is in."""
-        return self.own.get(_attribute(place), {})
+    def __getstate__(self) -> tuple[Any, ...]:
+        return self.holder and self.holder(), self.own, self.rows
 
-    def covers(self, place: str) -> bool:
-        """Whether `place` is that of an entry, or in it."""
-        entries = self.entries(place)
-        return bool(entries) and any(part in entries for part in _ways(place))
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.__init__(state[0])  # type: ignore[misc]  # it has just been made, empty
+        _, self.own, self.rows = state
+        for thing in self.things():
+            if isinstance(thing, Value):
+                thing.numbers = self.mark
 
-    def concerns(self, place: str) -> bool:
-        """Whether it is, or an entry is in `place`."""
-        return self.covers(place) or any(name.startswith(f"{place}.") for name in self.entries(place))
+    def things(self) -> list[Any]:
+        """Everything that it remembers."""
+        return [thing for there in self.own.values() for thing in there.values()]
 
-    def judge(self, now: list[tuple[str, Value]]) -> None:
-        """Marks each parameter that is gone and has only new ones in its place; what was removed is not marked."""
-        before, self.answered = self.answered, now
-        standing, known = {p for _, p in now}, {p for _, p in before}
-        if known <= standing:
-            return
-        kept = {name: parameter in known for name, parameter in now}
-        gone = [(name, parameter) for name, parameter in before if parameter not in standing]
-        if any(name not in kept for name, _ in gone):  # then it counts what it was in
-            for name, parameter in now:
-                for part in _ways(name):
-                    kept[part] = kept.get(part, False) or parameter in known
-        for name, parameter in gone:
-            if not next((kept[part] for part in _ways(name) if part in kept), True):
-                parameter.numbers = REPLACED
+    def above(self) -> list[Holder]:
+        """The holders that hold this one and still exist."""
+        return [holder for parent in self.parents.values() if (holder := parent()) is not None]
+
+    def remember(self, attribute: str, now: dict[str, Any], keeps: Iterable[str] = ()) -> None:
+        """Takes over what an attribute holds now; gives up what has only new things in its place, see `release`.
+
+        What was removed leaves its place as it was.  Some places are remembered as they were (`keeps`).
+        """
+        before = self.own.get(attribute, {})
+        if before.keys() != now.keys() or not all(map(is_, before.values(), now.values())):
+            standing, known = set(map(id, now.values())), set(map(id, before.values()))
+            gone = {place: thing for place, thing in before.items() if id(thing) not in standing}
+            kept: dict[str, bool] = {}  # whether anything in a place, or inside of it, was known
+            for place, thing in now.items() if gone else ():
+                for way in _ways(place):
+                    kept[way] = kept.get(way, False) or id(thing) in known
+            for place, thing in gone.items():
+                if not next((kept[way] for way in _ways(place) if way in kept), True):
+                    self.release(thing)
+            self.own[attribute] = {**before, **now, **{place: before[place] for place in keeps if place in before}}
+
+    def release(self, thing: Any) -> None:
+        """Marks a parameter, or all of a holder, as replaced, unless others hold it."""
+        waiting = [(thing, self.holder)]
+        while waiting:
+            thing, owner = waiting.pop()
+            if isinstance(thing, Value):
+                others = tuple(o for o in thing.numbers.owners if o is not owner and o() is not None) if _held(thing) else ()
+                thing.numbers = _Mark(others) if others else self.lost
+            else:
+                memory = _memory(thing)
+                if owner is not None:
+                    memory.parents.pop(id(owner()), None)
+                if not memory.above():
+                    waiting += [(part, memory.holder) for part in memory.things()]
+
+    def claim(self, things: Iterable[Any]) -> None:
+        """Marks parameters as held, and tells holders who holds them."""
+        for thing in things:
+            if thing.__class__ is Value and thing.numbers is self.mark:
+                continue
+            if not isinstance(thing, Value):
+                _memory(thing).parents[id(self.holder())] = self.holder  # type: ignore[misc, assignment]  # it has one
+            elif thing.numbers is not self.mark:
+                owners = tuple(o for o in thing.numbers.owners if o() is not None) if _held(thing) else ()
+                if self.holder not in owners:
+                    thing.numbers = _Mark((*owners, self.holder)) if owners else self.mark
 
 
-class _HeldBy(Held):
-    """The mark of the parameters of a holder: of the one that was asked for them last."""
+class _Mark(Held):
+    """The mark of the parameters that certain holders hold, or held before others replaced them."""
 
-    holder: ref[Holder] | None
+    def __new__(cls, owners: tuple[ref[Holder], ...] = (), replaced: bool = False) -> _Mark:
+        mark = super().__new__(cls)
+        mark.owners, mark.replaced = owners, replaced
+        return mark
 
-    def look(self) -> None:
-        """See `Held`."""
-        holder = self.holder() if self.holder else None
-        if holder is not None:
-            _seen(holder)
+    owners: tuple[ref[Holder], ...]
+
+    @staticmethod
+    def look(marks: Iterable[Any]) -> None:
+        """See `Held`: asks the outermost holders, where anything on the ways to their parameters has changed."""
+        marks = list(marks)
+        owners = [holder for mark in marks for owner in mark.owners if (holder := owner()) is not None]
+        replaced = any(mark.replaced for mark in marks)
+        reached: set[int] = set()
+        above = _with_all_above(owners)
+        for holder in [h for h in above if not _memory(h).above()] or above:
+            reached |= _members(holder, replaced)
+        for holder in owners:
+            if id(holder) not in reached and _memory(holder).parents:  # it was taken out, and stands alone
+                reached |= _members(holder, replaced)
+
+
+def _held(parameter: Value) -> bool:
+    mark = parameter.numbers
+    return isinstance(mark, _Mark) and not mark.replaced
+
+
+def _members(holder: Holder, again: bool) -> set[int]:
+    """The ids of the holders that are reached from `holder`, which walks if anything has changed, or `again`."""
+    memory = _memory(holder)
+    try:
+        same = memory.links is not None and not again and all(
+            all(map(is_, map(getitem, [item] * len(keys), keys), things)) for item, keys, things in memory.links
+        )  # fmt: skip
+    except (LookupError, AttributeError):
+        same = False
+    if not same:
+        _Walk(holder)
+    return memory.members
+
+
+def _with_all_above(holders: Iterable[Holder]) -> list[Holder]:
+    """The holders, and those that hold them, and so on."""
+    found = {id(holder): holder for holder in holders}
+    waiting = list(found.values())
+    while waiting:
+        new = [holder for holder in _memory(waiting.pop()).above() if id(holder) not in found]
+        found.update((id(holder), holder) for holder in new)
+        waiting += new
+    return list(found.values())
+
+
+def _memory(holder: Holder) -> _Memory:
+    """The memory of `holder`, in its ``__dict__``; a copy of a holder has a copy of it, from now on its own."""
+    memory = holder.__dict__.get(_MEMORY)
+    if memory is None or memory.holder is None or memory.holder() is not holder:
+        old, memory = memory, _Memory(holder)
+        holder.__dict__[_MEMORY] = memory
+        if old is not None:
+            memory.own, memory.rows = {name: dict(there) for name, there in old.own.items()}, dict(old.rows)
+            memory.claim(memory.things())
+    return memory  # type: ignore[no-any-return]  # a _Memory
+
+
+_MEMORY = "_parameter_places"
 
 
 def _attribute(place: str) -> str:
@@ -169,56 +265,16 @@ def _attribute(place: str) -> str:
     return place.partition(".")[0]
 
 
-def _ways(name: str) -> Iterator[str]:
-    """The name, and the names of what it is in, from within."""
-    while name:
-        yield name
-        name = name.rpartition(".")[0]
-
-
-def _memory(holder: Holder) -> _Memory:
-    """The memory of `holder`, in its ``__dict__``; a copy of a holder has a copy of it, from now on its own."""
-    memory = holder.__dict__.get(_MEMORY)
-    if memory is None or memory.holder is None or memory.holder() is not holder:
-        memory = holder.__dict__[_MEMORY] = _Memory(holder, memory.own if memory else {})
-    return memory
-
-
-_MEMORY = "_parameter_places"
-
-
-def _remember(holder: Holder, name: str, value: Any) -> None:
-    """Remembers the parameters in an attribute that was set, and labels them; numbers in their places become some."""
-    memory = _memory(holder)
-    before = memory.own.get(name, {})
-    if not before and (_kind(value) <= NUMBER or (_kind(value) == VALUE and not is_parameter(value))):
-        return
-    walk = _Walk(holder, [name])
-    if walk.amiss.get(id(holder)):
-        _Settler().settle(holder, [name])
-        walk = _Walk(holder, [name])
-    now = walk.own[id(holder)].get(name, {})
-    if walk.amiss:  # updates, which stand for the parameters that they were computed from
-        now = {**dict(_flat(before.items())), **dict(_flat(now.items()))} if now else before
-    memory.own[name] = now
-    memory.containers[name] = walk.containers[id(holder)].get(name, {})
-    label(walk.named)
-
-
-def _flat(entries: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Value]]:
-    """(name, parameter) for each parameter in entries."""
-    for name, entry in entries:
-        if isinstance(entry, Value):
-            yield name, entry
-        else:
-            indexes = product(*(list(map(str, range(n))) for n in entry.shape))
-            for index, parameter in zip(indexes, entry.flat):
-                yield ".".join((name, *index)), parameter
+def _ways(place: str) -> Iterator[str]:
+    """The place, and those that it is in, from within."""
+    while place:
+        yield place
+        place = place.rpartition(".")[0]
 
 
 # ---- How they are found ----
 
-ATOM, NUMBER, VALUE, HOLDER, SEQUENCE, MAPPING, ARRAY, RECORD, SET, OBJECT = range(10)
+ATOM, NUMBER, VALUE, HOLDER, SEQUENCE, MAPPING, ARRAY, RECORD, NUMBERS, OBJECT = range(10)
 
 
 def _kind(item: Any) -> int:
@@ -234,18 +290,20 @@ def _kind_of(cls: Any) -> int:
             return kind
     if is_dataclass(cls):
         return RECORD
-    if issubclass(cls, (Iterator, MappingView)):
-        return OBJECT
-    packages = [base.__module__.partition(".")[0] for base in cls.__mro__]
-    opaque = packages[0] in _OPAQUE or not {"autograd", "nn"}.isdisjoint(packages)  # an optimizer holds no parameters
-    return ATOM if opaque and cls is not types.MappingProxyType else OBJECT
+    packages = {base.__module__.partition(".")[0] for base in cls.__mro__}
+    return ATOM if not packages.isdisjoint(("autograd", "nn", "logging")) else OBJECT  # as an optimizer, or a logger
 
 
 _KINDS: dict[int, tuple[type, ...]] = {
-    ATOM: (bool, np.bool_, np.timedelta64, type), NUMBER: (Real, Decimal, np.number), VALUE: (Value,),
-    HOLDER: (Holder,), SEQUENCE: (list, tuple, deque), MAPPING: (dict,), ARRAY: (np.ndarray,), SET: (set, frozenset),
-}  # fmt: skip
-_OPAQUE = {*stdlib_module_names, "numpy"} - {"types", "argparse", "collections"}  # where namespaces and UserDict are
+    ATOM: (type(None), type, np.timedelta64, types.ModuleType, types.FunctionType),
+    NUMBER: (Real, Decimal, np.number, np.bool_),
+    VALUE: (Value,),
+    HOLDER: (Holder,),
+    SEQUENCE: (list, tuple, deque),
+    MAPPING: (dict,),
+    ARRAY: (np.ndarray,),
+    NUMBERS: (str, bytes, bytearray, Number, range, array, memoryview),  # numbers in a way, or by mistake
+}
 
 
 def is_parameter(item: Any) -> bool:
@@ -257,356 +315,416 @@ def is_parameter(item: Any) -> bool:
     return isinstance(item, Value) and not item.numbers
 
 
-class _Walk:
-    """One way through a holder, depth first, in order; what holds parameters is entered once."""
+class _Box:
+    """A container, or the attributes of an object, and what of it a walk has found."""
 
-    def __init__(self, root: Holder, names: Iterable[str] | None = None) -> None:
-        self.entries: list[tuple[str, Any]] = []
-        self.holders: dict[int, Holder] = {}
-        self.own: dict[int, dict[str, dict[str, Any]]] = {}
-        """For each holder, by its id, the entries in each attribute of its own."""
-        self.containers: dict[int, dict[str, dict[int, Any]]] = {}
-        """Likewise, the containers in each attribute."""
-        self.amiss: dict[int, bool] = {}
-        """By its id, each holder with computed Values or numbers where parameters were; whether there are numbers."""
-        self.seen = _Seen()
-        self._others: list[tuple[str, Any]] = []
+    def __init__(self, place: str, thing: Any, item: Any, up: _Box | None, key: Any) -> None:
+        self.place, self.thing, self.up, self.key = place, thing, up, key
+        self.item = item
+        """Where the parts are got and set, by key: of an object, its ``__dict__``."""
+        self.keys: list[Any] = []
+        self.parts: list[Any] = []
+        self.numbers = self.rows = 0
+        """How many of the parts are numbers, or sequences of nothing else; and likewise of parameters."""
+        self.changes: dict[Any, Any] = {}
+
+    def is_all(self, count: int) -> bool:
+        """Whether `count`, of the parts, are all parts of a sequence or an array."""
+        if self.item is not self.thing or _kind(self.thing) not in (SEQUENCE, ARRAY):
+            return False
+        return 0 < count == (self.thing.size if isinstance(self.thing, np.ndarray) else len(self.thing))
+
+
+class _Scan:
+    """One way through the attributes of a holder, depth first, in order, up to parameters and other holders."""
+
+    def __init__(self, holder: Holder, names: Container[str] | None = None) -> None:
+        self.holder, self.memory = holder, _memory(holder)
+        self.parts: list[tuple[str, Any]] = []
+        """Parameters, arrays of them with the places in these, and holders, by place."""
+        self.found: dict[str, dict[str, Any]] = {}
+        """For each attribute, the parameters and holders by place."""
+        self.loose: list[tuple[str, Any, _Box, Any]] = []
+        """Numbers and computed Values in attributes that have held parameters."""
+        self.others: list[tuple[str, Any]] = []
+        self.boxes: list[_Box] = []
         self._met: set[int] = set()
-        self._waiting: list[tuple[str, Any, Holder, int]] = []
-        self._enter("", root, names)
+        self._waiting: list[tuple[str, Any, _Box, Any]] = []
+        self._enter("", holder, None, None, names)
         while self._waiting:
-            self._visit(*self._waiting.pop())
-        names_of: dict[Value, str] = {}
-        for name, parameter in _flat(self.entries):
-            names_of.setdefault(parameter, name)
-        self.parameters = list(names_of)
-        self.named = [(name, parameter) for parameter, name in names_of.items()]
+            place, thing, box, key = self._waiting.pop()
+            kind = _kind(thing)
+            if kind == HOLDER or (kind == VALUE and not thing.numbers):
+                self._find(place, thing, box, key)
+            elif kind in (VALUE, NUMBER, NUMBERS):
+                box.numbers += kind == NUMBER
+                self._meet(place, thing, box, key)
+            elif kind == ARRAY and not thing.dtype.hasobject:
+                self._meet(place, thing, box, key)
+            elif kind in (SEQUENCE, MAPPING, RECORD) or (kind == ARRAY and thing.dtype == object):
+                self._enter(place, thing, box, key)
+            elif hasattr(type(thing), "__array__") and _is_numeric(thing):
+                self._meet(place, thing, box, key)
+            else:
+                self.others.append((place, thing))
+                self._meet(place, thing, box, key)
+        for box in reversed(self.boxes):
+            if box.up is not None:
+                box.up.numbers += box.is_all(box.numbers)
+                box.up.rows += box.is_all(box.rows)
+                if box.keys:
+                    box.up.keys.append(box.key)
+                    box.up.parts.append(box.thing)
 
-    def _enter(self, prefix: str, holder: Holder, names: Iterable[str] | None = None) -> None:
-        self._met.add(id(holder))
-        self.holders[id(holder)], self.own[id(holder)], self.containers[id(holder)] = holder, {}, {}
-        _memory(holder)  # before its attributes are seen
-        parts = _parts(holder, self.seen)
-        self._wait(prefix, [part for part in parts if names is None or part[0] in names], holder, len(prefix))
+    def _find(self, place: str, thing: Any, box: _Box, key: Any) -> None:
+        self.parts.append((place, thing))
+        self.found.setdefault(_attribute(place), {})[place] = thing
+        box.keys.append(key)
+        box.parts.append(thing)
+        box.rows += isinstance(thing, Value)
 
-    def _wait(self, prefix: str, parts: list[tuple[Any, Any]], holder: Holder, start: int) -> None:
-        self._waiting += [(f"{prefix}{key}", part, holder, start) for key, part in reversed(parts) if _kind(part)]
+    def _meet(self, place: str, thing: Any, box: _Box, key: Any) -> None:
+        if self.memory.own.get(_attribute(place)):
+            self.loose.append((place, thing, box, key))
 
-    def _visit(self, name: str, item: Any, holder: Holder, start: int) -> None:
-        kind = _kind(item)
-        if kind == VALUE and is_parameter(item):
-            self._found(name, item, holder, start)
-        elif kind in (VALUE, NUMBER) or _are_numbers(item):
-            if self.amiss.get(id(holder), -1) < (kind != VALUE) and _memory(holder).concerns(name[start:]):
-                self.amiss[id(holder)] = kind != VALUE
-            if kind == SEQUENCE:
-                self.seen.numbers.append(item)
-        elif kind == HOLDER:
-            if id(item) not in self._met:
-                self._enter(f"{name}.", item)
-        elif kind in (SEQUENCE, MAPPING, ARRAY, RECORD):
-            self.containers[id(holder)].setdefault(_attribute(name[start:]), {})[id(item)] = item
-            items = _items(item, self.seen)
-            if items and kind != MAPPING and all(is_parameter(part) for _, part in items):
-                shape = item.shape if kind == ARRAY else (len(item),)
-                self._found(name, _array([part for _, part in items], shape), holder, start)
-                items = []
-            if id(item) not in self._met:
-                self._met.add(id(item))
-                self._wait(f"{name}.", items + _attributes(item, self.seen), holder, start)
-        elif kind == SET and any(_kind(part) in (VALUE, HOLDER) for part in item):
-            raise TypeError(f"{name} is a set; parameters need an order, so hold them in a list")
-        elif hasattr(type(item), "__array__") and _memory(holder).concerns(name[start:]):
-            self.amiss[id(holder)] = True
-        elif isinstance(item, (Iterator, MappingView)) and _memory(holder).concerns(name[start:]):
-            raise TypeError(f"{name} is a {type(item).__name__}, where parameters were; hold them in a list")
-        else:
-            self._others.append((name, item))
+    def _enter(self, place: str, thing: Any, up: _Box | None, key: Any, names: Container[str] | None = None) -> None:
+        kind = _kind(thing)
+        if kind in (SEQUENCE, ARRAY):
+            flat = thing.ravel().tolist() if kind == ARRAY else thing
+            kinds = set(map(_kind_of, set(map(type, flat))))
+            if kinds == {VALUE}:
+                computed = sum(map(bool, map(_get_numbers, flat)))
+                if not computed:
+                    self._find_row(place, thing, list(flat), up, key)
+                    return
+                if computed == len(flat) and not self.memory.own.get(_attribute(place)):
+                    return  # such as a log
+            elif kinds == {NUMBER} and up is not None and self.memory.rows.get(place) is not thing:
+                up.numbers += 1
+                self._meet(place, thing, up, key)
+                return
+        if id(thing) in self._met:
+            return
+        self._met.add(id(thing))
+        parts = []
+        for item, pairs in _rooms(thing):
+            box = _Box(place, thing, item, up, key)
+            self.boxes.append(box)
+            for k, part in pairs:
+                if kind == MAPPING and type(k) not in (str, int):
+                    self.others.append((f"a key of {place}", [k]))
+                if _kind(part) != ATOM and (names is None or k in names):
+                    parts.append((_within(place, k), part, box, k))
+        self._waiting += reversed(parts)
 
-    def _found(self, name: str, entry: Any, holder: Holder, start: int) -> None:
-        self.entries.append((name, entry))
-        place = name[start:]
-        self.own[id(holder)].setdefault(_attribute(place), {})[place] = entry
+    def _find_row(self, place: str, thing: Any, row: list[Value], up: _Box | None, key: Any) -> None:
+        box = _Box(place, thing, thing, up, key)
+        self.boxes.append(box)
+        is_array = isinstance(thing, np.ndarray)
+        box.keys = list(np.ndindex(thing.shape)) if is_array else list(range(len(row)))
+        box.parts, box.rows = row, len(row)
+        names = [_within(place, k) for k in box.keys] if is_array else [f"{place}.{k}" for k in box.keys]
+        self.parts.append((place, (_array(row, thing.shape if is_array else (len(row),)), names)))
+        self.found.setdefault(_attribute(place), {}).update(zip(names, row))
 
-    def finish(self) -> None:
-        """The last part of the way: through what no parameters are taken from, which must not hold any."""
-        for name, item in self._others:
-            hidden = self._hidden(item)
+
+_get_numbers = attrgetter("numbers")
+
+
+def _within(place: str, key: Any) -> str:
+    """The place of a part."""
+    if isinstance(key, tuple) and all(isinstance(i, int) for i in key):  # of an array
+        return ".".join((place, *map(str, key)))
+    key = key.label or "?" if isinstance(key, Value) else key
+    return f"{place}.{key}" if place else str(key)
+
+
+def _rooms(thing: Any) -> Iterator[tuple[Any, list[tuple[Any, Any]]]]:
+    """What is in a container, and in the attributes of an object, of which no property is asked: (where, parts by key)."""
+    if isinstance(thing, (list, tuple, deque, set, frozenset)):
+        yield thing, list(enumerate(thing))
+    elif isinstance(thing, (dict, types.MappingProxyType)):
+        yield thing, list(thing.items())
+    elif isinstance(thing, np.ndarray) and thing.dtype.hasobject:
+        yield thing, list(np.ndenumerate(np.asarray(thing)))
+    elif isinstance(thing, (types.MethodType, types.BuiltinMethodType)):
+        yield None, [("__self__", thing.__self__)]
+    elif isinstance(thing, np.void):
+        yield None, list(enumerate(thing.tolist()))
+    elif hasattr(type(thing), "__array__") and getattr(thing, "dtype", None) == object:
+        yield None, list(enumerate(np.asarray(thing).ravel().tolist()))
+    cls: Any = type(thing)
+    if cls.__dictoffset__:
+        attributes = object.__getattribute__(thing, "__dict__")
+        yield attributes, [(name, part) for name, part in attributes.items() if name != _MEMORY]
+    if names := _slots(cls):
+        slots = _Slots(thing)
+        yield slots, [(name, slots[name]) for name in names if name in slots]
+
+
+class _Slots:
+    """The slots of an object, by their names."""
+
+    def __init__(self, thing: Any) -> None:
+        self.thing = thing
+
+    def __getitem__(self, name: str) -> Any:
+        return object.__getattribute__(self.thing, name)
+
+    def __setitem__(self, name: str, part: Any) -> None:
+        object.__setattr__(self.thing, name, part)  # of a frozen dataclass, too
+
+    def __contains__(self, name: str) -> bool:
+        try:
+            self[name]
+        except AttributeError:
+            return False
+        return True
+
+
+@lru_cache(maxsize=1024)
+def _slots(cls: Any) -> tuple[str, ...]:
+    """The names of the slots of a class."""
+    members = (vars(base).items() for base in reversed(cls.__mro__) if "__slots__" in vars(base))
+    return tuple(name for name, slot in chain.from_iterable(members) if isinstance(slot, types.MemberDescriptorType))
+
+
+def _array(parts: list[Any], shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    found = np.empty(len(parts), dtype=object)
+    found[:] = parts
+    return found.reshape(shape)
+
+
+class _Walk:
+    """What is found from a holder on, and what becomes of what stands in the places of parameters.
+
+    When attributes are set (`names`), these are looked at, and computed Values are left as they are.
+    """
+
+    def __init__(self, root: Holder, names: Collection[str] | None = None, deep: bool = True) -> None:
+        self.root, self.names_set, self.deep = root, names, deep
+        leaves: dict[Value, Value] = {}
+        while True:
+            self._scan()
+            if not any([_Settler(self, scan, leaves).settle() for scan in self._concerned()]):
+                break
+        self._remember()
+        for parameter, label in self.names.items():
+            old = parameter.label
+            if old != label and (not old or label.endswith(f".{old}")):  # a longer way to the same parameter
+                parameter.label = label
+        if any(isinstance(item, (set, frozenset)) for scan in self.scans for _, item in scan.others):
+            self.names_set = None
+            self._scan()
+        if self.names_set is None:
+            self._refuse()
+
+    def _concerned(self) -> list[_Scan]:
+        return self.scans if self.names_set is None else self.scans[:1]
+
+    def _scan(self) -> None:
+        self.scans: list[_Scan] = []
+        self.entries: list[tuple[str, Any]] = []
+        self.names: dict[Value, str] = {}
+        met, waiting = set(), [("", "", self.root)]
+        while waiting:
+            prefix, place, thing = waiting.pop()
+            place = prefix + place
+            if isinstance(thing, Value):
+                self.entries.append((place, thing))
+                self.names.setdefault(thing, place)
+            elif isinstance(thing, tuple):
+                row, names = thing
+                self.entries.append((place, row))
+                for name, parameter in zip(names, row.flat):
+                    if parameter not in self.names:
+                        self.names[parameter] = f"{prefix}{name}"
+            elif id(thing) not in met and (self.deep or not self.scans):
+                met.add(id(thing))
+                scan = _Scan(thing, None if self.scans else self.names_set)
+                self.scans.append(scan)
+                scan.prefix = f"{place}." if place else ""
+                waiting += [(scan.prefix, part, x) for part, x in reversed(scan.parts)]
+
+    def _remember(self) -> None:
+        self.lost: list[str] = []
+        known: set[Value] = set()
+        for scan in self._concerned():
+            memory, keeps = scan.memory, []
+            for place, thing, _, _ in scan.loose:
+                there = memory.own[_attribute(place)]
+                if _kind(thing) == VALUE and isinstance(there.get(place), Value):
+                    now = scan.found.setdefault(_attribute(place), {})
+                    if self.names_set is not None:  # it is for the next question
+                        now[place] = there[place]
+                    elif self._leads_here(thing, known):
+                        del there[place]  # from now on it is state
+                    else:
+                        now[place] = thing
+                        keeps.append(place)
+                        self.lost.append(scan.prefix + place)
+            for attribute in self.names_set or {*memory.own, *scan.found}:
+                if attribute in memory.own or attribute in scan.found:
+                    memory.remember(attribute, scan.found.get(attribute, {}), keeps)
+            for box in scan.boxes:
+                if box.is_all(box.rows):
+                    memory.rows[box.place] = box.thing
+                elif box.keys:
+                    memory.rows.pop(box.place, None)
+        for scan in self._concerned():
+            scan.memory.claim(thing for there in scan.found.values() for thing in there.values() if not _is_computed(thing))
+        if self.names_set is None:
+            memory = _memory(self.root)
+            memory.links = [(b.item, b.keys, b.parts) for scan in self.scans for b in scan.boxes if b.keys]
+            memory.members = {id(scan.holder) for scan in self.scans}
+
+    def _leads_here(self, node: Value, known: set[Value]) -> bool:
+        """Whether a parameter that was found is among what `node` was computed from; nothing `known` is."""
+        waiting = [node]
+        while waiting:
+            node = waiting.pop()
+            if node in self.names:
+                return True
+            if node not in known:
+                known.add(node)
+                waiting += [x for x in node.inputs if isinstance(x, Value)]
+        return False
+
+    def _refuse(self) -> None:
+        """A TypeError for what no parameters are taken from, and holds some."""
+        above: set[int] = set()
+        for name, item in ((scan.prefix + place, item) for scan in self.scans for place, item in scan.others):
+            above = above or {id(holder) for holder in _with_all_above([self.root])}
+            hidden = self._hidden(item, set(above))
+            if hidden is not None and isinstance(item, (set, frozenset)):
+                raise TypeError(f"{name} is a set; parameters need an order, so hold them in a list")
             if hidden is not None:
                 raise TypeError(
                     f"{name} is a {type(item).__name__}, in which parameters are not found, and holds {hidden!r:.60}; "
                     "hold it in a Module, dataclass, list, tuple, dict, deque or object array"
                 )
-        self.seen.end()
 
-    def _hidden(self, item: Any) -> Value | None:
+    def _hidden(self, item: Any, met: set[int]) -> Value | None:
         """A parameter inside of `item` that was not found on the way."""
-        waiting, found = [part for _, part in _parts(item, self.seen)], set(self.parameters)
+        waiting = [item]
         while waiting:
             item = waiting.pop()
             kind = _kind(item)
-            if kind == VALUE and is_parameter(item) and item not in found:
+            if kind == VALUE and is_parameter(item) and item not in self.names:
                 return item  # type: ignore[no-any-return]  # a Value
-            if kind > VALUE and id(item) not in self._met:
-                self._met.add(id(item))
-                if kind != HOLDER or not self._is_above(item):
-                    waiting += [part for _, part in _parts(item, self.seen)]
+            if kind > VALUE and kind != NUMBERS and id(item) not in met:
+                met.add(id(item))
+                waiting += [part for _, pairs in _rooms(item) for pair in pairs for part in pair]
         return None
 
-    def _is_above(self, holder: Holder) -> bool:
-        """Whether the holder that was asked is a part of `holder`, as in a trainer that knows the whole model."""
-        waiting, met = [holder], {id(holder)}
-        while waiting:
-            for _, part in _parts(waiting.pop(), _Seen()):
-                if _kind(part) > VALUE and id(part) not in met:
-                    met.add(id(part))
-                    waiting.append(part)
-        return not met.isdisjoint(self.holders)
 
-
-class _Seen:
-    """What a walk has seen, to tell whether another would see the same: in a few calls into C."""
-
-    def __init__(self) -> None:
-        self.views: list[Any] = []
-        """What changes when a container or the attributes of an object do."""
-        self.numbers: list[Any] = []
-        """Sequences of numbers alone, such as data: these may change, but for their kinds."""
-        self.objects: list[Any] = []
-        self.steady = True
-
-    def end(self) -> None:
-        """Keeps what the views show now."""
-        self._lengths, self._parts = list(map(len, self.views)), list(chain.from_iterable(self.views))
-        self._classes, self._dicts = set(map(type, chain.from_iterable(self.numbers))), list(map(vars, self.objects))
-
-    def same(self) -> bool:
-        """Whether they show the same."""
-        return (
-            self.steady
-            and list(map(len, self.views)) == self._lengths
-            and all(map(is_, chain.from_iterable(self.views), self._parts))
-            and all(map(is_, map(vars, self.objects), self._dicts))
-            and self._classes.issuperset(map(type, chain.from_iterable(self.numbers)))
-        )
-
-
-def _parts(item: Any, seen: _Seen) -> list[tuple[Any, Any]]:
-    """(key, part) for what is in a container, and in the attributes of an object, of which no property is asked."""
-    return _items(item, seen) + _attributes(item, seen)
-
-
-def _items(item: Any, seen: _Seen) -> list[tuple[Any, Any]]:
-    if isinstance(item, (list, tuple, deque, set, frozenset)):
-        seen.views.append(item)
-        return list(enumerate(item))
-    if isinstance(item, (dict, types.MappingProxyType)):
-        seen.views += (item.values(), item.keys())
-        return list(item.items())
-    if isinstance(item, np.ndarray) and item.dtype == object:
-        seen.views.append(np.asarray(item).flat)
-        return [(".".join(map(str, index)), part) for index, part in np.ndenumerate(np.asarray(item))]
-    return []
-
-
-def _attributes(item: Any, seen: _Seen) -> list[tuple[str, Any]]:
-    cls: Any = type(item)
-    attributes: dict[str, Any] = {}
-    if cls.__dictoffset__:
-        attributes = object.__getattribute__(item, "__dict__")
-        seen.views += (attributes.values(), attributes.keys())
-        seen.objects.append(item)
-    slots = _slots(cls)
-    seen.steady = seen.steady and not slots
-    found = [(name, part) for name, part in attributes.items() if name != _MEMORY]
-    for name, slot in slots:
-        try:
-            found.append((name, slot.__get__(item)))
-        except AttributeError:  # not set
-            continue
-    return found
-
-
-@lru_cache(maxsize=1024)
-def _slots(cls: Any) -> tuple[tuple[str, Any], ...]:
-    """The names of the slots of a class, and what gets their contents."""
-    members = {
-        name: slot for base in reversed(cls.__mro__) if "__slots__" in vars(base) for name, slot in vars(base).items()
-    }
-    return tuple((name, slot) for name, slot in members.items() if isinstance(slot, types.MemberDescriptorType))
-
-
-def _are_numbers(item: Any) -> bool:
-    """Whether `item` is an array of real numbers, or a sequence of nothing but numbers and the like."""
-    kind = _kind(item)
-    if kind == ARRAY:
-        return item.dtype.kind in "iuf"
-    return kind == SEQUENCE and bool(item) and all(_kind_of(cls) in (ATOM, NUMBER) for cls in set(map(type, item)))
-
-
-def _array(parts: list[Any], shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
-    array = np.empty(len(parts), dtype=object)
-    array[:] = parts
-    return array.reshape(shape)
+def _is_computed(thing: Any) -> bool:
+    return isinstance(thing, Value) and not is_parameter(thing)
 
 
 # ---- What becomes a parameter ----
 
 
-def _settled_walk(holder: Holder) -> _Walk:
-    """A walk after which nothing stands in the place of a parameter that should be one."""
-    walk = _Walk(holder)
-    if walk.amiss:
-        settler = _Settler(set(walk.parameters))
-        for owner in walk.amiss:
-            settler.settle(walk.holders[owner])
-        walk = _Walk(holder)
-        for parameter in settler.updated.difference(walk.parameters):
-            parameter.numbers = REPLACED
-    for owner, own in walk.own.items():
-        memory = _memory(walk.holders[owner])
-        memory.own, memory.containers = own, walk.containers[owner]
-    walk.finish()
-    return walk
-
-
 class _Settler:
-    """Makes parameters of numbers in their places and, given the parameters that still stand, of their updates."""
+    """Makes parameters of numbers in their places, and of their updates."""
 
-    def __init__(self, standing: set[Value] | None = None) -> None:
-        self.standing = standing
-        self.updated: set[Value] = set()
-        self._leaves: dict[Value, Value] = {}
-        self._done: dict[int, tuple[Any, Any]] = {}  # the old ones are kept, for their ids to stay theirs
+    def __init__(self, walk: _Walk, scan: _Scan, leaves: dict[Value, Value]) -> None:
+        self.walk, self.scan, self.leaves = walk, scan, leaves
+        self._around: set[str] | None = None
 
-    def settle(self, holder: Holder, names: Iterable[str] | None = None) -> None:
-        """All of a holder, or these attributes."""
-        self._memory = _memory(holder)
-        self._before = {name: dict(_flat(entries.items())) for name, entries in self._memory.own.items()}
-        for name, part in _attributes(holder, _Seen()):
-            if names is None or name in names:
-                settled = self._settled(name, part)
-                if settled is not part:
-                    object.__setattr__(holder, name, settled)
+    def settle(self) -> bool:
+        """Does so; whether there were any."""
+        for place, thing, box, key in self.scan.loose:
+            settled = self._settled(place, thing)
+            if settled is not thing:
+                box.changes[key] = settled
+        changed = [box for box in reversed(self.scan.boxes) if box.changes]
+        for box in reversed(self.scan.boxes):  # from within
+            if box.changes:
+                self._change(box)
+        return bool(changed)
 
-    def _settled(self, place: str, item: Any, new: bool = False, inside: bool = False) -> Any:
-        """What is to stand in the place of `item`.
+    def _change(self, box: _Box) -> None:
+        thing, item = box.thing, box.item
+        if isinstance(item, tuple):
+            made = tuple.__new__(type(item), [box.changes.get(i, part) for i, part in enumerate(item)])
+            vars(made).update(vars(item)) if type(item).__dictoffset__ else None
+        else:
+            numbers = box.is_all(box.numbers) and self.scan.memory.rows.get(box.place) is not thing
+            made = copy.copy(item) if numbers or (isinstance(item, np.ndarray) and not item.flags.writeable) else item
+            for key, part in box.changes.items():
+                made[key] = part
+        if made is not item and box.up is not None:  # the caller's numbers stay as they are
+            box.up.changes[box.key] = made
 
-        It is `inside` if it is in an entry, and `new` if it is in a sequence of numbers that was put there since, which
-        is then copied: it is the caller's, who may give it to others.
-        """
-        kind = _kind(item)
-        inside = inside or self._memory.covers(place)
-        here = inside or self._memory.concerns(place)
-        if kind == NUMBER:
-            return Value(item) if new or here else item
+    def _settled(self, place: str, thing: Any) -> Any:
+        kind = _kind(thing)
         if kind == VALUE:
-            return self._leaf(place, item) if here and self.standing is not None else item
-        if kind == OBJECT and here and hasattr(type(item), "__array__"):  # such as a column of pandas
-            return self._settled(place, as_real_array(place, item), new, inside)
-        if kind == ARRAY and item.dtype != object:
-            if not (new or here) or not _are_numbers(item):
-                return item
-            numbers = as_real_array(place, item)
-            if not item.ndim:
-                return Value(numbers)
-            if here and not inside:  # it was a list of lists
-                return self._settled(place, numbers.tolist(), new=True)
-            return _array([Value(x) for x in numbers.ravel().tolist()], item.shape)
-        if kind not in (SEQUENCE, MAPPING, ARRAY, RECORD):
-            return item
-        new = new or (
-            here and id(item) not in self._memory.containers.get(_attribute(place), {}) and _all_numbers(item)
-        )
-        if id(item) in self._done and not new:
-            return self._done[id(item)][1]
-        settled = copy.copy(item) if new or (kind == ARRAY and not item.flags.writeable) else item
-        self._done[id(item)] = item, settled
-        parts = _items(item, _Seen())
-        after = [self._settled(f"{place}.{key}", part, new, inside) for key, part in parts]
-        if isinstance(item, tuple) and not all(map(is_, after, item)):
-            settled = tuple.__new__(type(item), after)
-        elif not isinstance(item, tuple):
-            for i, ((key, before), part) in enumerate(zip(parts, after)):
-                if part is not before:
-                    (settled.flat if kind == ARRAY else settled)[i if kind == ARRAY else key] = part
-        self._done[id(item)] = item, settled
-        for name, before in _attributes(item, _Seen()):
-            part = self._settled(f"{place}.{name}", before, new, inside)
-            if part is not before or settled is not item:
-                object.__setattr__(settled, name, part)  # of a frozen dataclass, too
-        return settled
+            return thing if self.walk.names_set is not None else self._leaf(place, thing)
+        if not self._is_wanted(place):
+            return thing
+        if isinstance(thing, (Iterator, MappingView)):
+            raise TypeError(f"{place} is a {type(thing).__name__}, where parameters were; hold them in a list")
+        if kind == OBJECT and not hasattr(type(thing), "__array__"):
+            return thing
+        if kind == NUMBER:
+            return Value(as_real_array(place, thing).item())
+        numbers = as_real_array(place, thing)
+        if kind != ARRAY or (numbers.ndim > 1 and isinstance(self.scan.memory.rows.get(place), (list, tuple))):
+            made = list(map(Value, numbers)) if numbers.ndim == 1 else _nested(numbers.tolist())
+            return type(thing)(made) if type(thing) in (list, tuple, deque) else made
+        return _array(list(map(Value, numbers.ravel().tolist())), numbers.shape) if numbers.ndim else Value(numbers)
+
+    def _is_wanted(self, place: str) -> bool:
+        """Whether it is the place of parameters, in one, or around some."""
+        memory = self.scan.memory
+        there = memory.own[_attribute(place)]
+        if any(way in memory.rows or isinstance(there.get(way), Value) for way in _ways(place)):
+            return True
+        if self._around is None:
+            self._around = {
+                way for own in memory.own.values() for at, x in own.items() if isinstance(x, Value) for way in _ways(at)
+            }
+        return place in self._around
 
     def _leaf(self, place: str, node: Value) -> Value:
         """The parameter that `node` is an update of, with its number; `node`, if it is something else."""
-        assert self.standing is not None
-        if is_parameter(node) or node in self._leaves:
-            return self._leaves.get(node, node)
-        there = self._before[_attribute(place)]
-        before, root = there.get(place), _root(node)
-        sources = _sources(node) if root is None else [root] if is_parameter(root) else []
-        source = sources[0] if sources else before  # none: it comes from no_grad
-        if not (source is before or self._moved(there, source)) or (root is None and not _is_update(node, sources)):
+        if node in self.leaves:
+            return self.leaves[node]
+        there = self.scan.memory.own[_attribute(place)]
+        before = there.get(place)
+        sources = _sources(node)
+        source = sources[0] if sources else before
+        if sources is None or not isinstance(source, Value):
             return node
-        leaf = Value(node.data) if source is None else copy.copy(source)
+        if source is not before and (source in self.walk.names or source in self.leaves.values() or all(source is not x for x in there.values())):
+            return node
+        leaf = copy.copy(source)
         leaf.data, leaf.grad, leaf.numbers = node.data, 0.0, ()
-        if source is not None:
-            self.updated.add(source)
-        self._leaves[node] = leaf
+        self.leaves[node] = leaf
         return leaf
 
-    def _moved(self, there: dict[str, Value], source: Value | None) -> bool:
-        """Whether `source` was in the same attribute and stands nowhere any more, as where a list was shortened."""
-        assert self.standing is not None
-        return source not in self.standing | self.updated and any(source is other for other in there.values())
+
+def _nested(numbers: Any) -> Any:
+    return [_nested(row) for row in numbers] if isinstance(numbers, list) else Value(numbers)
 
 
-def _all_numbers(item: Any) -> bool:
-    return _are_numbers(item) or (_kind(item) == SEQUENCE and bool(item) and all(_all_numbers(part) for part in item))
+def _is_numeric(thing: Any) -> bool:
+    return getattr(thing, "dtype", None) is not None and thing.dtype != object
 
 
-def _root(node: Value) -> Value | None:
-    """The leaf that a chain of nodes with one input each, numbers apart, leads to."""
-    while node.op is not None:
-        inputs = [x for x in node.inputs if isinstance(x, Value)]
-        if len(inputs) != 1:
-            return None
-        (node,) = inputs
-    return node
-
-
-def _is_update(node: Value, sources: list[Value]) -> bool:
-    """Whether `node` was computed from one parameter as an update is: ``0.9 * w``, ``w - rate * (w.grad + decay * w)``.
-
-    Slopes that were recorded make it an inner step of meta-learning, also where nothing but `w` is in them: they share
-    what the loss was computed from, or are no sums of products by numbers.
-    """
-    if len(sources) > 1:
-        return False
-    order = topological_order([node])
-    uses = Counter(x for y in order for x in y.inputs if isinstance(x, Value))
-    beside: set[Value] = set()  # what else is below the nodes that were met
-    for x in reversed(order):
-        beside.discard(x)
-        if x.op is not None and beside and (uses[x] > 1 or x.op.name not in _LINEAR):
-            return False
-        beside.update(y for y in x.inputs if isinstance(y, Value) and (y.op is not None or is_parameter(y)))
-    return True
-
-
-_LINEAR = ("add", "sub", "neg", "mul", "div")
-
-
-def _sources(node: Value) -> list[Value]:
-    """The parameters that a node was computed from; of many, two."""
+def _sources(node: Value) -> list[Value] | None:
+    """The parameter that a node was computed from, if any; None if there are several, or recorded slopes among it."""
     found: list[Value] = []
-    met: set[int] = set()
+    met: set[Value] = set()
     waiting = [node]
-    while waiting and len(found) < 2:
+    while waiting:
         node = waiting.pop()
-        if id(node) not in met:
-            met.add(id(node))
+        if node not in met:
+            met.add(node)
             if is_parameter(node):
                 found.append(node)
+            if len(found) > 1 or isinstance(node.numbers, Slope):
+                return None
             waiting += [x for x in node.inputs if isinstance(x, Value)]
     return found
