@@ -346,7 +346,8 @@ class Value:
 
     def _copy_with(self, inputs: tuple[_Input, ...]) -> Value:
         tell(None, (self,), self._number)
-        node = _restore(None, self._kind(), self._number, self._grad, self.label, self.op, self.numbers, *inputs)
+        numbers = self.numbers or ()  # nobody holds a copy, see `Held`
+        node = _restore(None, self._kind(), self._number, self._grad, self.label, self.op, numbers, *inputs)
         node._add(self._added())
         return node
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Container, Iterable, Iterator,
 from dataclasses import is_dataclass
 from decimal import Decimal
 from functools import lru_cache, wraps
-from itertools import chain
+from itertools import chain, repeat
 from numbers import Number, Real
 from operator import attrgetter, getitem, is_
 from typing import Any
@@ -55,7 +55,7 @@ def _seen_afterwards(init: Callable[..., None]) -> Callable[..., None]:
     def initialize(self: Any, *args: Any, **kwargs: Any) -> None:
         init(self, *args, **kwargs)
         if type(self).__init__ is initialize:
-            _Walk(self, {name for name, part in vars(self).items() if _kind(part) > HOLDER}, deep=False)
+            _Walk(self, {name for name, part in vars(self).items() if _kind(part) >= VALUE}, deep=False)
 
     return initialize
 
@@ -114,8 +114,8 @@ class _Memory:
         """By place, the sequences and arrays that hold nothing but parameters."""
         self.parents: dict[int, ref[Holder]] = {}
         """Who holds this holder, by their ids."""
-        self.links: list[tuple[Any, list[Any], list[Any]]] | None = None
-        """Of the last walk from here, the ways to parameters: containers, keys, and what was there."""
+        self.links: list[tuple[Any, int | None, list[Any], list[Any]]] = []
+        """Of the last walk from here, the ways to parameters: see `_Box.link`."""
         self.members: set[int] = set()
         """The ids of the holders on that walk."""
         self.belongs_to(holder)
@@ -132,9 +132,7 @@ class _Memory:
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         self.__init__(state[0])  # type: ignore[misc]  # it has just been made, empty
         _, self.own, self.rows = state
-        for thing in self.things():
-            if isinstance(thing, Value):
-                thing.numbers = self.mark
+        self.claim(self.things())
 
     def things(self) -> list[Any]:
         """Everything that it remembers."""
@@ -223,10 +221,12 @@ def _held(parameter: Value) -> bool:
 def _members(holder: Holder, again: bool) -> set[int]:
     """The ids of the holders that are reached from `holder`, which walks if anything has changed, or `again`."""
     memory = _memory(holder)
+    again = again or not memory.members
     try:
-        same = memory.links is not None and not again and all(
-            all(map(is_, map(getitem, [item] * len(keys), keys), things)) for item, keys, things in memory.links
-        )  # fmt: skip
+        same = not again and all(
+            all(map(is_, map(getitem, repeat(item), keys), parts)) and count in (None, len(item))
+            for item, count, keys, parts in memory.links
+        )
     except (LookupError, AttributeError):
         same = False
     if not same:
@@ -288,10 +288,10 @@ def _kind_of(cls: Any) -> int:
     for kind, classes in _KINDS.items():
         if issubclass(cls, classes):
             return kind
-    if is_dataclass(cls):
-        return RECORD
     packages = {base.__module__.partition(".")[0] for base in cls.__mro__}
-    return ATOM if not packages.isdisjoint(("autograd", "nn", "logging")) else OBJECT  # as an optimizer, or a logger
+    if not packages.isdisjoint(("autograd", "nn", "logging")):  # such as an optimizer
+        return ATOM
+    return RECORD if is_dataclass(cls) else OBJECT
 
 
 _KINDS: dict[int, tuple[type, ...]] = {
@@ -327,6 +327,15 @@ class _Box:
         self.numbers = self.rows = 0
         """How many of the parts are numbers, or sequences of nothing else; and likewise of parameters."""
         self.changes: dict[Any, Any] = {}
+
+    def link(self) -> tuple[Any, int | None, list[Any], list[Any]]:
+        """Where parameters were found, to see whether they are still there, and nothing else where others were."""
+        if self.item is not self.thing or isinstance(self.item, np.ndarray):  # attributes, or of no other length
+            return self.item, None, self.keys, self.parts
+        if self.rows == len(self.keys) == len(self.item):
+            return self.item, self.rows, self.keys, self.parts
+        pairs = next(_rooms(self.thing))[1]
+        return self.item, len(pairs), [key for key, _ in pairs], [part for _, part in pairs]
 
     def is_all(self, count: int) -> bool:
         """Whether `count`, of the parts, are all parts of a sequence or an array."""
@@ -412,7 +421,7 @@ class _Scan:
             self.boxes.append(box)
             for k, part in pairs:
                 if kind == MAPPING and type(k) not in (str, int):
-                    self.others.append((f"a key of {place}", [k]))
+                    self.others.append((f"a key of {place}", k))
                 if _kind(part) != ATOM and (names is None or k in names):
                     parts.append((_within(place, k), part, box, k))
         self._waiting += reversed(parts)
@@ -575,7 +584,7 @@ class _Walk:
             scan.memory.claim(thing for there in scan.found.values() for thing in there.values() if not _is_computed(thing))
         if self.names_set is None:
             memory = _memory(self.root)
-            memory.links = [(b.item, b.keys, b.parts) for scan in self.scans for b in scan.boxes if b.keys]
+            memory.links = [box.link() for scan in self.scans for box in scan.boxes if box.keys]
             memory.members = {id(scan.holder) for scan in self.scans}
 
     def _leads_here(self, node: Value, known: set[Value]) -> bool:
@@ -663,12 +672,15 @@ class _Settler:
             return thing if self.walk.names_set is not None else self._leaf(place, thing)
         if not self._is_wanted(place):
             return thing
-        if isinstance(thing, (Iterator, MappingView)):
+        if isinstance(thing, (Iterator, MappingView, set, frozenset)):
             raise TypeError(f"{place} is a {type(thing).__name__}, where parameters were; hold them in a list")
-        if kind == OBJECT and not hasattr(type(thing), "__array__"):
+        if kind == OBJECT and not _is_numeric(thing):
             return thing
-        if kind == NUMBER:
-            return Value(as_real_array(place, thing).item())
+        if kind == NUMBER or isinstance(thing, (str, bytes, complex)):
+            try:
+                return Value(thing)
+            except (TypeError, OverflowError) as error:
+                raise type(error)(f"{place}, where a parameter was: {error}") from None
         numbers = as_real_array(place, thing)
         if kind != ARRAY or (numbers.ndim > 1 and isinstance(self.scan.memory.rows.get(place), (list, tuple))):
             made = list(map(Value, numbers)) if numbers.ndim == 1 else _nested(numbers.tolist())
@@ -710,7 +722,7 @@ def _nested(numbers: Any) -> Any:
 
 
 def _is_numeric(thing: Any) -> bool:
-    return getattr(thing, "dtype", None) is not None and thing.dtype != object
+    return getattr(getattr(thing, "dtype", None), "kind", "O") in "iufb"
 
 
 def _sources(node: Value) -> list[Value] | None:
