@@ -193,9 +193,13 @@ class _Trace:
                 replaced[i] = arg
             self.result = Structure(function(*replaced, **kwargs))
         self.outputs = _as_values(self.result.scalars)
-        self.order = topological_order(self.outputs) if self.records else None
+        self.order = self._order(self.outputs) if self.records else None
         # Whether Values come out: all of them, or none.
         self.symbolic = self.order is not None and (_any_value(self.inputs.scalars) or any_older(self.order, call))
+
+    def _order(self, outputs: Sequence[Value]) -> list[Value]:
+        """The nodes from the arguments up; what these were computed from is none of the function's."""
+        return topological_order(outputs, known={*self.arguments})
 
     def finished(self, numbers: list[Any]) -> list[Any]:
         """`numbers`, floats and Values, as what comes out: Values, or floats."""
@@ -204,7 +208,7 @@ class _Trace:
         return [x if x.__class__ is float else x.data for x in numbers]
 
     def gradients(self, output: Value) -> list[Any]:
-        order = self.order if self.order and len(self.outputs) == 1 else topological_order(output)
+        order = self.order if self.order and len(self.outputs) == 1 else self._order([output])
         return derivatives(order[::-1], {output: 1.0}, self.arguments, self.symbolic)
 
     def push(self, directions: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
@@ -336,9 +340,11 @@ def _opened(tree: Any) -> _Opened | None:
         empty: Callable[..., Any] = partial(defaultdict, tree.default_factory)
         return tuple(tree), tree.values(), partial(_mapping, empty, tuple(tree)), _KEYS
     if isinstance(tree, tuple) and hasattr(kind, "_make"):
+        _require_only(tree, kind._fields)
         return kind._fields, tree, kind._make, _FIELDS
     if is_dataclass(kind) and kind.__new__ is object.__new__:
         names = _field_names(kind)
+        _require_only(tree, names)
         return names, [getattr(tree, name) for name in names], partial(_object, kind, names), _FIELDS
     return None
 
@@ -357,6 +363,13 @@ def _object(kind: type, names: Iterable[str], parts: Iterable[Any]) -> Any:
     for name, part in zip(names, parts):
         object.__setattr__(made, name, part)  # it may be frozen
     return made
+
+
+def _require_only(tree: Any, names: Sequence[str]) -> None:
+    """A TypeError for an attribute that is no field: it may follow from the fields, and would keep its old number."""
+    for name in getattr(tree, "__dict__", ()):
+        if name not in names:
+            raise TypeError(f"{type(tree).__name__}.{name} is no field; make it one, or a property")
 
 
 def _field_names(kind: Any) -> tuple[str, ...]:

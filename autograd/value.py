@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, KeysView, Sequence
 from contextlib import contextmanager
-from inspect import ismemberdescriptor
+from inspect import isfunction, ismemberdescriptor
 from itertools import repeat, starmap
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
@@ -68,9 +68,9 @@ def _infix(op: Op) -> tuple[_Infix, _Infix]:
 
 
 def _left_to(other: Any) -> Any:
-    """Leaves an operation to `other`, such as an array.  Python's sequences would take the Value for an index."""
-    if type(other) in (str, bytes, bytearray, list, tuple):
-        hint = ", or np.array(...) to compute element by element" if type(other) in (list, tuple) else ""
+    """Leaves an operation to `other`, such as an array.  Python's own sequences would take the Value for an index."""
+    if isinstance(other, Sequence) and not isfunction(getattr(type(other), "__rmul__", None)):
+        hint = ", or np.array(...) to compute element by element" if isinstance(other, (list, tuple)) else ""
         raise TypeError(f"{other!r:.60} ({type(other).__name__}) is not a real number; give a number or a Value{hint}")
     return NotImplemented
 
@@ -89,10 +89,10 @@ def _prefix(op: Op) -> Callable[[Value], Value]:
 
 def _comparison(compare: Callable[[float, float], bool]) -> Callable[[Value, Any], bool]:
     def method(self: Value, other: Any) -> bool:
-        try:
+        if isinstance(other, int):
+            number: float | None = other  # which Python compares exactly, however large it is
+        else:
             number = other._number if isinstance(other, Value) else _as_number(other)
-        except OverflowError:
-            number = other  # an int beyond all floats, which Python compares exactly
         if number is None:
             return NotImplemented  # type: ignore[no-any-return]  # Python's own sign, not a result
         answer = compare(self._number, number)
@@ -325,6 +325,8 @@ class Value:
             result = function(*operands)
         elif method == "at":  # which changes an array in place
             return NotImplemented
+        elif ufunc in _TRUTHS:  # which choose among objects, where they answer with bools among numbers
+            result = getattr(ufunc, method)(*(np.asarray(x, dtype=object).astype(bool) for x in operands), **options)
         else:  # np.less, np.add.reduce and the like: by way of Python's operators
             try:
                 result = getattr(ufunc, method)(*(np.asarray(x, dtype=object) for x in operands), **options)
@@ -347,24 +349,24 @@ class Value:
     def _copy_with(self, inputs: tuple[_Input, ...]) -> Value:
         tell(None, (self,), self._number)
         node = _restore(None, self._kind(), self._number, self._grad, self.label, self.op, self.numbers, *inputs)
-        node._add(self._added())
+        copying.set_state(node, self._state())
         return node
 
     def _kind(self) -> type[Value]:
         """The class of a copy, which does not stem from the line that the original does."""
         return Value if isinstance(self, (TracedValue, WatchedValue)) else type(self)
 
-    def _added(self) -> dict[str, Any]:
-        """The attributes that a subclass has given to the node, in slots or not."""
+    def _state(self) -> Any:
+        """What a subclass has given to the node, as Python's own copies and pickles have it; None if nothing."""
         kinds = self._kind().__mro__
+        if getattr(kinds[0], "__getstate__", None) is not getattr(object, "__getstate__", None):
+            return self.__getstate__()  # type: ignore[attr-defined,unused-ignore]  # from Python 3.11 on
         slots = (
-            name for kind in kinds[: kinds.index(Value)] for name in vars(kind) if ismemberdescriptor(vars(kind)[name])
+            name for kind in kinds[: kinds.index(Value)] for name, x in vars(kind).items() if ismemberdescriptor(x)
         )
-        return {name: getattr(self, name) for name in slots if hasattr(self, name)} | getattr(self, "__dict__", {})
-
-    def _add(self, attributes: dict[str, Any]) -> None:
-        for name, attribute in attributes.items():
-            object.__setattr__(self, name, attribute)
+        filled = {name: getattr(self, name) for name in slots if hasattr(self, name)}
+        attributes = getattr(self, "__dict__", None) or None
+        return (attributes, filled) if filled else attributes
 
     def __copy__(self) -> Value:
         return self._copy_with(self.inputs)
@@ -375,7 +377,7 @@ class Value:
     def __reduce__(self) -> tuple[Any, ...]:
         tell(None, (self,), self._number)
         fields = (self._kind(), self._number, self._grad, self.label, self.op, self.numbers, *self.inputs)
-        return _restore, (copying.ancestors(self), *fields), (None, self._added()) if self._added() else None
+        return _restore, (copying.ancestors(self), *fields), self._state()
 
     if TYPE_CHECKING:  # exp(), relu() and the other unary rows of the table, attached below
 
@@ -468,6 +470,7 @@ _get_data, _get_grad = operator.attrgetter("_number"), operator.attrgetter("_gra
 _set_grad = Value.__dict__["_grad"].__set__
 _BY_UFUNC: dict[Any, Op] = {ufunc: op for op in TABLE.values() for ufunc in (op.ufunc, getattr(np, op.name, None))}
 _BY_UFUNC[np.power] = ops.POW
+_TRUTHS = (np.logical_and, np.logical_or, np.logical_xor, np.logical_not)
 _ASKED = {np.isnan: "v != v", np.isinf: "abs(v) == math.inf", np.isfinite: "abs(v) < math.inf"}
 del _BY_UFUNC[np.equal]  # the comparison, which gives bools; the row `equal` records 0 or 1
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from importlib.util import find_spec
 from math import isfinite, nan
+from numbers import Real
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -91,7 +92,9 @@ def gradcheck(function: Callable[..., Any], *args: Any, order: int = 1, oracles:
     def recorded(numbers: Sequence[float]) -> tuple[Value, list[Value]]:
         leaves = [Value(x, name) for x, name in zip(numbers, names)]
         output = function(*structure.build(leaves))
-        require_value(output, "gradcheck takes a function whose result is one number that depends on its arguments")
+        if isinstance(output, (Real, np.generic)):  # a constant
+            output = Value(output)
+        require_value(output, "gradcheck takes a function whose result is one number")
         return output, leaves
 
     @enable_grad()  # so that it computes what `recorded` does: in no_grad, verbs give numbers
