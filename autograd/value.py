@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from itertools import repeat, starmap
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
@@ -83,9 +84,8 @@ def _comparison(compare: Callable[[float, float], bool]) -> Callable[[Value, Any
             number = other._number if isinstance(other, Value) else _as_number(other)
         except OverflowError:
             number = other  # an int beyond all floats, which Python compares exactly
-        if number is None:
-            return NotImplemented  # type: ignore[no-any-return]  # Python's own sign, not a result
-        answer = compare(self._number, number)
+        # What is no number is for Python to compare: NotImplemented is its own sign for that.
+        answer = NotImplemented if number is None else compare(self._number, number)
         return tell(compare, (self, other), answer) if _watches else answer
 
     return method
@@ -94,7 +94,8 @@ def _comparison(compare: Callable[[float, float], bool]) -> Callable[[Value, Any
 def _refusal(what: str, hint: str) -> Callable[..., NoReturn]:
     def method(self: Value, *_: Any) -> NoReturn:
         compiling = "in what is compiled, compute with the functions of autograd, where and select"
-        raise TypeError(f"{what} of a Value would cut the graph silently; {compiling if _watches else hint}")
+        error = TypeError(f"{what} of a Value would cut the graph silently; {compiling if _watches else hint}")
+        raise tell(TypeError, (self,), error)
 
     return method
 
@@ -109,8 +110,9 @@ _lock, _answering = threading.Lock(), threading.local()
 def watching(watch: Watch) -> Iterator[None]:
     """A block in which `watch` answers what a program asks of Values: given the question, the operands and the answer.
 
-    It is for `compile`.  Questions are operators such as ``operator.gt``, and `hash`; None is for data that are read.
-    Other threads are asked, too: it is for `watch` to tell its own.
+    It is for `compile`.  Questions are operators such as ``operator.gt``, and `hash` and `copy`; None is for data that
+    are read, TypeError for what a Value refuses, with the error as the answer.  Other threads are asked, too: it is for
+    `watch` to tell its own.
 
     >>> with watching(lambda question, operands, answer: print(question, operands, answer)):
     ...     Value(3.0) * 2 > 5.0
@@ -254,10 +256,11 @@ class Value:
     __int__ = __trunc__ = _refusal("int()", "write int(v.data) for the number")
 
     def __index__(self) -> NoReturn:
-        raise TypeError(
+        error = TypeError(
             "a Value is no int, which an index, a range or a factor of a list has to be; to pick from a sequence by a "
             "Value write select(sequence, index); to scale a list, scale each of its elements"
         )
+        raise tell(TypeError, (self,), error)
 
     __complex__ = _refusal("complex()", "write complex(v.data) for the number")
     __round__ = _refusal("round()", "write round(v.data, digits) for the number")
@@ -269,7 +272,7 @@ class Value:
 
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
-        return f"Value(data={self._number!r}, grad={self._grad!r}{label})"
+        return f"Value(data={self.data!r}, grad={self.grad!r}{label})"
 
     def __format__(self, spec: str) -> str:
         return format(self.data, spec) if spec else repr(self)
@@ -301,7 +304,7 @@ class Value:
         return _new_node(op, (op.forward(*numbers), *numbers), *inputs)
 
     def _copy_with(self, inputs: tuple[_Input, ...]) -> Value:
-        tell(None, (self,), self._number)
+        tell(copy, (self,), self)
         return _restore(None, self._kind(), self._number, self._grad, self.label, self.op, self.numbers, *inputs)
 
     def _kind(self) -> type[Value]:
@@ -315,7 +318,7 @@ class Value:
         return copying.deepcopy(self, memo, Value._copy_with)  # type: ignore[no-any-return]  # a Value
 
     def __reduce__(self) -> tuple[Any, ...]:
-        tell(None, (self,), self._number)
+        tell(copy, (self,), self)
         fields = (self._kind(), self._number, self._grad, self.label, self.op, self.numbers, *self.inputs)
         return _restore, (copying.ancestors(self), *fields)
 
@@ -397,7 +400,7 @@ def data_of(values: Iterable[Value]) -> list[float]:
     >>> data_of([Value(2.0), Value(3.0)])
     [2.0, 3.0]
     """
-    return list(map(_get_data, values))
+    return [x.data for x in values] if _watches else list(map(_get_data, values))
 
 
 def grads_of(values: Iterable[Value]) -> list[float]:
@@ -406,7 +409,7 @@ def grads_of(values: Iterable[Value]) -> list[float]:
     >>> grads_of([Value(2.0)])
     [0.0]
     """
-    return list(map(_get_grad, values))
+    return [x.grad for x in values] if _watches else list(map(_get_grad, values))
 
 
 def assign_grads(values: Collection[Value], slopes: Iterable[float]) -> None:

@@ -110,7 +110,12 @@ class Program:
     # ---- What runs ----
 
     def value(self, theta: Any, *inputs: Any) -> Any:
-        """The first output, a float; of a batch with reduction "none", an array of one for each row."""
+        """The output, a float; of a batch with reduction "none", an array of one for each row.
+
+        A ValueError if there are several outputs.
+        """
+        if self._several:
+            raise ValueError("the value of several outputs; call outputs(theta, ...) for all of them")
         values = self.outputs(theta, *inputs)[..., 0]
         return self._reduced(values) if self._batch else float(values)
 
