@@ -1,7 +1,9 @@
 """Scalar reverse-mode automatic differentiation that shows its work."""
 
+from . import installation as installation  # first: it raises where HIPS's package lies in this folder
 from .check import check_gradients, gradcheck
-from .compile import CompiledFunction, Program, compile
+from .compile import CompiledFunction, Program
+from .compile import compile as compile
 from .derivation import Derivation
 from .diagnose import origin_of_nonfinite, why_zero
 from .draw import Picture, draw
@@ -10,7 +12,7 @@ from .formula import formula
 from .functional import grad, hessian, hvp, jacobian, jvp, value_and_grad
 from .functions import dot, log_softmax, logsumexp, mean, select, softmax
 from .graph import gradients, leaves, topological_order
-from .ops import ABS as abs
+from .ops import ABS, POW, TABLE, Op
 from .ops import ADD as add
 from .ops import ARCTAN as arctan
 from .ops import COS as cos
@@ -26,7 +28,6 @@ from .ops import MAXIMUM as maximum
 from .ops import MINIMUM as minimum
 from .ops import MUL as mul
 from .ops import NEG as neg
-from .ops import POW as pow
 from .ops import RELU as relu
 from .ops import SIGMOID as sigmoid
 from .ops import SIGN as sign
@@ -36,7 +37,6 @@ from .ops import SOFTPLUS as softplus
 from .ops import SQRT as sqrt
 from .ops import STEP as step
 from .ops import SUB as sub
-from .ops import TABLE, Op
 from .ops import TAN as tan
 from .ops import TANH as tanh
 from .ops import WHERE as where
@@ -44,6 +44,9 @@ from .quiz import Quiz
 from .recording import enable_grad, no_grad, trace_lines
 from .value import Value, assign
 
+abs, pow = ABS, POW
+
+# Names of builtins (abs, pow, compile) are left out, so that `from autograd import *` does not replace Python's own.
 __all__ = [
     "TABLE",
     "CompiledFunction",
@@ -53,12 +56,10 @@ __all__ = [
     "Program",
     "Quiz",
     "Value",
-    "abs",
     "add",
     "arctan",
     "assign",
     "check_gradients",
-    "compile",
     "cos",
     "cosh",
     "detach",
@@ -90,7 +91,6 @@ __all__ = [
     "neg",
     "no_grad",
     "origin_of_nonfinite",
-    "pow",
     "relu",
     "select",
     "sigmoid",

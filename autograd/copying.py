@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import weakref
 from collections.abc import Callable
@@ -13,11 +14,14 @@ from .graph import topological_order
 def deepcopy(node: Any, memo: dict[int, Any], copy_with: Callable[[Any, tuple[Any, ...]], Any]) -> Any:
     """A copy of `node` and of all that it was computed from, but for what `memo` has copies of already.
 
-    ``copy_with(node, inputs)`` copies one node.
+    ``copy_with(node, inputs)`` copies one node and, at first, shares what a subclass has added to it.
     """
-    for original in topological_order([node], known=_Copied(memo)):
+    order = topological_order([node], known=_Copied(memo))
+    for original in order:
         inputs = (x if x.__class__ is float else memo[id(x)] for x in original.inputs)
         memo[id(original)] = copy_with(original, tuple(inputs))
+    for original in order:  # now, as what was added may refer to any of the nodes
+        memo[id(original)]._add(copy.deepcopy(original._added(), memo))
     return memo[id(node)]
 
 

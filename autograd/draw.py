@@ -70,7 +70,7 @@ class Picture:
         except ImportError:
             raise RuntimeError(
                 "a picture is laid out by Graphviz, which is not here: install its dot program (https://graphviz.org) "
-                "or pygraphviz, which brings it along: pip install 'scalar-autograd[draw]'.  The DOT text is in .source"
+                "or pygraphviz, which brings it along: pip install pygraphviz.  The DOT text is in .source"
             ) from None
         return bytes(AGraph(string=self.source).draw(format=format_, prog=self.engine))
 

@@ -30,18 +30,21 @@ class Node(Protocol):
 N = TypeVar("N", bound=Node)
 
 
-def topological_order(outputs: Iterable[N], known: Container[Any] = frozenset()) -> list[N]:
-    """Every node that `outputs` depend on, inputs before what is computed from them; nothing at or below `known`.
+def topological_order(outputs: N | Iterable[N], known: Container[Any] = frozenset()) -> list[N]:
+    """Every node that `outputs`, one or several, depend on, inputs before what is computed from them.
+
+    Nothing at or below `known`.
 
     >>> from autograd import Value
     >>> x = Value(2.0, "x")
     >>> y = x * x + 1.0
-    >>> [node.op.name if node.op else node.label for node in topological_order([y])]
+    >>> [node.op.name if node.op else node.label for node in topological_order(y)]
     ['x', 'mul', 'add']
     """
     order: list[N] = []
     reached: set[N] = set()
-    path: list[N | None] = list(outputs)  # nodes to visit; below a None, one whose inputs are all placed
+    # Nodes to visit; below a None, one whose inputs are all placed.
+    path: list[N | None] = [outputs] if hasattr(outputs, "numbers") else list(outputs)  # type: ignore[list-item]
     path.reverse()
     while path:
         node = path.pop()
@@ -66,12 +69,12 @@ def number_of_node(node: Any) -> float:
     return node.numbers[0] if node.numbers else node.data  # type: ignore[no-any-return]  # floats
 
 
-def leaves(outputs: Iterable[N]) -> list[N]:
-    """The nodes that `outputs` depend on and that nothing computed.
+def leaves(outputs: N | Iterable[N]) -> list[N]:
+    """The nodes that `outputs`, one or several, depend on and that nothing computed.
 
     >>> from autograd import Value
     >>> x, y = Value(2.0, "x"), Value(3.0, "y")
-    >>> [leaf.label for leaf in leaves([x * y + x])]
+    >>> [leaf.label for leaf in leaves(x * y + x)]
     ['x', 'y']
     """
     return [node for node in topological_order(outputs) if not node.inputs]

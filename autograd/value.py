@@ -7,16 +7,17 @@ import os
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, KeysView, Sequence
 from contextlib import contextmanager
 from copy import copy
+from inspect import ismemberdescriptor
 from itertools import repeat, starmap
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import numpy as np
 
 from . import copying, ops
-from .graph import adjoints
+from .graph import adjoints, chain_rule
 from .ops import TABLE, Op, as_float, unboxed
 from .recording import DETACHED, TRACED, recording, watched
 
@@ -52,18 +53,27 @@ def _infix(op: Op) -> tuple[_Infix, _Infix]:
         if isinstance(other, Value):
             y = other._number
         else:
-            y = other = _as_number(other)  # type: ignore[assignment]  # None, or a float
+            y = _as_number(other)  # type: ignore[assignment]  # None, or a float
             if y is None:
-                return NotImplemented
+                return _left_to(other)
+            other = y
         return _new_node(op, (forward(x, y), x, y), self, other)
 
     def reflected(self: Value, other: Any) -> Value:
         x, y = _as_number(other), self._number
         if x is None:
-            return NotImplemented  # type: ignore[no-any-return]  # Python's own sign, not a result
+            return _left_to(other)  # type: ignore[no-any-return]  # Python's own sign, not a result
         return _new_node(op, (forward(x, y), x, y), x, self)
 
     return method, reflected
+
+
+def _left_to(other: Any) -> Any:
+    """Leaves an operation to `other`, such as an array.  Python's sequences would take the Value for an index."""
+    if type(other) in (str, bytes, bytearray, list, tuple):
+        hint = ", or np.array(...) to compute element by element" if type(other) in (list, tuple) else ""
+        raise TypeError(f"{other!r:.60} ({type(other).__name__}) is not a real number; give a number or a Value{hint}")
+    return NotImplemented
 
 
 def _prefix(op: Op) -> Callable[[Value], Value]:
@@ -179,6 +189,8 @@ class Value:
     numbers: tuple[float, ...]
     label: str
 
+    ndim, shape, dtype = 0, (), np.dtype(object)  # a scalar, to NumPy
+
     def __init__(self, data: Any, label: str = "") -> None:
         if not isinstance(label, str):
             raise TypeError(f"a label is a str, not {label!r:.60} ({type(label).__name__})")
@@ -228,6 +240,21 @@ class Value:
         found = adjoints(self)
         add_to_grads(found, found.values())
 
+    # ---- As micrograd's lecture reads a node, and steps through a graph by hand
+
+    @property
+    def _prev(self) -> KeysView[Value]:
+        return dict.fromkeys(x for x in self.inputs if isinstance(x, Value)).keys()  # a set that keeps its order
+
+    @property
+    def _op(self) -> str:
+        return _MICROGRAD.get(self.op.name, self.op.name) if self.op else ""
+
+    def _backward(self) -> None:
+        found = chain_rule([self], {self: self._grad})
+        del found[self]
+        add_to_grads(found, found.values())
+
     __add__, __radd__ = _infix(ops.ADD)
     __sub__, __rsub__ = _infix(ops.SUB)
     __mul__, __rmul__ = _infix(ops.MUL)
@@ -237,6 +264,15 @@ class Value:
     __abs__ = _prefix(ops.ABS)
 
     def __pos__(self) -> Value:
+        return self
+
+    def conjugate(self) -> Value:
+        """The Value itself, which is real; NumPy's ``std``, ``var``, ``vdot`` and ``norm`` ask for it.
+
+        >>> x = Value(3.0)
+        >>> x.conjugate() is x
+        True
+        """
         return self
 
     __eq__ = _comparison(operator.eq)
@@ -257,8 +293,8 @@ class Value:
 
     def __index__(self) -> NoReturn:
         error = TypeError(
-            "a Value is no int, which an index, a range or a factor of a list has to be; to pick from a sequence by a "
-            "Value write select(sequence, index); to scale a list, scale each of its elements"
+            "a Value is no int, as an index or the length of a range has to be; to pick from a sequence by a Value "
+            "write select(sequence, index), or int(v.data) for the number"
         )
         raise tell(TypeError, (self,), error)
 
@@ -279,14 +315,16 @@ class Value:
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
         """``np.exp(v)`` records the row ``exp``; with an array among the inputs, one node per element."""
-        if method != "__call__" or options:
-            return NotImplemented
         function, operands = _BY_UFUNC.get(ufunc), [unboxed(x) for x in inputs]
-        if function is not None:
+        if ufunc in _ASKED:
+            raise TypeError(f"np.{ufunc.__name__} of a Value; write {_ASKED[ufunc]}, or ask its number, v.data")
+        if method == "__call__" and function is not None and not options:
             result = function(*operands)
-        else:  # np.less and the like: by way of Python's operators
+        elif method == "at":  # which changes an array in place
+            return NotImplemented
+        else:  # np.less, np.add.reduce and the like: by way of Python's operators
             try:
-                result = ufunc(*(np.asarray(x, dtype=object) for x in operands))
+                result = getattr(ufunc, method)(*(np.asarray(x, dtype=object) for x in operands), **options)
             except (TypeError, AttributeError) as error:
                 if "cut the graph" in str(error):  # one of the refusals above
                     raise
@@ -305,11 +343,25 @@ class Value:
 
     def _copy_with(self, inputs: tuple[_Input, ...]) -> Value:
         tell(copy, (self,), self)
-        return _restore(None, self._kind(), self._number, self._grad, self.label, self.op, self.numbers, *inputs)
+        node = _restore(None, self._kind(), self._number, self._grad, self.label, self.op, self.numbers, *inputs)
+        node._add(self._added())
+        return node
 
     def _kind(self) -> type[Value]:
         """The class of a copy, which does not stem from the line that the original does."""
         return Value if isinstance(self, (TracedValue, WatchedValue)) else type(self)
+
+    def _added(self) -> dict[str, Any]:
+        """The attributes that a subclass has given to the node, in slots or not."""
+        kinds = self._kind().__mro__
+        slots = (
+            name for kind in kinds[: kinds.index(Value)] for name in vars(kind) if ismemberdescriptor(vars(kind)[name])
+        )
+        return {name: getattr(self, name) for name in slots if hasattr(self, name)} | getattr(self, "__dict__", {})
+
+    def _add(self, attributes: dict[str, Any]) -> None:
+        for name, attribute in attributes.items():
+            object.__setattr__(self, name, attribute)
 
     def __copy__(self) -> Value:
         return self._copy_with(self.inputs)
@@ -320,11 +372,14 @@ class Value:
     def __reduce__(self) -> tuple[Any, ...]:
         tell(copy, (self,), self)
         fields = (self._kind(), self._number, self._grad, self.label, self.op, self.numbers, *self.inputs)
-        return _restore, (copying.ancestors(self), *fields)
+        return _restore, (copying.ancestors(self), *fields), (None, self._added()) if self._added() else None
 
     if TYPE_CHECKING:  # exp(), relu() and the other unary rows of the table, attached below
 
         def __getattr__(self, name: str) -> Callable[[], Value]: ...
+
+
+_MICROGRAD = {"add": "+", "sub": "-", "mul": "*", "div": "/", "neg": "-", "pow": "**", "relu": "ReLU"}
 
 
 class WatchedValue(Value):
@@ -387,6 +442,7 @@ _get_data, _get_grad = operator.attrgetter("_number"), operator.attrgetter("_gra
 _set_grad = Value.__dict__["_grad"].__set__
 _BY_UFUNC: dict[Any, Op] = {ufunc: op for op in TABLE.values() for ufunc in (op.ufunc, getattr(np, op.name, None))}
 _BY_UFUNC[np.power] = ops.POW
+_ASKED = {np.isnan: "v != v", np.isinf: "abs(v) == math.inf", np.isfinite: "abs(v) < math.inf"}
 del _BY_UFUNC[np.equal]  # the comparison, which gives bools; the row `equal` records 0 or 1
 
 for _op in TABLE.values():

@@ -1,5 +1,6 @@
 """Neurons, layers, losses, optimizers and training on `autograd.Value`."""
 
+from . import installation as installation  # first: it raises where `autograd` is another package
 from . import schedules
 from .activations import (
     ACTIVATIONS,

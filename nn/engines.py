@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from autograd import Value, compile, no_grad, topological_order
+import autograd
+from autograd import Value, no_grad, topological_order
 from autograd.value import assign_grads, data_of
 
 from .losses import cost
@@ -89,10 +90,10 @@ class Compiled:
         self.x, self.y = np.array(task.examples), np.array(task.targets)
         model, loss = task.model, task.loss
 
-        def loss_of_an_example(x: Any, y: Any) -> Any:
-            return loss(model(x), y)
+        def loss_of_an_example(x: Any, y: Any) -> Any:  # as lists, which is what the eager engine gives
+            return loss(model(x.tolist()), y.tolist() if isinstance(y, np.ndarray) else y)
 
-        self.function = compile(loss_of_an_example, task.parameters)
+        self.function = autograd.compile(loss_of_an_example, task.parameters)
         self.check([0])
 
     def run(self, batch: Sequence[int]) -> tuple[float, Callable[[], None]]:

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd import Value, log_softmax, mean, pow, relu, select, softplus, step, where  # noqa: A004 -- pow: the row
+from autograd import Value, log_softmax, mean, relu, select, softplus, step, where
+from autograd import pow as power
 
 
 def half_squared_error(outputs: Any, targets: Any) -> Any:
@@ -21,7 +22,7 @@ def half_squared_error(outputs: Any, targets: Any) -> Any:
     >>> half_squared_error([0.5, 1.0], [0.0, 3.0])
     2.125
     """
-    return reduce(operator.add, _labeled("E", [0.5 * pow(t - y, 2.0) for y, t in _pairs(outputs, targets)]))
+    return reduce(operator.add, _labeled("E", [0.5 * power(t - y, 2.0) for y, t in _pairs(outputs, targets)]))
 
 
 def mean_squared_error(outputs: Any, targets: Any) -> Any:
@@ -30,7 +31,7 @@ def mean_squared_error(outputs: Any, targets: Any) -> Any:
     >>> mean_squared_error([0.5, 1.0], [0.0, 3.0])
     2.125
     """
-    return mean([pow(t - y, 2.0) for y, t in _pairs(outputs, targets)])
+    return mean([power(t - y, 2.0) for y, t in _pairs(outputs, targets)])
 
 
 def cross_entropy(logits: Sequence[Any], target: Any) -> Any:

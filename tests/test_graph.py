@@ -364,3 +364,11 @@ def test_linearity(xs):
     combined = gradients(3.0 * f - 0.5 * g, nodes)
     for got, a, b in zip(combined, gradients(f, nodes), gradients(g, nodes)):
         assert close(got, 3.0 * a - 0.5 * b, 1e-14, 1e-14)
+
+
+def test_one_output_or_several():
+    """The walks take a Value or several; a list with one is the same."""
+    x, y = Value(2.0, "x"), Value(3.0, "y")
+    z = x * y
+    assert [node is known for node, known in zip(topological_order(z), (x, y, z))] == [True] * 3
+    assert [leaf.label for leaf in leaves(z)] == [leaf.label for leaf in leaves([z, x])] == ["x", "y"]

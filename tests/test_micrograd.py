@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
 from autograd import Value
 from nn import MLP, Layer, Neuron
 
@@ -79,3 +81,51 @@ def test_parameters_defined_as_micrograd_defines_them():
     line.b.grad = 3.0
     line.zero_grad()
     assert line.b.grad == 0.0
+
+
+def test_the_lecture_draws_and_steps_by_hand():
+    """The lecture reads `_prev` and `_op` to draw a graph, and calls `_backward` node after node."""
+
+    def trace(root):
+        nodes, edges = set(), set()
+
+        def build(v):
+            if v not in nodes:
+                nodes.add(v)
+                for child in v._prev:
+                    edges.add((child, v))
+                    build(child)
+
+        build(root)
+        return nodes, edges
+
+    x1, x2, w1, w2 = Value(2.0), Value(0.0), Value(-3.0), Value(1.0)
+    b = Value(6.8813735870195432)
+    x1w1, x2w2 = x1 * w1, x2 * w2
+    total = x1w1 + x2w2
+    n = total + b
+    o = n.tanh()
+    nodes, edges = trace(o)
+    assert len(nodes) == 10 and len(edges) == 9 and (x1, x1w1) in edges
+    assert [v._op for v in (x1, x1w1, total, o)] == ["", "*", "+", "tanh"]
+    assert [v._op for v in (x1 - 1, x1 / w1, x1**2, -x1, x1.relu(), x1.exp())] == ["-", "/", "**", "-", "ReLU", "exp"]
+    o.grad = 1.0
+    for node in (o, n, total, x1w1, x2w2):
+        node._backward()
+    b._backward()  # a leaf has nothing to pass on
+    assert [round(v.grad, 9) for v in (x1, w1, x2, w2, b)] == [-1.5, 1.0, 0.5, 0.0, 0.5]
+    a = Value(3.0)
+    twice = a + a
+    twice.grad = 1.0
+    twice._backward()
+    assert a.grad == 2.0 and list(twice._prev) == [a] and len(twice._prev) == 1
+
+
+def test_the_children_of_a_node_are_read_only():
+    """In order, each once: the same graph is drawn the same way in every process."""
+    a, b = Value(1.0), Value(2.0)
+    y = a * b
+    assert [x is z for x, z in zip(y._prev, (a, b))] == [True, True] and y._prev == {a, b} and not a._prev
+    for name in ("_prev", "_op"):
+        with pytest.raises(AttributeError):
+            setattr(y, name, ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import inspect
 import itertools
 import math
@@ -52,7 +53,7 @@ def test_row_is_a_public_function_and_method(op):
     """Each row is autograd.name and, where unary, Value.name; both record the row."""
     function = getattr(autograd, op.name)
     assert function is op
-    assert op.name in autograd.__all__
+    assert (op.name in autograd.__all__) != hasattr(builtins, op.name)
     leaves = [Value(1.0) for _ in op.partials]
     assert function(*leaves).op is op
     if len(leaves) == 1:

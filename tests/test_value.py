@@ -268,7 +268,16 @@ def test_numbers_too_large_are_an_overflow_error_at_the_leaf():
             make(10**400)
 
 
-@pytest.mark.parametrize("bad", [1j, "1.5", None, [1.0], object()])
+@pytest.mark.parametrize("bad", ["1.5", b"2", [1.0], (1.0, 2.0), []], ids=repr)
+@pytest.mark.parametrize("operate", BINARY)
+def test_operators_refuse_sequences(operate, bad):
+    """A TypeError that says what was given, on either side; Python would take the Value for a number of repeats."""
+    for operands in ((Value(2.0), bad), (bad, Value(2.0))):
+        with pytest.raises(TypeError, match=re.escape(f"{bad!r} ({type(bad).__name__}) is not a real number")):
+            operate(*operands)
+
+
+@pytest.mark.parametrize("bad", [1j, None, object(), {1.0}])
 def test_operators_refuse_what_is_no_number(bad):
     """As Python does: a TypeError that names both types."""
     kind = type(bad).__name__
@@ -370,7 +379,7 @@ def test_ufuncs_that_are_not_what_they_seem():
     array += v
     array *= array[0]
     assert [x.data for x in array] == [16.0, 20.0] and gradients(array[1], [v]) == [9.0]
-    for call in (lambda: np.add.outer(v, v), lambda: np.add.reduce(v), lambda: np.exp(v, dtype=float)):
+    for call in (lambda: np.add.at(np.zeros(2), [0], v), lambda: np.exp(v, dtype=float)):
         with pytest.raises(TypeError):
             call()
 
@@ -600,14 +609,50 @@ def test_a_shallow_copy_shares_its_inputs():
     assert z is not y and z.inputs == (x, x) and z.data == 4.0
 
 
-def test_copies_keep_their_class():
-    """Of a subclass that somebody has written."""
+class Weight(Value):
+    """A subclass with attributes of its own."""
 
-    class Weight(Value):
-        __slots__ = ()
+    def __init__(self, data, label="", frozen=False):
+        super().__init__(data, label)
+        self.frozen, self.history = frozen, [data]
 
-    for duplicate in (copy.copy, copy.deepcopy):
-        assert type(duplicate(Weight(2.0))) is Weight and type(duplicate(Value(2.0))) is Value
+
+class Slotted(Weight):
+    """One more attribute, in a slot; one that is never set; one whose name is its own."""
+
+    __slots__ = ("__secret", "unit", "unset")
+
+    def __init__(self, data, unit):
+        super().__init__(data, "s", frozen=True)
+        self.unit, self.__secret = unit, [self]
+
+    def secret(self):
+        return self.__secret[0]
+
+
+DUPLICATES = [copy.copy, copy.deepcopy, *(lambda v, p=p: pickle.loads(pickle.dumps(v, p)) for p in range(6))]
+
+
+@pytest.mark.parametrize("duplicate", DUPLICATES)
+def test_copies_keep_what_a_subclass_adds(duplicate):
+    """The class and its attributes, in slots or not; those of a deep copy are copies."""
+    w = Slotted(2.0, "kg")
+    found = duplicate(w)
+    assert type(found) is Slotted and found is not w
+    assert (found.data, found.label, found.frozen, found.history, found.unit) == (2.0, "s", True, [2.0], "kg")
+    assert not hasattr(found, "unset") and found.secret() is (w if duplicate is copy.copy else found)
+    assert (found.history is w.history) is (duplicate is copy.copy)
+    assert type(duplicate(Value(2.0))) is Value and not hasattr(duplicate(Value(2.0)), "__dict__")
+
+
+@pytest.mark.parametrize("duplicate", DUPLICATES[1:])
+def test_graphs_keep_what_a_subclass_adds(duplicate):
+    """Of the leaves of a graph, and of a node that an attribute refers to."""
+    w = Weight(3.0, "w", frozen=True)
+    w.partner = y = w * w
+    for found in (duplicate(y), duplicate(w).partner):
+        leaf = found.inputs[0]
+        assert found.data == 9.0 and found.inputs[1] is leaf and leaf.frozen and leaf.partner is found
 
 
 def test_two_picklers_at_once():

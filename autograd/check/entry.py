@@ -63,7 +63,7 @@ def gradcheck(function: Callable[..., Any], *args: Any, order: int = 1, oracles:
     - dual: forward mode by dual numbers that see kinks from either side;
     - complex: the complex step, to rounding;
     - rational: exact fractions, where only + - * / and comparisons are used;
-    - mpmath: differences with a hundred digits (``pip install 'scalar-autograd[check]'``).
+    - mpmath: differences with a hundred digits (``pip install mpmath``).
 
     Of a function compiled by `autograd.compile` the program's gradient by its parameters is checked, for arrays of
     examples as it takes them, also against the eager one.
@@ -174,7 +174,7 @@ def _check_compiled_function(
         raise ValueError("a function that was compiled without parameters has no gradient; give wrt=[...]")
     theta = np.array(data_of(function.wrt))
     function.value_and_grad(theta, *arrays)  # its own errors, for arrays that it cannot take
-    rows = list(zip(*(np.asarray(array, dtype=float).tolist() for array in arrays)))
+    rows = list(zip(*(x if isinstance(x, (list, tuple)) else np.asarray(x, dtype=float) for x in arrays)))
     output = sum(function.function(*row) for row in rows) * (1 / len(rows) if function.reduction == "mean" else 1.0)
     problem = Problem(output, tuple(function.wrt))
     return _report_of_compiled(problem, order, oracles, function, theta, arrays, range(len(theta)))

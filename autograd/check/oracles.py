@@ -167,12 +167,12 @@ DIGITS = ((100, 25), (160, 40))
 def many_digits(problem: Problem, second: int | None = None) -> list[Evidence]:
     """Differences with a hundred digits, compared with such of more digits and smaller steps: values are all it takes.
 
-    An ImportError without mpmath (``pip install 'scalar-autograd[check]'``).
+    An ImportError without mpmath (``pip install mpmath``).
     """
     try:
         import mpmath
     except ImportError:
-        raise ImportError("the oracle mpmath needs mpmath; pip install 'scalar-autograd[check]'") from None
+        raise ImportError("the oracle mpmath needs mpmath; pip install mpmath") from None
     if not all(map(isfinite, problem.point)):
         raise DeclinedError("there are no differences at infinity")
     rough, fine = (_quotients(problem, second, mpmath.mp.clone(), *digits) for digits in DIGITS)

@@ -41,7 +41,7 @@ LONGEST = 1200.0
 """Seconds without any result, after which all that run are stopped: they wait for ever."""
 MEMORY = 8 << 30
 
-LEFT_OUT = ("benchmarks", "mutation", "test_mutation.py", "test_examples.py")
+LEFT_OUT = ("benchmarks", "mutation", "test_mutation.py", "test_examples.py", "test_installation.py")
 """What is in tests/ but no test, and tests that run processes of their own, where no mutant is."""
 DOCTESTS = f"--doctest-modules --doctest-glob=README.md {' '.join(f'--ignore=tests/{name}' for name in LEFT_OUT)}"
 OPTIONS = ("-q", "-s", "--assert=plain", "-p", "no:cacheprovider", "-o", f"addopts={DOCTESTS}")
