@@ -317,7 +317,8 @@ class Value:
         """``np.exp(v)`` records the row ``exp``; with an array among the inputs, one node per element."""
         function, operands = _BY_UFUNC.get(ufunc), [unboxed(x) for x in inputs]
         if ufunc in _ASKED:
-            raise TypeError(f"np.{ufunc.__name__} of a Value; write {_ASKED[ufunc]}, or ask its number, v.data")
+            error = TypeError(f"np.{ufunc.__name__} of a Value; write {_ASKED[ufunc]}, or ask its number, v.data")
+            raise tell(TypeError, (self,), error)
         if method == "__call__" and function is not None and not options:
             result = function(*operands)
         elif method == "at":  # which changes an array in place
@@ -325,10 +326,11 @@ class Value:
         else:  # np.less, np.add.reduce and the like: by way of Python's operators
             try:
                 result = getattr(ufunc, method)(*(np.asarray(x, dtype=object) for x in operands), **options)
-            except (TypeError, AttributeError) as error:
-                if "cut the graph" in str(error):  # one of the refusals above
+            except (TypeError, AttributeError) as raised:
+                if "cut the graph" in str(raised):  # one of the refusals above
                     raise
-                raise TypeError(f"np.{ufunc.__name__} is no primitive; those are {', '.join(TABLE)}") from None
+                error = TypeError(f"np.{ufunc.__name__} is no primitive; those are {', '.join(TABLE)}")
+                raise tell(TypeError, (self,), error) from None
         if out is None:
             return result
         out[0][...] = result  # arr += v

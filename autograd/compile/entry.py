@@ -33,7 +33,7 @@ def compile(
 ) -> Callable[[Callable[..., Any]], CompiledFunction]: ...
 def compile(
     values: Any = None,
-    wrt: Sequence[Value] | None = None,
+    wrt: Sequence[Value] = (),
     *,
     inputs: Sequence[Value] = (),
     reduction: str = "mean",
@@ -81,7 +81,7 @@ def compile(
     dtype = getattr(dtype, "__name__", str(dtype))
     if dtype not in DTYPES:
         raise ValueError(f"dtype is {dtype!r:.60}; give one of {', '.join(DTYPES)}")
-    wrt, inputs = _listed("wrt", () if wrt is None else wrt), _listed("inputs", inputs)
+    wrt, inputs = _listed("wrt", wrt), _listed("inputs", inputs)
     _check_varying(wrt, inputs)
     if values is None or callable(values):
         if inputs:

@@ -18,7 +18,7 @@ from ..functions import is_index
 from ..graph import topological_order
 from ..notation import counted
 from ..ops import unboxed
-from ..value import Value, WatchedValue, add_to_grads, data_of
+from ..value import Value, WatchedValue, add_to_grads, data_of, line_outside
 from .code import HELPERS
 from .collector import paused_collector
 from .guards import Guards, Question, Recorder
@@ -82,17 +82,27 @@ class _Traced:
 class CompiledFunction:
     """A function of one example as a program for batches; what `compile` makes of a function.
 
-    It is traced on its first call with arrays of new shapes.  Their leading axis is the batch; the function gets, for
-    each array, what is left of the shape: Values, lists of Values, lists of lists.  The value is the mean over the rows
-    (`reduction`: their sum or, with "none", each of them), and so is the gradient ("none" has none).
+    It is traced on its first call with arrays of new shapes.  Their leading axis is the batch, and the function gets a
+    row of each as the eager function would: of an array an array (of objects, the Values), of a list what it holds:
+    lists, tuples, arrays or numbers, which are Values.  The value is the mean over the rows (`reduction`: their sum or,
+    with "none", each of them), and so is the gradient ("none" has none).  A row for which the function returns a plain
+    number has gradient 0.
 
     What the function compares is checked again in every call, for every row: rows with other answers are run by a
     program of their own, traced for them, or, with ``branches="raise"``, are a RuntimeError that says which, and where.
+    The eighth branch is a RuntimeWarning, the 65th a RuntimeError; the programs for 64 shapes are kept, those used last.
 
-    A ValueError for arrays without rows, or of different numbers of them; a TypeError, with the user's line, where a
-    number is read, which would make it a constant of the program; a TypeError for a function that draws random numbers.
-    The function runs twice or thrice for a trace, at other numbers; Python's own numbers that it reads from outside
-    keep the values that they had.  ``print`` shows the programs so far.
+    What the function reads from outside is looked at in every call, and when it has changed the function is traced
+    again: its closure, its defaults, the globals that its code names, the attributes that it names of objects and
+    modules among these, and the same for the functions that it finds there.  256 such things are looked at, the nearest
+    first; of lists, tuples, sets and dicts the items, up to 64; of arrays the numbers, up to 1,024.  Larger ones are
+    noticed when they are replaced.  Not noticed is what no name leads to, such as ``globals()``, files and the clock,
+    and what changes inside of installed packages and of the models of `nn`.
+
+    A ValueError for arrays without rows, or of different numbers of them.  A TypeError, with the user's line, where a
+    number is used in a way that would make it a constant of the program, also if the function catches the error; a
+    number may be read and printed, as ``<traced>``.  A TypeError for a function that draws random numbers.  The function
+    runs twice or thrice for a trace, at other numbers.  ``print`` shows the programs so far.
 
     >>> from nn import Neuron, half_squared_error, tanh
     >>> neuron = Neuron(2, activation=tanh, seed=0)
@@ -223,7 +233,7 @@ class CompiledFunction:
                 if all(other.answers != branch.answers for other in found):
                     found.append(branch)
                     if len(found) == MANY_BRANCHES:
-                        warnings.warn(f"{self._many(found)}", RuntimeWarning, stacklevel=4)
+                        self._warn_of_many(found)
                 held = self._held(branch, theta, [a[left] for a in arrays])
                 held[0] = True  # it was traced for this row, whatever rounding makes of it
             if held.all() and len(left) == len(arrays[0]):
@@ -255,13 +265,16 @@ class CompiledFunction:
             del self._compiled[next(iter(self._compiled))]
         return found
 
-    def _many(self, found: Sequence[_Branch]) -> str:
-        """What to say of so many branches."""
-        lines = Counter(line for branch in found for line in {question.line for question in branch.questions})
-        asked = ", ".join(line for line, _ in lines.most_common(3))
-        return (
-            f"{_where(self.function)} takes {len(found)} branches so far, each traced and compiled as a program of its "
-            f"own, up to {MOST_BRANCHES}; choose with where, maximum or select instead of comparing numbers, as at {asked}"
+    def _warn_of_many(self, found: Sequence[_Branch]) -> None:
+        asked = Counter(line for branch in found for line in {question.line for question in branch.questions})
+        file, _, number = line_outside().rpartition(":")
+        warnings.warn_explicit(
+            f"{_where(self.function)} takes {len(found)} branches so far, each traced and compiled by itself, and may "
+            f"take {MOST_BRANCHES}; choose with where, maximum or select instead of comparing numbers, as at "
+            f"{', '.join(line for line, _ in asked.most_common(3))}",
+            RuntimeWarning,
+            file,
+            int(number),
         )
 
     @staticmethod
