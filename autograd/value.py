@@ -120,9 +120,9 @@ _lock, _answering = threading.Lock(), threading.local()
 def watching(watch: Watch) -> Iterator[None]:
     """A block in which `watch` answers what a program asks of Values: given the question, the operands and the answer.
 
-    It is for `compile`.  Questions are operators such as ``operator.gt``, and `hash` and `copy`; None is for data that
-    are read, TypeError for what a Value refuses, with the error as the answer.  Other threads are asked, too: it is for
-    `watch` to tell its own.
+    It is for `compile`.  Questions are operators such as ``operator.gt``, and `hash`, `copy` and `repr`; None is for
+    data that are read, TypeError for what a Value refuses, with the error as the answer.  Other threads are asked, too:
+    it is for `watch` to tell its own.
 
     >>> with watching(lambda question, operands, answer: print(question, operands, answer)):
     ...     Value(3.0) * 2 > 5.0
@@ -308,7 +308,8 @@ class Value:
 
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
-        return f"Value(data={self.data!r}, grad={self.grad!r}{label})"
+        text = f"Value(data={self.data!r}, grad={self.grad!r}{label})"
+        return tell(repr, (self,), text) if _watches else text
 
     def __format__(self, spec: str) -> str:
         return format(self.data, spec) if spec else repr(self)

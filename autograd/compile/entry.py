@@ -97,7 +97,7 @@ def compile(
     if not outputs:
         raise ValueError("compile of no Values; give one, or a list of them")
     if not wrt and not inputs:
-        raise ValueError("nothing varies in a graph that is compiled without parameters; write compile(loss, parameters)")
+        raise ValueError("nothing varies in a graph compiled without parameters; write compile(loss, parameters)")
     for x in outputs:
         require_value(x, "compile(loss, parameters) takes Values")
     shapes = {"x": (len(inputs),)} if inputs else {}

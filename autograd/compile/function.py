@@ -90,19 +90,19 @@ class CompiledFunction:
 
     What the function compares is checked again in every call, for every row: rows with other answers are run by a
     program of their own, traced for them, or, with ``branches="raise"``, are a RuntimeError that says which, and where.
-    The eighth branch is a RuntimeWarning, the 65th a RuntimeError; the programs for 64 shapes are kept, those used last.
+    The eighth branch is a RuntimeWarning, the 65th an error.  Programs are kept for the 64 shapes that were used last.
 
     What the function reads from outside is looked at in every call, and when it has changed the function is traced
     again: its closure, its defaults, the globals that its code names, the attributes that it names of objects and
     modules among these, and the same for the functions that it finds there.  256 such things are looked at, the nearest
     first; of lists, tuples, sets and dicts the items, up to 64; of arrays the numbers, up to 1,024.  Larger ones are
     noticed when they are replaced.  Not noticed is what no name leads to, such as ``globals()``, files and the clock,
-    and what changes inside of installed packages and of the models of `nn`.
+    and what changes inside of installed packages and of the models of `nn`.  What changes often is better an argument.
 
     A ValueError for arrays without rows, or of different numbers of them.  A TypeError, with the user's line, where a
-    number is used in a way that would make it a constant of the program, also if the function catches the error; a
-    number may be read and printed, as ``<traced>``.  A TypeError for a function that draws random numbers.  The function
-    runs twice or thrice for a trace, at other numbers.  ``print`` shows the programs so far.
+    number is used in a way that would make it a constant of the program, also if the function catches the error; it may
+    be read, passed on and printed, as ``<traced>``.  A TypeError for a function that draws random numbers.  The
+    function runs twice or thrice for a trace, at other numbers.  ``print`` shows the programs so far.
 
     >>> from nn import Neuron, half_squared_error, tanh
     >>> neuron = Neuron(2, activation=tanh, seed=0)
@@ -202,8 +202,7 @@ class CompiledFunction:
     def _checked(self, theta: Any, given: Sequence[Any]) -> tuple[Any, list[Any], _Rows]:
         theta, arrays = as_array("theta", theta, self.dtype), [as_array("an input", a, self.dtype) for a in given]
         if theta.shape != (len(self.wrt),):
-            wanted = "a number for each parameter" if self.wrt else "it was compiled without parameters, wrt=[...]"
-            raise ValueError(f"theta has shape {theta.shape}; give ({len(self.wrt)},): {wanted}")
+            raise ValueError(f"theta has shape {theta.shape}; give ({len(self.wrt)},): a number for each parameter")
         counts = [len(a) if a.ndim else -1 for a in arrays]
         if not counts or min(counts) < 1 or len({*counts}) > 1:
             shapes = f"arrays of shapes {', '.join(str(a.shape) for a in arrays) or 'none'}"
@@ -266,7 +265,7 @@ class CompiledFunction:
         return found
 
     def _warn_of_many(self, found: Sequence[_Branch]) -> None:
-        asked = Counter(line for branch in found for line in {question.line for question in branch.questions})
+        asked = Counter(branch.questions[-1].line for branch in found)  # each has one, or it would hold for every row
         file, _, number = line_outside().rpartition(":")
         warnings.warn_explicit(
             f"{_where(self.function)} takes {len(found)} branches so far, each traced and compiled by itself, and may "

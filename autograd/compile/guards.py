@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import operator
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
-from functools import partial
 from numbers import Number
 from typing import Any, NoReturn
 
@@ -20,7 +20,7 @@ from ..recording import enable_grad
 from ..value import Value, line_outside, watching
 from .program import Program
 from .trace import trace
-from .unknown import Unknown
+from .unknown import Text, Unknown
 
 _ON_ARRAYS: dict[Any, Callable[[Any, Any], Any]] = {
     operator.lt: np.less, operator.le: np.less_equal, operator.gt: np.greater, operator.ge: np.greater_equal,
@@ -48,6 +48,52 @@ class Question:
         return f"{_WRITTEN[self.compare].format(x, y)} was {self.answer} at {self.line}"
 
 
+class _Refusals:
+    """Raises a TypeError for what is refused while a function runs, and once more where the function catches it."""
+
+    def __init__(self) -> None:
+        self._first: tuple[TypeError, str] | None = None
+        self._watched = False
+
+    def __call__(self, error: TypeError | str) -> NoReturn:
+        error = error if isinstance(error, TypeError) else TypeError(error)
+        self._first = self._first or (error, line_outside())
+        raise error
+
+    def use(self, what: str) -> NoReturn:
+        """For a number that would become a constant."""
+        self(
+            f"a number that depends on an input or a parameter was {what} while compiling, which would make it a "
+            "constant; compute with the Value, select(sequence, index) with it, or do it outside of the function"
+        )
+
+    def reading(self) -> NoReturn:
+        """For a number that is used as a number."""
+        self.use("read")
+
+    def is_watched(self) -> bool:
+        """Whether the function still runs."""
+        return self._watched
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """The block in which it runs."""
+        self._watched = True
+        try:
+            yield
+        except Exception as error:
+            self._raise_again(unless=error)
+            raise
+        finally:
+            self._watched = False
+        self._raise_again()
+
+    def _raise_again(self, unless: Exception | None = None) -> None:
+        if self._first is not None and self._first[0] is not unless:
+            error, line = self._first
+            raise TypeError(f"{error} (at {line})") from error
+
+
 class Recorder:
     """Answers every question while a function is traced (`autograd.value.watching`), and keeps it.
 
@@ -63,29 +109,13 @@ class Recorder:
         """Other leaves that were asked for their numbers."""
         self._numbers = {**parameters, **inputs}
         self._varying, self._inputs = {*self._numbers}, {*inputs}
-        self._thread: int | None = None
-        """That of the function, while it runs."""
-        self._refusal: tuple[TypeError, str] | None = None
-        """The first, and the line; the function may have caught it."""
+        self._thread = threading.get_ident()
+        self._refusals = _Refusals()
 
     def run(self, function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
         """What the function returns; a TypeError if anything was refused, whatever the function made of that."""
-        self._thread = threading.get_ident()
-        try:
-            with enable_grad(), watching(self):
-                found = function(*arguments)
-        except Exception as error:
-            self._raise_what_was_refused(unless=error)
-            raise
-        finally:
-            self._thread = None
-        self._raise_what_was_refused()
-        return found
-
-    def _raise_what_was_refused(self, unless: Exception | None = None) -> None:
-        if self._refusal is not None and self._refusal[0] is not unless:
-            error, line = self._refusal
-            raise TypeError(f"{error} (at {line})") from error
+        with self._refusals.watched(), enable_grad(), watching(self):
+            return function(*arguments)
 
     def __call__(self, question: Callable[..., Any] | None, operands: tuple[Any, ...], answer: Any) -> Any:
         """The answer."""
@@ -93,48 +123,38 @@ class Recorder:
         own = threading.get_ident() == self._thread
         if not self._vary(values) if own else self._inputs.isdisjoint(topological_order(values)):
             return answer
+        refuse = self._refusals
         if question is TypeError:
-            self._refuse(answer)
+            refuse(answer)
         if question is None:
-            unknown = Unknown(partial(self._refuse_use, "read"), self._is_running)
+            unknown = Unknown(refuse.reading, refuse.is_watched)
             return tuple([unknown] * len(answer)) if isinstance(answer, tuple) else unknown
+        if question is repr:
+            return Text(answer, refuse.reading)
         if question is hash:
-            return self._refuse_use("looked up in a set or a dict") if own else answer  # which gives no number away
+            return refuse.use("looked up in a set or a dict") if own else answer  # which gives no number away
         if question is copy:
-            self._refuse_use("read")
+            refuse.reading()
         if not own:
-            self._refuse(
+            refuse(
                 "a number that depends on an input was compared in another thread while compiling; compute it in the "
                 "thread that compiles"
             )
         return self._answer(question, operands, answer)
 
     def _answer(self, compare: Callable[..., Any], operands: tuple[Any, ...], answer: Any) -> Any:
-        operands = tuple([x if isinstance(x, Value) or isinstance(x, np.floating) else unboxed(x) for x in operands])
+        operands = tuple([x if isinstance(x, (Value, np.floating)) else unboxed(x) for x in operands])
         if answer is NotImplemented and not isinstance(operands[1], Number):
             return answer
         numbers = [self._number(x) if isinstance(x, Value) else x for x in operands]
         for x in numbers:
             if not _is_exact(x):
-                self._refuse(f"{x!r:.60} ({type(x).__name__}) compared while compiling; compare with a float")
+                self._refusals(f"{x!r:.60} ({type(x).__name__}) compared while compiling; compare with a float")
         answer = bool(compare(*numbers))
-        self.sides += [x if isinstance(x, Value) else Value(x) for x in (*operands, 0.0)[:2]]
-        self.questions.append(Question(compare, (*numbers, 0.0)[:2], answer, line_outside()))
+        x, y = (*numbers, 0.0)[:2]
+        self.sides += [side if isinstance(side, Value) else Value(side) for side in (*operands, 0.0)[:2]]
+        self.questions.append(Question(compare, (x, y), answer, line_outside()))
         return answer
-
-    def _refuse_use(self, what: str) -> NoReturn:
-        self._refuse(
-            f"a number that depends on an input or a parameter was {what} while compiling, which would make it a "
-            "constant; compute with the Value, select(sequence, index) with it, or do it outside of the function"
-        )
-
-    def _refuse(self, error: TypeError | str) -> NoReturn:
-        error = error if isinstance(error, TypeError) else TypeError(error)
-        self._refusal = self._refusal or (error, line_outside())
-        raise error
-
-    def _is_running(self) -> bool:
-        return self._thread is not None
 
     def _vary(self, values: Sequence[Value]) -> bool:
         """Whether any of them depends on a parameter or an input."""

@@ -61,19 +61,16 @@ class Outside:
 
     def is_same(self) -> bool:
         """Whether all are bound to what they were; a number or a string, to an equal one."""
-        # Loops, not all(...): this runs in every call of a compiled function.
+        # Quick where nothing is new: this runs in every call of a compiled function.
         for read, seen in self._names:
             now = read()
             if now is not seen and not _are_alike(now, seen):
                 return False
         for container, items in self._containers:
-            if len(container) != len(items) or not all(map(is_, container, items)):
-                if not (len(container) == len(items) and all(map(_are_alike, container, items))):
-                    return False
-        for array, content in self._arrays:
-            if array.tobytes() != content:
+            same = len(container) == len(items) and all(map(is_, container, items))
+            if not same and (len(container) != len(items) or not all(map(_are_alike, container, items))):
                 return False
-        return True
+        return all(array.tobytes() == content for array, content in self._arrays)
 
     def random_state(self) -> list[str]:
         """The states of the random generators found, and of the global ones, in a form that can be compared."""
@@ -86,7 +83,7 @@ class Outside:
         names: set[str] = set()
         owners: list[_Owner] = []
         waiting = deque([function])
-        while waiting:
+        while waiting and self._left:
             thing = waiting.popleft()
             if id(thing) not in met and not isinstance(thing, (Value, *_PLAIN)):
                 met[id(thing)] = thing
@@ -109,7 +106,8 @@ class Outside:
         known, names = function.__globals__, _names_of(function.__code__)
         reads = [partial(known.get, name, _MISSING) for name in names.globals if name in known]
         reads += [partial(_content, cell) for cell in function.__closure__ or ()]
-        reads += [partial(getattr, function, name) for name in ("__defaults__", "__kwdefaults__") if getattr(function, name)]
+        given = [name for name in ("__defaults__", "__kwdefaults__") if getattr(function, name)]
+        reads += [partial(getattr, function, name) for name in given]
         return [*map(self._watch, reads), *(sys.modules[name] for name in names.modules if name in sys.modules)]
 
     def _of_container(self, container: Any) -> Iterable[Any]:
