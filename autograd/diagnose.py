@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from .formula import FLAT, Formula, Formulas, symbols
+from .formula import Formula, Formulas, symbols
 from .graph import adjoints, edges, number_of_node, routes, times, topological_order
 from .notation import Text, counted, quoted
+from .ops import FLAT
 from .value import Value, require_value
 
 # ---- Why a derivative is zero ---------------------------------------------------------------------------------------
@@ -37,11 +38,13 @@ _CLOSED = {
 class Zero:
     """A place where a derivative ends: the derivative of `node` with respect to its input `index` is 0.
 
-    With no index, routes that are not 0 cancel in `node`, or a product underflows there.
+    With no index, routes that are not 0 cancel in `node`, or a product underflows there.  With `beaten`, a 0 from above
+    has won over the derivative there, which is infinite or NaN.
     """
 
     node: Any
     index: int | None = None
+    beaten: float | None = None
     canceling: tuple[float, ...] = ()
 
     def formulas(self, formulas: Formulas) -> list[Formula | float]:
@@ -60,8 +63,11 @@ class Zero:
             if self.canceling:
                 return f"the routes to {z} cancel: {text.sum([text.written(term) for term in self.canceling])} = 0"
             return f"a product of small factors underflows at {z}"
-        say = _CLOSED.get(self.node.op.name, "the derivative of {z} with respect to {x} = {xn} is 0")
         number = text.write(self.node.numbers[self.index + 1])
+        if self.beaten is not None:
+            what = "undefined" if self.beaten != self.beaten else "infinite"
+            return f"this 0 wins over the {what} derivative of {z} at {parts[0]} = {number}; a second derivative is NaN"
+        say = _CLOSED.get(self.node.op.name, "the derivative of {z} with respect to {x} = {xn} is 0")
         return say.format(z=z, x=parts[0], xn=number, other=parts[1] if parts[1:] else "")
 
 
@@ -113,20 +119,24 @@ def places_of_zero(output: Value, variable: Value) -> list[Zero]:
     nodes = routes(output, variable, FLAT) or routes(output, variable)  # nothing ever comes through what is flat
     within, found = set(nodes), adjoints(output)
     terms: dict[Value, list[float]] = {output: [1.0]}  # what reaches a node from above, unless it is blocked
+    zeroed: set[Value] = set()  # reached by a zero only, which is not that of a closed gate
     places = []
     for node in reversed(nodes):
-        arriving = terms.pop(node, None)
-        if arriving is None:
-            continue
-        if found[node] == 0.0:
+        arriving = terms.pop(node, [])
+        alive = bool(arriving) and found[node] != 0.0
+        if arriving and not alive:
             places.append(Zero(node, canceling=tuple(term for term in arriving if term)))
-            continue
-        for index, x in edges(node, within):
+        for index, x in edges(node, within) if arriving or node in zeroed else ():
             slope = node.op.partials[index](*node.numbers)  # type: ignore[union-attr,misc]  # it has an edge
-            if slope == 0.0:
-                places.append(Zero(node, index))
-            else:
+            if alive and slope != 0.0:
                 terms.setdefault(x, []).append(found[node] * slope)
+                continue
+            if alive:
+                places.append(Zero(node, index))
+            elif not isfinite(slope):
+                places.append(Zero(node, index, beaten=slope))
+            if slope != 0.0 or not node.op.gate:  # type: ignore[union-attr]
+                zeroed.add(x)
     return places
 
 

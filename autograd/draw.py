@@ -19,10 +19,9 @@ from typing import Any
 import graphviz
 
 from .derivation import Derivation
-from .formula import FLAT
 from .graph import edges, number_of_node, routes, topological_order
 from .notation import counted, decimal
-from .ops import ADD
+from .ops import ADD, FLAT
 from .value import Value
 
 CURVED = 100

@@ -19,10 +19,10 @@ from typing import Any
 
 from .derivation import Definition, Derivation, Factor, Route, Step
 from .diagnose import origin_of_nonfinite, places_of_zero, sentences
-from .formula import ACTIVATIONS, FLAT, LONGEST, Formula, Formulas, symbols
+from .formula import ACTIVATIONS, LONGEST, Formula, Formulas, symbols
 from .graph import adjoints, chain_rule, edges, routes, topological_order
 from .notation import Style, Symbol
-from .ops import ADD, MUL, SUB, Op
+from .ops import ADD, FLAT, MUL, SUB, Op
 from .value import Value, require_value
 
 MAX_FACTORS = 8

@@ -231,9 +231,6 @@ ACTIVATIONS = frozenset({ops.SIGMOID, ops.TANH, ops.ARCTAN, ops.RELU, ops.SOFTPL
 _CONSTANT = frozenset({ADD, SUB, NEG})
 """The rows whose partials are constants."""
 
-FLAT = frozenset({ops.STEP, ops.SIGN, ops.EQUAL, ops.DETACH})
-"""The rows whose partials are 0 everywhere."""
-
 
 class Formulas:
     """Formulas for the nodes of a graph, in topological order: those with a label and `stops` stand as symbols.

@@ -7,10 +7,11 @@ bounded by memory alone, and takes inputs in order, so the same graph gives bit-
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from math import nan
 from operator import attrgetter
 from typing import Any, Protocol, TypeVar
 
-from .ops import MUL, WHERE, Op
+from .ops import ADD, FLAT, MUL, NEG, SUB, WHERE, Op
 from .recording import enable_grad
 
 
@@ -116,18 +117,15 @@ def edges(node: N, within: Container[Any]) -> Iterator[tuple[int, N]]:
                 yield i, x
 
 
-def adjoints(output: N, record: bool = False) -> dict[N, Any]:
+def adjoints(output: N) -> dict[N, float]:
     """d(output)/d(node) of every node below `output` that it has a path to: reverse mode, one sweep.
-
-    The derivatives are floats or, if the sweep is recorded, Values (and floats where they are constant).
 
     >>> from autograd import Value
     >>> x = Value(3.0)
     >>> adjoints(x * x)[x]
     6.0
     """
-    order = topological_order([_require_node(output)])
-    return _sweep(reversed(order), {output: 1.0}, record)
+    return chain_rule(reversed(topological_order(_require_node(output))), {output: 1.0})
 
 
 def gradients(output: Node, inputs: Sequence[Node], create_graph: bool = False) -> list[Any]:
@@ -146,9 +144,8 @@ def gradients(output: Node, inputs: Sequence[Node], create_graph: bool = False) 
     """
     if hasattr(inputs, "numbers"):
         raise TypeError("inputs is one Value; give a list of them: gradients(output, [x])")
-    found = adjoints(output, record=create_graph)
-    derivatives = [found.get(_require_node(x), 0.0) for x in inputs]
-    return [_value_of(derivative, output) for derivative in derivatives] if create_graph else derivatives
+    nodes = topological_order(_require_node(output))[::-1]
+    return _derivatives(nodes, {output: 1.0}, list(map(_require_node, inputs)), create_graph)
 
 
 def tangents(outputs: Sequence[Node], seeds: Mapping[Any, Any]) -> list[Any]:
@@ -163,19 +160,28 @@ def tangents(outputs: Sequence[Node], seeds: Mapping[Any, Any]) -> list[Any]:
     """
     record = any(tangent.__class__ is not float for tangent in seeds.values())
     order = topological_order(map(_require_node, outputs), known=seeds)
-    found = _sweep(order, dict(seeds), record, forward=True)
-    return [_value_of(found.get(x, 0.0), x) if record else found.get(x, 0.0) for x in outputs]
+    moving = {x: seed for x, seed in seeds.items() if seed.__class__ is not float or seed != 0.0}
+    return _derivatives(order, moving, outputs, record, forward=True)
 
 
-def _sweep(nodes: Iterable[N], found: dict[N, Any], record: bool, forward: bool = False) -> dict[N, Any]:
-    """The derivatives of all `nodes` from those in `found`: on floats, or recorded on Values.
+def _derivatives(
+    nodes: Sequence[N], seeds: Mapping[N, Any], wanted: Sequence[N], record: bool, forward: bool = False
+) -> list[Any]:
+    """The derivatives of `wanted` from the `seeds`: one sweep, on floats, or recorded on Values.
 
-    Towards the inputs for the reversed topological order, towards the outputs for the order itself (`forward`).
+    Towards the inputs for `nodes` in reversed topological order, towards the outputs for the order itself (`forward`).
     """
-    if record:
-        with enable_grad():
-            return chain_rule(nodes, found, _recorded_operands, _recorded_times, forward)
-    return chain_rule(nodes, found, numbers, times, forward)
+    if not record:
+        found = chain_rule(nodes, dict(seeds), numbers, _times_forward if forward else times, forward)
+        return [found.get(x, 0.0) for x in wanted]
+    with enable_grad():
+        found = chain_rule(nodes, dict(seeds), _recorded_operands, _RecordedTimes(), forward)
+        derivatives = [_value_of(found.get(x, 0.0), x) for x in wanted]
+        if any(x.data != x.data for x in derivatives):  # zeros may win, as in a sweep on floats
+            floats = {x: seed if seed.__class__ is float else seed.data for x, seed in seeds.items()}
+            won = _derivatives(nodes, floats, wanted, False, forward)
+            derivatives = [_won(x, number) if x.data != x.data else x for x, number in zip(derivatives, won)]
+    return derivatives
 
 
 numbers: Callable[[Node], tuple[float, ...]] = attrgetter("numbers")
@@ -183,8 +189,6 @@ numbers: Callable[[Node], tuple[float, ...]] = attrgetter("numbers")
 
 def times(adjoint: float, partial: float, gate: bool) -> float:
     """adjoint * partial; a zero adjoint, or a zero partial of a gate, wins even over inf and NaN.
-
-    In forward mode, which starts at the other end, every zero partial wins: from there, it is what a zero adjoint is.
 
     >>> from math import inf
     >>> times(inf, 0.0, gate=True), times(inf, 0.0, gate=False), times(0.0, inf, gate=False)
@@ -194,6 +198,13 @@ def times(adjoint: float, partial: float, gate: bool) -> float:
     if product != product and (adjoint == 0.0 or (gate and partial == 0.0)):
         return 0.0
     return product
+
+
+def _times_forward(tangent: float, partial: float, gate: bool) -> float | None:
+    """`times` from the other end: a zero partial wins, as there a zero adjoint; nothing comes through a closed gate."""
+    if partial == 0.0:
+        return None if gate else 0.0
+    return tangent * partial
 
 
 def chain_rule(
@@ -229,8 +240,9 @@ def chain_rule(
             else:
                 target = x
             if source in found:
-                term = times(found[source], partial(*seen), forward or op.gate)
-                found[target] = found[target] + term if target in found else term
+                term = times(found[source], partial(*seen), op.gate)
+                if term is not None:
+                    found[target] = found[target] + term if target in found else term
     return found
 
 
@@ -240,7 +252,7 @@ def _recorded_operands(node: Node) -> list[Any]:
 
 
 def _as_seen(x: Any, number: float) -> Any:
-    """`x` or, where its data have changed since, a node with the old number that passes derivatives on to `x`."""
+    """`x` or, where its number is another, a node with this number that passes derivatives on to `x`."""
     if x.__class__ is float or x.data is number:
         return x
     seen = MUL(x, 1.0)
@@ -248,17 +260,50 @@ def _as_seen(x: Any, number: float) -> Any:
     return seen
 
 
-def _recorded_times(adjoint: Any, partial: Any, gate: bool) -> Any:
-    """`times` for factors that may be Values: recorded, but for products by a constant 1."""
-    if partial.__class__ is float and partial == 1.0:
-        return adjoint
-    if adjoint.__class__ is float and adjoint == 1.0:
-        return partial
-    product = MUL(adjoint, partial)
-    numbers = [x if x.__class__ is float else x.data for x in (product, adjoint, partial)]
-    if numbers[0] != numbers[0] and times(numbers[1], numbers[2], gate) == 0.0:
-        return WHERE(adjoint if numbers[1] == 0.0 else partial, product, 0.0)
-    return product
+def _won(x: Any, number: float) -> Any:
+    """A node with the `number` that zeros make of the NaN in `x` when they win.  Its derivatives are NaN."""
+    if number != number:
+        return x
+    node = MUL(x, nan)
+    node.data, node.numbers = number, (number, nan, nan)
+    return node
+
+
+class _RecordedTimes:
+    """`times` for factors that may be Values: recorded, but for products by a constant 1.
+
+    The only zeros that win over infinity and NaN are those that stay zero around here: of closed gates, and whatever is
+    multiplied by one.  Another may be 0 at this point alone, so that the derivative of its product is unknown: then the
+    product is NaN, and so are its derivatives.
+    """
+
+    def __init__(self) -> None:
+        self._stay: dict[Any, bool] = {}  # of the nodes met so far
+
+    def __call__(self, adjoint: Any, partial: Any, gate: bool) -> Any:
+        """The product."""
+        if partial.__class__ is float and partial == 1.0:
+            return adjoint
+        if adjoint.__class__ is float and adjoint == 1.0:
+            return partial
+        product = MUL(adjoint, partial)
+        if product != product:
+            for factor in (adjoint, partial) if gate else (adjoint,):
+                if self._stays_zero(factor):
+                    return WHERE(factor, product, 0.0)
+        return product
+
+    def _stays_zero(self, factor: Any) -> bool:
+        for node in topological_order([factor] if factor.__class__ is not float else (), self._stay):
+            self._stay[node] = node.numbers != () and node.numbers[0] == 0.0 and self._is_closed(node)
+        return factor == 0.0 if factor.__class__ is float else self._stay[factor]
+
+    def _is_closed(self, node: Node) -> bool:
+        """Whether a node that is 0 is so by its row, or because what it was computed from is."""
+        op, zeros = node.op, [x == 0.0 if x.__class__ is float else self._stay[x] for x in node.inputs]
+        if op is WHERE:
+            return zeros[1 if node.numbers[1] else 2]
+        return op in FLAT or (op is MUL and any(zeros)) or (op in (ADD, SUB, NEG) and all(zeros))
 
 
 def _value_of(derivative: Any, like: Any) -> Any:

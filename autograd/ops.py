@@ -324,3 +324,7 @@ WHERE:   Op = _row("where", _where, np.where,
                    (None, lambda z, c, x, y: WHERE(c, 1.0, 0.0), lambda z, c, x, y: WHERE(c, 0.0, 1.0)), gate=True)
 # The identity with derivative 0: the graph goes on, the gradient stops.
 DETACH:  Op = _row("detach", operator.pos, np.copy, (lambda z, x: 0.0,), gate=True)
+# fmt: on
+
+FLAT = frozenset({STEP, SIGN, EQUAL, DETACH})
+"""The rows whose partials are 0 everywhere."""

@@ -6,6 +6,7 @@ from .activations import (
     ACTIVATIONS,
     LAYERWISE,
     arctan,
+    binary_step,
     elu,
     gelu,
     identity,
@@ -15,7 +16,6 @@ from .activations import (
     silu,
     softmax,
     softplus,
-    step,
     tanh,
 )
 from .initialization import glorot, he, normal, uniform
@@ -42,6 +42,7 @@ __all__ = [
     "accuracy",
     "arctan",
     "binary_cross_entropy",
+    "binary_step",
     "cost",
     "cross_entropy",
     "elu",
@@ -62,7 +63,6 @@ __all__ = [
     "silu",
     "softmax",
     "softplus",
-    "step",
     "tanh",
     "uniform",
 ]

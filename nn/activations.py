@@ -9,13 +9,13 @@ from collections.abc import Callable
 from math import pi, sqrt
 from typing import Any
 
-from autograd import arctan, expm1, relu, sigmoid, softmax, softplus, tanh, where
-from autograd import step as _positive
+from autograd import arctan, expm1, minimum, relu, sigmoid, sign, softmax, softplus, step, tanh, where
 
 __all__ = [
     "ACTIVATIONS",
     "LAYERWISE",
     "arctan",
+    "binary_step",
     "elu",
     "gelu",
     "identity",
@@ -25,7 +25,6 @@ __all__ = [
     "silu",
     "softmax",
     "softplus",
-    "step",
     "tanh",
 ]
 
@@ -39,13 +38,15 @@ def identity(x: Any) -> Any:
     return x
 
 
-def step(x: Any) -> Any:
-    """0 for x < 0 and 1 for all other x, 0 included (the table's ``autograd.step`` is 0 at 0); derivative 0.
+def binary_step(x: Any) -> Any:
+    """0 for x < 0 and 1 for x >= 0, as a classifier decides; derivative 0.
 
-    >>> step(-0.1), step(0.0), step(3.0)
+    At 0 it is 1, where the primitive ``autograd.step``, the derivative of relu, is 0.
+
+    >>> binary_step(-0.1), binary_step(0.0), binary_step(3.0)
     (0.0, 1.0, 1.0)
     """
-    return 1.0 - _positive(-x)
+    return minimum(1.0 + sign(x), 1.0)
 
 
 def leaky_relu(x: Any, slope: float = 0.01) -> Any:
@@ -54,7 +55,7 @@ def leaky_relu(x: Any, slope: float = 0.01) -> Any:
     >>> leaky_relu(2.0), leaky_relu(-2.0)
     (2.0, -0.02)
     """
-    return where(_positive(x), x, slope * x)
+    return where(step(x), x, slope * x)
 
 
 def elu(x: Any, alpha: float = 1.0) -> Any:
@@ -63,11 +64,11 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     >>> elu(2.0), elu(-1000.0)
     (2.0, -1.0)
     """
-    return where(_positive(x), x, alpha * expm1(x))
+    return where(step(x), x, alpha * expm1(x))
 
 
 def silu(x: Any) -> Any:
-    """x sigmoid(x), also called swish (Elfwing, Uchibe and Doya, 2018).
+    """x sigmoid(x), also called swish (Elfwing, Uchibe and Doya, 2018); NaN at -inf, where that is -inf times 0.
 
     >>> silu(0.0), silu(1000.0)
     (0.0, 1000.0)
@@ -78,6 +79,8 @@ def silu(x: Any) -> Any:
 def gelu(x: Any) -> Any:
     """x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))): the tanh approximation of x Phi(x) (Hendrycks and Gimpel, 2016).
 
+    NaN at -inf, where that is -inf times 0.
+
     >>> round(gelu(1.0), 6)
     0.841192
     """
@@ -86,7 +89,7 @@ def gelu(x: Any) -> Any:
 
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
     "identity": identity,
-    "step": step,
+    "binary_step": binary_step,
     "sigmoid": sigmoid,
     "tanh": tanh,
     "arctan": arctan,

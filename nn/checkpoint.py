@@ -18,6 +18,8 @@ from typing import IO, Any, Literal, TypeAlias
 
 import numpy as np
 
+from autograd.arrays import as_real_array
+
 Arrays: TypeAlias = "dict[str, np.ndarray[Any, Any]]"
 Shape: TypeAlias = "tuple[int, ...]"
 
@@ -159,13 +161,9 @@ def check_arrays(owner: str, given: Mapping[str, Any], shapes: Mapping[str, Shap
     arrays = {}
     for name, shape in shapes.items():
         try:
-            array = np.asarray(given[name])
-        except ValueError as error:
-            raise ValueError(f"{name} of {owner} is not an array: {error}") from None
-        if array.dtype.kind not in "biuf":
-            raise ValueError(f"{name} of {owner} is an array of {array.dtype}, not of real numbers; nothing was loaded")
-        with np.errstate(over="ignore"):  # what does not fit in a float is found below
-            array = array.astype(float)
+            array = as_real_array(f"{name} of {owner}", given[name]).astype(float)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ValueError(f"{error}; nothing was loaded") from None
         if array.shape != shape:
             raise ValueError(f"{name} of {owner} has shape {shape}, the state's has {array.shape}; nothing was loaded")
         if not np.isfinite(array).all():

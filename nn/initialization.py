@@ -44,6 +44,9 @@ def normal(random: Random, nin: int, nout: int) -> float:
     return random.gauss(0.0, 1.0)
 
 
+INITIALIZERS = ["uniform", "glorot", "he", "normal"]
+
+
 def as_random(seed: int | Random | None) -> Random:
     """The generator that `seed` is, or seeds; with None, one that no other run will repeat.
 

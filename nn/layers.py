@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
@@ -11,10 +10,12 @@ import numpy as np
 
 from autograd import Value, dot, relu, select
 from autograd.draw import Picture
+from autograd.ops import as_float
 
-from .activations import LAYERWISE, identity, name_of
+from .activations import ACTIVATIONS, LAYERWISE, identity, name_of
+from .arguments import as_count, as_function, checked_call
 from .draw import network_picture, neuron_picture
-from .initialization import as_random, normal, uniform
+from .initialization import INITIALIZERS, as_random, normal, uniform
 from .module import Module
 
 
@@ -30,6 +31,7 @@ class Neuron(Module):
     True
     """
 
+    @checked_call()
     def __init__(
         self,
         nin: int,
@@ -45,6 +47,7 @@ class Neuron(Module):
         if self.activation in LAYERWISE:
             raise ValueError(f"a neuron with {name_of(self.activation)}, which takes a whole layer; give it to a Layer")
         random = as_random(seed)
+        initialize = as_function("initialize", initialize, INITIALIZERS)
         self.w = [Value(initialize(random, nin, fan_out)) for _ in range(nin)]
         self.b = Value(0.0)
 
@@ -55,7 +58,12 @@ class Neuron(Module):
         >>> neuron.preactivation([2.0]).data == 2.0 * neuron.w[0].data
         True
         """
-        return self._labeled(dot(self.w, _inputs(self, x, len(self.w))) + self.b, "z")
+        x = _inputs(self, x, len(self.w))
+        try:
+            return self._labeled(dot(self.w, x) + self.b, "z")
+        except TypeError:
+            _check_numbers(self, x)
+            raise
 
     def __call__(self, x: Sequence[Any]) -> Any:
         """The output for `x`, a sequence of `nin` numbers or Values; a ValueError for any other length."""
@@ -90,6 +98,7 @@ class Layer(Module):
     '1.000000'
     """
 
+    @checked_call()
     def __init__(
         self,
         nin: int,
@@ -128,8 +137,9 @@ class Layer(Module):
 class MLP(Module):
     """A multi-layer perceptron: `nin` inputs, then a layer for each width in `nouts`.
 
-    The hidden layers have `activation` (relu if not given), the last one `output_activation`: the identity if not
-    given, as the losses that begin with logits (`nn.losses`) want it.  The other arguments are those of `Neuron`.
+    The hidden layers, where there are any, have `activation` (relu if not given); the last one `output_activation`:
+    the identity if not given, as the losses that begin with logits (`nn.losses`) want it.  The other arguments are
+    those of `Neuron`.
 
     >>> model = MLP(2, [16, 16, 1], seed=0)
     >>> model
@@ -138,6 +148,7 @@ class MLP(Module):
     'layers.0.neurons.3.w.1'
     """
 
+    @checked_call()
     def __init__(
         self,
         nin: int,
@@ -152,7 +163,9 @@ class MLP(Module):
             raise ValueError(f"an MLP with layer widths {nouts!r}; give a list of at least one, such as [16, 16, 1]")
         random = as_random(seed)
         widths = [nin, *nouts]
-        activations = [activation] * (len(nouts) - 1) + [output_activation or identity]
+        hidden = _function("activation", activation, relu)
+        last = _function("output_activation", output_activation, identity)
+        activations = [hidden] * (len(nouts) - 1) + [last]
         self.layers = [
             Layer(n, m, activation=f, initialize=initialize, seed=random)
             for n, m, f in zip(widths, widths[1:], activations)
@@ -183,6 +196,7 @@ class Embedding(Module):
     True
     """
 
+    @checked_call()
     def __init__(
         self,
         count: int,
@@ -193,6 +207,7 @@ class Embedding(Module):
     ) -> None:
         count, size = as_count("the number of tokens", count), as_count("the size of their vectors", size)
         random = as_random(seed)
+        initialize = as_function("initialize", initialize, INITIALIZERS)
         self.rows = [[Value(initialize(random, count, size)) for _ in range(size)] for _ in range(count)]
 
     def __call__(self, token: Any) -> Any:
@@ -205,10 +220,14 @@ class Embedding(Module):
 
 def _inputs(owner: Module, x: Any, nin: int) -> Sequence[Any]:
     """`x` as a sequence of exactly `nin` inputs."""
-    if isinstance(x, np.ndarray):
-        if x.ndim != 1:
-            raise ValueError(f"{owner} takes one example of shape ({nin},), not {x.shape}; nn.predict takes many")
-        x = x.tolist()
+    if type(x) is not list:
+        if getattr(x, "ndim", 1) != 1:  # an array, a table or a tensor
+            raise ValueError(
+                f"{owner} takes one example of shape ({nin},), not {tuple(x.shape)}; nn.predict takes many"
+            )
+        if isinstance(x, (dict, set, frozenset, bytes)):
+            raise TypeError(f"{owner} takes a sequence of {nin} inputs, not a {type(x).__name__}")
+        x = x.tolist() if isinstance(x, np.ndarray) else x
     try:
         count = len(x)
     except TypeError:
@@ -218,24 +237,28 @@ def _inputs(owner: Module, x: Any, nin: int) -> Sequence[Any]:
     return x  # type: ignore[no-any-return]  # what has a length
 
 
-def as_count(what: str, count: Any) -> int:
-    """`count` as an int of at least 1; a ValueError for anything else.
+def _check_numbers(owner: Module, x: Sequence[Any]) -> None:
+    """A TypeError for the first input that is neither a number nor a Value."""
+    for i, given in enumerate(x):
+        try:
+            given if isinstance(given, Value) else as_float(given)
+        except TypeError:
+            kind = type(given).__name__
+            raise TypeError(f"input {i} of {owner} is {given!r:.60} ({kind}); give numbers or Values") from None
 
-    >>> as_count("the number of inputs", np.int64(3))
-    3
-    """
-    if isinstance(count, bool) or not hasattr(count, "__index__") or operator.index(count) < 1:
-        raise ValueError(f"{what} is {count!r}; give an int of at least 1")
-    return operator.index(count)
+
+_ACTIVATIONS = ["tanh", *ACTIVATIONS, "softmax"]
+
+
+def _function(what: str, given: Any, default: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return default if given is None else as_function(what, given, _ACTIVATIONS)
 
 
 def _activation(nonlin: bool, activation: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
     if not isinstance(nonlin, (bool, np.bool_)):
         raise TypeError(f"nonlin is {nonlin!r:.60}, not a bool; name the activation: activation=nn.tanh")
-    if activation is not None and not callable(activation):
-        raise TypeError(f"activation {activation!r:.60} is not a function; give one, such as nn.tanh")
     if nonlin:
-        return activation or relu
+        return _function("activation", activation, relu)
     if activation not in (None, identity):
         raise ValueError(f"nonlin=False with activation={name_of(activation)}; give one of the two")
     return identity

@@ -10,8 +10,26 @@ from typing import Any
 
 import numpy as np
 
-from autograd import Value, log_softmax, mean, relu, select, softplus, step, where
+from autograd import (
+    Value,
+    add,
+    div,
+    exp,
+    log_softmax,
+    mean,
+    mul,
+    neg,
+    relu,
+    select,
+    sigmoid,
+    softplus,
+    step,
+    sub,
+    topological_order,
+    where,
+)
 from autograd import pow as power
+from autograd.ops import as_float
 
 
 def half_squared_error(outputs: Any, targets: Any) -> Any:
@@ -39,8 +57,9 @@ def cross_entropy(logits: Sequence[Any], target: Any) -> Any:
 
     The last layer of the model is linear: its softmax is in here.
 
-    `target` is a class, an int from 0, or a distribution over the classes such as a one-hot sequence.  A ValueError
-    for a class out of range, or for target probabilities that do not match the logits or do not sum to 1.
+    `target` is a class, a whole number from 0 (or a row of that one number), or a distribution over the classes such
+    as a one-hot sequence.  A ValueError for a class out of range, or for target probabilities that do not match the
+    logits or do not sum to 1.
 
     >>> cross_entropy([1000.0, 0.0, -1000.0], 2)
     2000.0
@@ -51,10 +70,12 @@ def cross_entropy(logits: Sequence[Any], target: Any) -> Any:
     if len(logits) < 2:
         raise ValueError(f"cross_entropy of {len(logits)} logit; give one for each class, or use binary_cross_entropy")
     log_probabilities = log_softmax(logits)
-    if isinstance(target, (list, tuple, np.ndarray)) and np.ndim(target):
-        pairs = _pairs(log_probabilities, target)
+    targets = _as_list(target)
+    if len(targets) != 1:
+        pairs = _pairs(log_probabilities, targets)
         _check_distribution([t for _, t in pairs])
         return -reduce(operator.add, _weighted(pairs))
+    (target,) = targets
     return -select(log_probabilities, target if isinstance(target, Value) else _class(target, len(logits)))
 
 
@@ -100,6 +121,44 @@ def cost(loss: Callable[[Any, Any], Any], outputs: Sequence[Any], targets: Seque
         )
     (result,) = _labeled("J", [mean(_labeled("loss", [loss(y, t) for y, t in zip(outputs, targets)]))])
     return result
+
+
+LOSSES = ["mean_squared_error", "half_squared_error", "binary_cross_entropy", "cross_entropy", "hinge"]
+
+
+def squash_of(x: Any) -> str:
+    """What made a probability of logits, "sigmoid" or "softmax", if x is one, by its graph, whoever wrote it; else "".
+
+    >>> from autograd import softmax
+    >>> z = Value(2.0)
+    >>> squash_of(sigmoid(z)), squash_of(1.0 / (1.0 + exp(-z))), squash_of(softmax([z, 0.0])[0]), squash_of(z)
+    ('sigmoid', 'sigmoid', 'softmax', '')
+    """
+    if not isinstance(x, Value) or x.op not in (sigmoid, div):
+        return ""
+    total = x.inputs[-1]
+    if x.op is sigmoid:
+        return "sigmoid"
+    if not (isinstance(total, Value) and total.op is add and any(getattr(e, "op", None) is exp for e in total.inputs)):
+        return ""
+    return "sigmoid" if any(isinstance(e, float) for e in total.inputs) else "softmax"
+
+
+def squashed_twice(loss: Any, outputs: Any) -> tuple[str, str] | None:
+    """What squashed the logits of a loss that does so itself, by its graph, and the loss of this module like it.
+
+    >>> p = sigmoid(Value(2.0))
+    >>> squashed_twice(binary_cross_entropy(p, 1), p), squashed_twice(half_squared_error(p, 1), p)
+    (('sigmoid', 'binary_cross_entropy'), None)
+    """
+    outputs = {x for x in _as_list(outputs) if isinstance(x, Value)}
+    for node in topological_order([loss] if isinstance(loss, Value) else [], known=outputs):
+        x: Any = node.inputs[0] if node.op in (exp, sigmoid, softplus) else None
+        while isinstance(x, Value) and x not in outputs and x.op in (neg, sub, mul):  # -z, z - shift, target z
+            x = next((y for y in x.inputs if isinstance(y, Value)), None)
+        if squash := squash_of(x):
+            return squash, "cross_entropy" if node.op is exp and len(outputs) > 1 else "binary_cross_entropy"
+    return None
 
 
 def _labeled(name: str, terms: list[Any]) -> list[Any]:
@@ -148,14 +207,14 @@ def _single(name: str, output: Any) -> list[Any]:
 
 def _class(target: Any, count: int) -> int:
     try:
-        index = operator.index(target)
+        index = as_float(target)
     except TypeError:
         raise TypeError(
             f"class {target!r:.60} ({type(target).__name__}); give an int, or one probability for each class"
         ) from None
-    if not 0 <= index < count:
-        raise ValueError(f"class {index} with {count} logits; give a class from 0 to {count - 1}")
-    return index
+    if index not in range(count):
+        raise ValueError(f"class {target!r:.60} with {count} logits; give a class from 0 to {count - 1}")
+    return int(index)
 
 
 def _check_distribution(target: list[Any]) -> None:

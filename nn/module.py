@@ -13,6 +13,7 @@ from autograd import Value
 from autograd.draw import Picture
 from autograd.value import Change, assign_grads, changes_of, set_at_once
 
+from .arguments import checked_call
 from .checkpoint import check_arrays, read_npz, write_npz
 from .optimizers import Optimizer
 
@@ -77,6 +78,7 @@ class Module:
         """The data of the parameters as arrays of floats, by name: () for a Value, (n,) for a list of n."""
         return {name: _data(entry) for name, entry in self._entries().items()}
 
+    @checked_call()
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Sets the data of every parameter from a `state_dict`.
 
@@ -100,6 +102,7 @@ class Module:
                     raise ValueError(f"{name} gives a shared parameter {number}, another entry {data[parameter]}")
         return changes_of(data, data.values())
 
+    @checked_call()
     def save(self, path: str | PathLike[str], optimizer: Optimizer | None = None) -> None:
         """Writes the parameters, and the state of `optimizer`, to exactly `path`, an .npz file: all of it, or nothing.
 
@@ -111,6 +114,7 @@ class Module:
         sections = self._sections(optimizer)
         write_npz(path, {p + name: a for p, owner in sections.items() for name, a in owner.state_dict().items()})
 
+    @checked_call()
     def load(self, path: str | PathLike[str], optimizer: Optimizer | None = None) -> None:
         """Reads what `save` wrote; without `optimizer`, the parameters alone.
 

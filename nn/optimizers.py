@@ -8,8 +8,6 @@ all.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from math import inf, nan
-from numbers import Real
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,6 +17,7 @@ from autograd.diagnose import Origin
 from autograd.notation import quoted
 from autograd.value import Change, assign_grads, changes_of, data_of, grads_of, set_at_once
 
+from .arguments import as_setting, checked_call
 from .checkpoint import check_arrays
 
 Vector: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"
@@ -46,10 +45,16 @@ class Optimizer:
     def __init__(self, parameters: Iterable[Value], learning_rate: float | Callable[[int], float]) -> None:
         if not isinstance(parameters, Iterable):
             raise TypeError(f"{type(self).__name__} of a {type(parameters).__name__}; give model.parameters()")
+        parameters = list(parameters)
+        if any(isinstance(group, dict) for group in parameters):
+            raise TypeError(
+                f"{type(self).__name__} of parameter groups; give the Values of model.parameters(), "
+                "and an optimizer of its own to each group"
+            )
+        if not parameters or not all(isinstance(p, Value) for p in parameters):
+            raise ValueError(f"{type(self).__name__} of {parameters!r:.60}; give the Values of model.parameters()")
         self.parameters = list(dict.fromkeys(parameters))
-        if not self.parameters or not all(isinstance(p, Value) for p in self.parameters):
-            raise ValueError(f"{type(self).__name__} of {self.parameters!r:.60}; give the Values of model.parameters()")
-        self.learning_rate = learning_rate if callable(learning_rate) else _setting("learning_rate", learning_rate)
+        self.learning_rate = learning_rate if callable(learning_rate) else as_setting("learning_rate", learning_rate)
         self.steps = 0
         self.epochs = 0
         self.state: dict[str, Vector] = {name: np.zeros(len(self.parameters)) for name in self.state_names}
@@ -58,7 +63,7 @@ class Optimizer:
     def rate(self) -> float:
         """The learning rate of the next step."""
         rate = self.learning_rate(self.steps) if callable(self.learning_rate) else self.learning_rate
-        return _setting("learning_rate", rate)
+        return as_setting("learning_rate", rate)
 
     def zero_grad(self) -> None:
         """Sets the gradient of every parameter to 0."""
@@ -94,6 +99,7 @@ class Optimizer:
         state = {name: vector.copy() for name, vector in self.state.items()}
         return {"steps": np.array(float(self.steps)), "epochs": np.array(float(self.epochs)), **state}
 
+    @checked_call()
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state_dict`; a ValueError, and nothing changed, if it is not that of such an optimizer."""
         set_at_once(self.changes_of_state(state))
@@ -120,18 +126,6 @@ class Optimizer:
         return f"{type(self).__name__}({len(self.parameters)} parameters, learning_rate={rate}, {self.steps} steps)"
 
 
-def _setting(name: str, number: Any, below: float = inf) -> float:
-    """A finite number from 0, below `below`."""
-    try:
-        setting = float(number) if isinstance(number, Real) else nan
-    except OverflowError:
-        setting = inf
-    if not 0.0 <= setting < below:
-        limit = "" if below == inf else f" and below {below:g}"
-        raise ValueError(f"{name} is {number!r:.60}; give a number from 0{limit}")
-    return setting
-
-
 class SGD(Optimizer):
     """Gradient descent: theta - rate g, with momentum v <- momentum v + g in place of g where asked.
 
@@ -147,6 +141,7 @@ class SGD(Optimizer):
 
     state_names = ("velocity",)
 
+    @checked_call()
     def __init__(
         self,
         parameters: Iterable[Value],
@@ -157,8 +152,10 @@ class SGD(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(parameters, learning_rate)
-        self.momentum = _setting("momentum", momentum, below=1.0)
-        self.weight_decay = _setting("weight_decay", weight_decay)
+        self.momentum = as_setting("momentum", momentum, below=1.0)
+        self.weight_decay = as_setting("weight_decay", weight_decay)
+        if not isinstance(nesterov, (bool, np.bool_)):
+            raise TypeError(f"nesterov is {nesterov!r:.60}, not a bool; the number is momentum=")
         self.nesterov = nesterov
         if nesterov and not momentum:
             raise ValueError("nesterov=True with momentum 0; give a momentum, such as 0.9")
@@ -185,6 +182,7 @@ class Adam(Optimizer):
 
     state_names = ("first_moment", "second_moment")
 
+    @checked_call()
     def __init__(
         self,
         parameters: Iterable[Value],
@@ -195,14 +193,16 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(parameters, learning_rate)
+        if not isinstance(betas, (list, tuple)) or len(betas) != 2:
+            raise ValueError(f"betas is {betas!r:.60}; give two numbers, such as (0.9, 0.999)")
         beta1, beta2 = betas
-        self.betas = _setting("betas[0]", beta1, below=1.0), _setting("betas[1]", beta2, below=1.0)
-        self.epsilon = _setting("epsilon", epsilon)
+        self.betas = as_setting("betas[0]", beta1, below=1.0), as_setting("betas[1]", beta2, below=1.0)
+        self.epsilon = as_setting("epsilon", epsilon)
         if not epsilon:
             raise ValueError(
                 "epsilon is 0, which divides 0 by 0 where a gradient is 0; give a small number, such as 1e-8"
             )
-        self.weight_decay = _setting("weight_decay", weight_decay)
+        self.weight_decay = as_setting("weight_decay", weight_decay)
 
     def update(self, theta: Vector, gradient: Vector, rate: float) -> tuple[Vector, dict[str, Vector]]:
         """theta - rate m / (sqrt(v) + epsilon), with m and v corrected for their start at 0."""
@@ -228,6 +228,7 @@ class AdamW(Adam):
     1.95
     """
 
+    @checked_call()
     def __init__(
         self,
         parameters: Iterable[Value],

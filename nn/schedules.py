@@ -1,9 +1,11 @@
-"""Learning-rate schedules: functions of the number of steps already taken."""
+"""Learning-rate schedules: functions of the number of steps already taken.  Bad settings are a ValueError at once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from math import cos, pi
+
+from .arguments import as_count, as_setting
 
 
 def linear(start: float, end: float, steps: int) -> Callable[[int], float]:
@@ -13,6 +15,7 @@ def linear(start: float, end: float, steps: int) -> Callable[[int], float]:
     >>> rate(0), round(rate(50), 12), rate(1000)
     (1.0, 0.5, 0.1)
     """
+    start, end, steps = as_setting("start", start), as_setting("end", end), as_count("steps", steps)
 
     def rate(step: int) -> float:
         return end if step >= steps else start + (end - start) * step / steps
@@ -27,6 +30,7 @@ def exponential(start: float, factor: float, every: int = 1) -> Callable[[int], 
     >>> rate(9), rate(10), rate(25)
     (1.0, 0.5, 0.25)
     """
+    start, factor, every = as_setting("start", start), as_setting("factor", factor), as_count("every", every)
 
     def rate(step: int) -> float:
         return start * factor ** (step // every)
@@ -43,11 +47,15 @@ def cosine(start: float, end: float, steps: int, warmup: int = 0) -> Callable[[i
     >>> rate(0), rate(9), round(rate(55), 12), rate(100)
     (0.1, 1.0, 0.5, 0.0)
     """
+    start, end, steps = as_setting("start", start), as_setting("end", end), as_count("steps", steps)
+    warmup = as_count("warmup", warmup, least=0)
+    if warmup >= steps:
+        raise ValueError(f"warmup is {warmup} of {steps} steps; give fewer, some have to be left for the way down")
 
     def rate(step: int) -> float:
         if step < warmup:
             return start * (step + 1) / warmup
-        progress = min(1.0, (step - warmup) / max(1, steps - warmup))
+        progress = min(1.0, (step - warmup) / (steps - warmup))
         return end + (start - end) * (1.0 + cos(pi * progress)) / 2.0
 
     return rate

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import operator
 import sys
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from io import BytesIO
+from itertools import chain
 from math import isfinite
 from os import PathLike
 from random import Random
@@ -15,12 +17,14 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from autograd import Value, enable_grad, no_grad, origin_of_nonfinite, trace_lines
+from autograd import Value, enable_grad, no_grad, origin_of_nonfinite, topological_order, trace_lines
+from autograd.arrays import as_real_array
 from autograd.diagnose import Origin
 from autograd.value import changes_of, data_of, set_at_once
 
-from .engines import Eager, Engine, EngineError, Task, chosen
-from .layers import as_count
+from .arguments import as_count, as_function, checked_call
+from .engines import Eager, Engine, EngineError, Task, chosen, number_of
+from .losses import LOSSES, squash_of, squashed_twice
 from .module import Module
 from .optimizers import SGD, NonFiniteError, Optimizer
 
@@ -69,6 +73,11 @@ class History:
         return png.getvalue()
 
 
+@checked_call(
+    learning_rate="optimizer=SGD(model.parameters(), learning_rate=...)",
+    momentum="optimizer=SGD(model.parameters(), momentum=...)",
+    weight_decay="optimizer=SGD(model.parameters(), weight_decay=...)",
+)
 @enable_grad()
 def fit(
     model: Module,
@@ -90,7 +99,8 @@ def fit(
     None: all) the gradient of their mean loss moves the parameters.  Training stops after `epochs`, or when
     ``until(history)`` is true at the end of one, such as ``lambda history: history.loss[-1] < 0.05``.
 
-    `x` is an array or nested list of M examples by `nin` numbers, `y` of M targets that `loss` understands.
+    `x` is an array, a table of pandas or a nested list of M examples by `nin` numbers, `y` of M targets that `loss`
+    understands: what `autograd.arrays.as_real_array` takes.
     `optimizer` is SGD with its defaults if not given; it counts the epochs, and the order of an epoch depends on
     `seed` and on that count alone: a training that is saved with its optimizer and resumed goes on bit for bit as if
     it had not stopped.
@@ -100,6 +110,9 @@ def fit(
     done, and says so in the history and beside the progress.  A compiled model is called for a few examples only, not
     for each; if it turns out that it has changed what it computes, "auto" begins anew, eager, and "compiled" raises a
     RuntimeError with the parameters as before.
+
+    A loss may be a plain number for some of the examples: a constant, with gradient 0.  A warning for a model that ends
+    in sigmoid or softmax with a loss that takes logits.
 
     A ValueError for x and y that do not fit each other, the model or the loss, or a TypeError for an argument of
     another kind, before anything is changed.  A NonFiniteError for a loss or a gradient that is infinite or NaN: the
@@ -118,18 +131,22 @@ def fit(
     examples, targets = _examples(x, y)
     epochs = as_count("epochs", epochs)
     size = len(examples) if batch_size is None else as_count("batch_size", batch_size)
+    _check_model(model)
     optimizer = SGD(model.parameters()) if optimizer is None else optimizer
     _check_optimizer(model, optimizer)
+    loss = as_function("loss", loss, LOSSES)
     if until is not None and not callable(until):
         raise TypeError(f"until is {until!r:.60}; give a function of the history, such as lambda h: h.loss[-1] < 0.05")
     first = model(examples[0])
-    tried = loss(first, targets[0])
+    tried = _checked(loss(first, targets[0]))
     with no_grad():  # the whole of y is tried on the loss, so that a bad target does not turn up half-way
         for target in targets[1:]:
-            loss(first, target)
+            _checked(loss(first, target))
 
     differentiated = list(dict.fromkeys([*model.parameters(), *optimizer.parameters]))
     task = Task(model, loss, examples, targets, differentiated)
+    _check_depends(task, tried)
+    _warn_if_squashed_twice(first, tried)
     runs = chosen(engine, task, tried, min(size, len(examples)))
     start = _snapshot(optimizer)
     try:
@@ -191,11 +208,58 @@ def _train(
     return history
 
 
+def _check_model(model: Any) -> None:
+    if isinstance(model, type) or not (callable(model) and callable(getattr(model, "parameters", None))):
+        raise TypeError(f"model {model!r:.60}; give a Module, such as MLP(2, [16, 1])")
+
+
 def _check_optimizer(model: Module, optimizer: Any) -> None:
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer {optimizer!r:.60}; give one of the parameters, such as Adam(model.parameters())")
     if set(model.parameters()).isdisjoint(optimizer.parameters):
         raise ValueError(f"{optimizer} has none of the parameters of {model}; give it model.parameters()")
+
+
+def _checked(loss: Any) -> Any:
+    try:
+        number_of(loss)
+    except TypeError:
+        given = f"the loss is {loss!r:.60} ({type(loss).__name__})"
+        raise TypeError(f"{given}; return a Value, or a number where it is constant") from None
+    return loss
+
+
+def _check_depends(task: Task, tried: Any) -> None:
+    """A TypeError if no example's loss depends on the parameters, unless all are 0: then there is nothing to learn.
+
+    Some may be plain numbers, such as the 0 of ``max(0, 1 - t * s)``: constants, with gradient 0.
+    """
+    parameters = set(task.parameters)
+
+    def is_constant(loss: Any) -> bool:
+        return not isinstance(loss, Value) or parameters.isdisjoint(topological_order([loss]))
+
+    wrong = None
+    for loss in chain([tried], (task.mean_loss([i]) for i in range(len(task.examples)))):
+        if not is_constant(loss):
+            return
+        if number_of(loss) and wrong is None:
+            wrong = loss
+    if wrong is not None:
+        raise TypeError(
+            f"the loss is {wrong!r:.60} ({type(wrong).__name__}), not a Value that depends on the parameters, "
+            "for any example; compute it from the outputs of the model"
+        )
+
+
+def _warn_if_squashed_twice(outputs: Any, loss: Any) -> None:
+    if found := squashed_twice(loss, outputs):
+        squash, from_logits = found
+        warnings.warn(
+            f"the model ends in {squash}, and the loss takes logits, as {from_logits} does, so that training stalls; "
+            f"leave the {squash} out: make the last layer linear, such as with output_activation=None",
+            stacklevel=5,  # past `fit` and its two decorators
+        )
 
 
 def _shuffled(count: int, seed: Any, epoch: int) -> list[int]:
@@ -217,7 +281,7 @@ def predict(model: Module, x: Any) -> np.ndarray[Any, Any]:
     with no_grad():
         outputs = [model(row) for row in _features(x)]
     several = (list, tuple, np.ndarray)
-    return np.array([[_output(y) for y in row] if isinstance(row, several) else _output(row) for row in outputs])
+    return np.array([[number_of(y) for y in row] if isinstance(row, several) else number_of(row) for row in outputs])
 
 
 def accuracy(model: Module, x: Any, y: Any, threshold: float = 0.0) -> float:
@@ -225,7 +289,8 @@ def accuracy(model: Module, x: Any, y: Any, threshold: float = 0.0) -> float:
 
     Of K outputs the largest is the class; `y` holds classes from 0 to K - 1, (M,) or (M, 1), or one-hot rows, (M, K).
     One output is the positive class above `threshold` (0 for a score or logit, 0.5 for a probability); `y`, (M,) or
-    (M, 1), is positive for that class, and 0 or negative for the other.  A ValueError for any other shape or class.
+    (M, 1), is 1 for that class and 0 for the other, or 1 and -1.  A ValueError for any other shape or class; a warning
+    where a model that ends in sigmoid is not asked for a `threshold` between 0 and 1.
 
     >>> from nn import MLP
     >>> model = MLP(2, [1], seed=0)
@@ -243,6 +308,8 @@ def accuracy(model: Module, x: Any, y: Any, threshold: float = 0.0) -> float:
             f"outputs of shape {outputs.shape} and y of shape {labels.shape}; give a class for each row of x"
         )
     if count == 1:
+        _check_two_classes(labels)
+        _warn_of_threshold(model, x[0], outputs, threshold)
         return float(np.mean((outputs > threshold) == (labels > 0)))
     if labels.shape[1] == count and not (np.all(labels >= 0) and np.allclose(labels.sum(axis=1), 1.0)):
         raise ValueError("a row of y holds no probabilities; give one-hot rows, or a class for each row of x")
@@ -253,9 +320,29 @@ def accuracy(model: Module, x: Any, y: Any, threshold: float = 0.0) -> float:
     return float(np.mean(outputs.argmax(axis=1) == classes))
 
 
+def _check_two_classes(labels: np.ndarray[Any, Any]) -> None:
+    """A ValueError unless the labels are 0 and 1, or -1 and 1."""
+    if not any(np.isin(labels, pair).all() for pair in ([0, 1], [-1, 1])):
+        strange = ~np.isin(labels, [-1, 0, 1])
+        found = f"label {labels[strange][0]}" if strange.any() else "labels -1 and 0"
+        raise ValueError(f"{found} with one output; give 0 and 1, or -1 and 1")
+
+
+def _warn_of_threshold(model: Module, example: list[float], outputs: np.ndarray[Any, Any], threshold: float) -> None:
+    if not 0.0 < threshold < 1.0 and ((outputs >= 0.0) & (outputs <= 1.0)).all():
+        with enable_grad():
+            (output,) = np.ravel(model(example))
+        if squash := squash_of(output):
+            warnings.warn(
+                f"the model ends in {squash}, so that all outputs are on one side of the threshold, {threshold:g}; "
+                "give threshold=0.5",
+                stacklevel=3,
+            )
+
+
 def _features(x: Any) -> list[list[float]]:
     """`x` as M rows of floats, M at least 1."""
-    array = _numeric("x", x).astype(float)
+    array = as_real_array("x", x).astype(float)
     if array.ndim != 2 or not array.size:
         raise ValueError(f"x has shape {array.shape}; give at least one example as (M, nin), a row for each")
     if not np.isfinite(array).all():
@@ -267,7 +354,7 @@ def _features(x: Any) -> list[list[float]]:
 
 
 def _examples(x: Any, y: Any) -> tuple[list[list[float]], list[Any]]:
-    features, targets = _features(x), _numeric("y", y)
+    features, targets = _features(x), as_real_array("y", y)
     if targets.ndim not in (1, 2) or len(targets) != len(features):
         shape = (len(features), len(features[0]))
         raise ValueError(
@@ -276,20 +363,6 @@ def _examples(x: Any, y: Any) -> tuple[list[list[float]], list[Any]]:
     if not np.isfinite(targets).all():
         raise ValueError(f"y[{int(np.argwhere(~np.isfinite(targets))[0][0])}] is not finite; give finite targets")
     return features, targets.tolist()
-
-
-def _numeric(name: str, data: Any) -> np.ndarray[Any, Any]:
-    try:
-        array = np.asarray(data)
-    except ValueError as error:
-        raise ValueError(f"{name} is ragged ({error}); give rows of one length") from None
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} holds {array.dtype}; give real numbers")
-    return array.astype(int) if array.dtype.kind == "b" else array
-
-
-def _output(output: Any) -> float:
-    return output.data if isinstance(output, Value) else float(output)
 
 
 def _check_loss(mean: float, history: History, batch: list[int]) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from itertools import zip_longest
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +18,12 @@ SPECIAL = (0.0, -0.0, 1.0, -1.0, 0.5, -2.0, 800.0, -800.0, 1e-320, 1e308, -1e308
 
 def close(got: float, expected: float, rtol: float, atol: float = 0.0) -> bool:
     return bool(got == expected or abs(got - expected) <= atol + rtol * abs(expected))
+
+
+def same(found: Iterable[Any], nodes: Iterable[Any]) -> bool:
+    """Whether these are the same nodes in the same order, not only nodes with the same data; floats are compared."""
+    pairs = zip_longest(found, nodes)
+    return all(x is y or (x.__class__ is float is y.__class__ and x == y) for x, y in pairs)
 
 
 def ulps(a: float, b: float) -> float:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import autograd
 import nn
 from autograd import Value, gradients
 from nn import ACTIVATIONS
@@ -18,7 +19,7 @@ from .oracles import difference
 
 FORMULAS = {
     "identity": lambda x: x,
-    "step": lambda x: 0.0 if x < 0 else 1.0,
+    "binary_step": lambda x: 0.0 if x < 0 else 1.0,
     "sigmoid": lambda x: 1 / (1 + math.exp(-x)),
     "tanh": math.tanh,
     "arctan": math.atan,
@@ -57,7 +58,7 @@ def test_extremes(name, x):
 @pytest.mark.parametrize(
     ("name", "value", "slope"),
     [
-        ("step", 1.0, 0.0),
+        ("binary_step", 1.0, 0.0),
         ("relu", 0.0, 0.0),
         ("leaky_relu", 0.0, 0.01),
         ("elu", 0.0, 1.0),
@@ -70,6 +71,23 @@ def test_at_zero(name, value, slope):
     node = Value(0.0)
     out = ACTIVATIONS[name](node)
     assert (out.data, gradients(out, [node])[0]) == (value, slope)
+
+
+def test_one_name_has_one_meaning():
+    """The primitive `step` is 0 at 0, the classifier's `binary_step` 1; what `nn` and `autograd` both have is one."""
+    assert autograd.step(0.0) == 0.0 and nn.binary_step(0.0) == nn.binary_step(-0.0) == 1.0
+    for name in {*autograd.__all__} & {*nn.__all__}:
+        assert getattr(nn, name) is getattr(autograd, name)
+
+
+def test_a_step_of_nan_and_of_infinities():
+    """NaN stays NaN, as in relu; the derivative is 0 everywhere."""
+    for x, value in ((-math.inf, 0.0), (-5e-324, 0.0), (5e-324, 1.0), (math.inf, 1.0), (math.nan, math.nan)):
+        node = Value(x)
+        out = nn.binary_step(node)
+        for found in (out.data, nn.binary_step(x), nn.binary_step(np.array([x]))[0]):
+            assert found == value or (math.isnan(found) and math.isnan(value))
+        assert gradients(out, [node]) == [0.0]
 
 
 def test_parameters_of_activations():

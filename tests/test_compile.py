@@ -426,9 +426,9 @@ def test_arguments_are_checked():
     for theta, message in (
         ([x, y], "holds Values; give their numbers, such as [p.data for p in parameters]"),
         ([x], "holds Values; give their numbers, such as [p.data for p in parameters]"),
-        ([None, 1.0], "holds NoneTypes; give real numbers"),
-        (["1", "2"], "holds <U1s; give real numbers"),
-        ([1j, 2.0], "holds complex128s; give real numbers"),
+        ([None, 1.0], "holds None (NoneType) at (0,); give real numbers"),
+        (["1", "2"], "holds '1' (str) at (0,); give real numbers"),
+        ([2.0, 1j], "holds 1j (complex) at (1,); give real numbers"),
     ):
         with pytest.raises(TypeError, match=f"^theta {re.escape(message)}$"):
             program.value(theta)

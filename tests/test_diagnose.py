@@ -215,6 +215,19 @@ def test_why_zero(build, reasons):
     assert sorted(why_zero(build(x, w), x)) == sorted(reasons)
 
 
+def test_an_infinity_that_was_beaten_is_told():
+    """f = s/2 written as sqrt(s)^2/2, at s = 0: the slope is 0 because 0 wins over infinity, and 1/2 in truth."""
+    s = Value(0.0, "s")
+    assert why_zero(0.5 * sqrt(s) ** 2, s) == [
+        "the derivative of sqrt(s)^2 with respect to sqrt(s) = 0 is 0",
+        "this 0 wins over the infinite derivative of sqrt(s) at s = 0; a second derivative is NaN",
+    ]
+    x = Value(1.0, "x")
+    assert any("wins over the infinite" in reason for reason in why_zero(0.5 * sqrt((x - 1) * (x - 1)) ** 2, x))
+    for build in (lambda v: where(v, sqrt(v), 0.0), lambda v: sqrt(relu(v - 1.0)), lambda v: relu(v - 1.0) * v):
+        assert not any("wins" in reason for reason in why_zero(build(s), s))  # a gate that is closed stays closed
+
+
 def test_the_shift_of_a_softmax_is_no_reason():
     """What is detached for the sake of precision is not what makes a derivative zero."""
     model = nn.MLP(1, [1, 2], seed=0)

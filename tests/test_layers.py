@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from autograd import Value
-from nn import MLP, Embedding, Layer, Neuron, glorot, he, identity, sigmoid, softmax, tanh, uniform
+from nn import MLP, SGD, Embedding, Layer, Neuron, glorot, he, identity, sigmoid, softmax, tanh, uniform
 
 
 def test_a_neuron_is_activation_of_w_x_plus_b():
@@ -110,8 +110,68 @@ def test_an_activation_is_a_function():
         with pytest.raises(TypeError, match=r"not a bool; name the activation: activation=nn\.tanh"):
             make(2, tanh)
     assert MLP(2, [2, 1], output_activation=None).layers[1].activation is identity
-    with pytest.raises(TypeError, match=r"give one, such as nn\.tanh"):
-        Neuron(2, activation="tanh")
+    for make in (
+        lambda f: Neuron(2, activation=f),
+        lambda f: Layer(2, 2, activation=f),
+        lambda f: MLP(2, [1], activation=f),  # though there is no hidden layer to have it
+        lambda f: MLP(2, [2, 1], activation=f),
+        lambda f: MLP(2, [1], output_activation=f),
+    ):
+        for bad, right in (("tanh", "tanh"), (3.0, "tanh"), (0, "tanh"), ("", "tanh"), ("LeakyReLU", "leaky_relu")):
+            with pytest.raises(TypeError, match=f"activation {bad!r} is not a function; give one, such as nn.{right}$"):
+                make(bad)
+    for make in (lambda f: MLP(2, [1], initialize=f), lambda f: Embedding(2, 2, initialize=f)):
+        for bad, right in (("he", "he"), (None, "uniform"), ("Glorot", "glorot")):
+            with pytest.raises(TypeError, match=f"initialize {bad!r} is not a function; give one, such as nn.{right}$"):
+                make(bad)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: MLP(2, [1], initialise=he), "MLP has no argument 'initialise'; write initialize="),
+        (lambda: MLP(2, [1], nonlinearity=tanh), "MLP has no argument 'nonlinearity'; write activation="),
+        (lambda: MLP(2, hidden_layer_sizes=[1]), "write nouts="),
+        (lambda: Layer(in_features=2, out_features=3), "Layer has no argument 'in_features'; write nin="),
+        (lambda: Neuron(2, activaton=tanh), "Neuron has no argument 'activaton'; write activation="),
+        (lambda: Layer(2, 3, bias=False), "write one of nin, nout, nonlin, activation, initialize, seed"),
+        (
+            lambda: MLP(2, [1], tanh),
+            "takes 2 arguments by position, 3 were given; name the others, such as activation=",
+        ),
+        (lambda: MLP.load("file.npz"), "load was called on a class; build an object first, and call its load"),
+        (lambda: MLP.save("file.npz"), "save was called on a class"),
+        (lambda: Layer.load_state_dict({"w": 1.0}), "load_state_dict was called on a class"),
+        (lambda: SGD.load_state_dict({"steps": 1.0}), "load_state_dict was called on a class"),
+        (lambda: MLP(2, [1]).save("file.npz", optimiser=None), "write optimizer="),
+    ],
+)
+def test_calls_in_the_spelling_of_others_say_what_to_write(call, message):
+    """Keywords, positions, and methods of an object called on its class."""
+    with pytest.raises(TypeError, match=message):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("x", "input_and_kind"),
+    [
+        (["a", "b"], r"input 0 .* is 'a' \(str\)"),
+        (np.array(["a", "b"]), r"input 0 .* is 'a' \(str\)"),
+        ("ab", r"input 0 .* is 'a' \(str\)"),
+        ([1.0, None], r"input 1 .* is None \(NoneType\)"),
+        ([1.0, [2.0]], r"input 1 .* is \[2.0\] \(list\)"),
+        ([1.0, 2j], r"input 1 .* is 2j \(complex\)"),
+        (np.ma.array([1.0, 2.0], mask=[False, True]), "input 1"),
+        (b"ab", "not a bytes"),
+        ({0: 1.0, 1: 2.0}, "not a dict"),
+        ({1.0, 2.0}, "not a set"),
+    ],
+)
+@pytest.mark.parametrize("make", [lambda: Neuron(2), lambda: Layer(2, 3), lambda: MLP(2, [3, 1])])
+def test_inputs_that_are_no_numbers_are_named(make, x, input_and_kind):
+    """By their index; no word of Python's about sequences, and no dict taken for its keys."""
+    with pytest.raises(TypeError, match=input_and_kind):
+        make()(x)
 
 
 @pytest.mark.parametrize(

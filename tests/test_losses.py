@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from autograd import Value, gradients, log_softmax
 from nn import binary_cross_entropy, cost, cross_entropy, half_squared_error, hinge, mean_squared_error
+from nn.engines import number_of
 
 from .laws import close
 
@@ -36,8 +38,18 @@ def test_cross_entropy(logits, data):
     p = np.exp(logits) / np.exp(logits).sum()
     k = data.draw(st.integers(0, len(logits) - 1))
     one_hot = np.eye(len(logits))[k]
-    for target in (k, np.int64(k), one_hot, one_hot.tolist()):
-        assert close(cross_entropy(logits, target), -math.log(p[k]), 1e-12, 1e-14)
+    for target in (
+        k,
+        np.int64(k),
+        float(k),
+        Decimal(k),
+        [k],
+        np.array([float(k)]),
+        [Value(k)],
+        one_hot,
+        one_hot.tolist(),
+    ):
+        assert close(number_of(cross_entropy(logits, target)), -math.log(p[k]), 1e-12, 1e-14)
     assert cross_entropy(logits, one_hot.astype(np.float32)) == cross_entropy(logits, one_hot)
     soft = np.full(len(logits), 1 / len(logits))
     assert close(cross_entropy(logits, soft), -np.log(p).mean(), 1e-12)
@@ -121,8 +133,11 @@ def test_cost_is_the_mean_over_examples():
     [
         (lambda: cross_entropy([1.0, 2.0], 2), ValueError, "class 2 with 2 logits; give a class from 0 to 1"),
         (lambda: cross_entropy([1.0, 2.0], -1), ValueError, "class -1"),
-        (lambda: cross_entropy([1.0, 2.0], 1.0), TypeError, "class 1.0"),
-        (lambda: cross_entropy([1.0, 2.0], [1.0]), ValueError, r"\(2,\).*\(1,\)"),
+        (lambda: cross_entropy([1.0, 2.0], 0.5), ValueError, "class 0.5 with 2 logits"),
+        (lambda: cross_entropy([1.0, 2.0], math.nan), ValueError, "class nan with 2 logits"),
+        (lambda: cross_entropy([1.0, 2.0], "1"), TypeError, r"class '1' .str.; give an int"),
+        (lambda: cross_entropy([1.0, 2.0], [2.0]), ValueError, "class 2.0 with 2 logits"),
+        (lambda: cross_entropy([1.0, 2.0, 3.0], [1.0, 2.0]), ValueError, r"\(3,\).*\(2,\)"),
         (lambda: cross_entropy([1.0, 2.0], [1.0, 1.0]), ValueError, "sum to 1"),
         (lambda: cross_entropy([1.0, 2.0], [2.0, -1.0]), ValueError, "sum to 1"),
         (lambda: cross_entropy(Value(1.0), 0), ValueError, "binary_cross_entropy"),

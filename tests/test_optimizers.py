@@ -135,6 +135,61 @@ def test_bad_settings_are_refused():
         SGD(Neuron(2))
 
 
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda p: SGD(p, lr=0.1), "SGD has no argument 'lr'; write learning_rate="),
+        (lambda p: Adam(p, lr=0.1), "Adam has no argument 'lr'; write learning_rate="),
+        (lambda p: Adam(p, eps=1e-8), "Adam has no argument 'eps'; write epsilon="),
+        (lambda p: AdamW(p, weightdecay=0.1), "AdamW has no argument 'weightdecay'; write weight_decay="),
+        (lambda p: SGD(params=p), "SGD has no argument 'params'; write parameters="),
+        (lambda p: SGD(p, 0.1, 0.9), "SGD takes 2 arguments by position, 3 were given; .* such as momentum="),
+        (lambda p: SGD([{"params": p}]), r"SGD of parameter groups; give the Values of model\.parameters\(\)"),
+        (lambda p: Adam([{"params": p, "lr": 0.1}, {"params": p}]), "Adam of parameter groups"),
+        (lambda p: SGD(p, momentum=0.9, nesterov=0.5), "nesterov is 0.5, not a bool; the number is momentum="),
+    ],
+)
+def test_the_habits_of_others_are_answered_with_what_to_write(call, message):
+    """PyTorch's names, its groups, and settings by position."""
+    with pytest.raises(TypeError, match=message):
+        call([Value(1.0)])
+
+
+def test_what_holds_no_values_is_refused():
+    """Nested lists, names with parameters, names alone; betas that are not two."""
+    p = Value(1.0)
+    for bad in ([[p]], [("w", p)], {"w": p}):
+        with pytest.raises(ValueError, match=r"give the Values of model\.parameters"):
+            SGD(bad)
+    for betas in (0.9, (0.9,), (0.9, 0.99, 0.999)):
+        with pytest.raises(ValueError, match=r"betas is .*; give two numbers"):
+            Adam([p], betas=betas)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: schedules.exponential(1.0, 0.5, every=0), "every is 0; give an int of at least 1"),
+        (lambda: schedules.exponential(1.0, 0.5, every=2.5), "every is 2.5"),
+        (lambda: schedules.exponential(1.0, -0.5), "factor is -0.5; give a number from 0"),
+        (lambda: schedules.exponential("1", 0.5), "start is '1'"),
+        (lambda: schedules.linear(1.0, 0.1, 0), "steps is 0; give an int of at least 1"),
+        (lambda: schedules.linear(1.0, 0.1, -5), "steps is -5"),
+        (lambda: schedules.linear(math.nan, 0.1, 5), "start is nan"),
+        (lambda: schedules.linear(1.0, math.inf, 5), "end is inf"),
+        (lambda: schedules.cosine(1.0, 0.1, 0), "steps is 0"),
+        (lambda: schedules.cosine(1.0, 0.1, "10"), "steps is '10'"),
+        (lambda: schedules.cosine(1.0, -0.1, 10), "end is -0.1"),
+        (lambda: schedules.cosine(1.0, 0.1, 10, warmup=-1), "warmup is -1; give an int of at least 0"),
+        (lambda: schedules.cosine(1.0, 0.1, 10, warmup=11), "warmup is 11 of 10 steps; give fewer"),
+    ],
+)
+def test_a_schedule_that_cannot_be_followed_is_refused_at_once(make, message):
+    """Not at the first step."""
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
 def test_a_step_to_infinity_is_not_taken():
     """Neither parameters nor moments overflow in silence."""
     p = Value(1.0, "p")

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import math
 import random
+from decimal import Decimal
+from fractions import Fraction
+from itertools import tee
 
 import numpy as np
 import pytest
 
-from autograd import Value, no_grad
+from autograd import Value, compile, log_softmax, no_grad
 from nn import (
     MLP,
     SGD,
     Adam,
     AdamW,
+    Layer,
     Module,
+    Neuron,
     NonFiniteError,
     accuracy,
     binary_cross_entropy,
@@ -25,6 +30,7 @@ from nn import (
     predict,
     schedules,
     sigmoid,
+    softmax,
     tanh,
 )
 
@@ -153,6 +159,43 @@ def test_a_resumed_training_is_bit_identical(tmp_path, kind):
     assert rest.loss == history.loss[3:] and rest.learning_rate == history.learning_rate[3:]
 
 
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([1, 2] * 15, "label 2 with one output; give 0 and 1, or -1 and 1"),
+        ([0, 0.5] * 15, "label 0.5"),
+        ([0.25, 1] * 15, "label 0.25"),
+        ([-1, 0, 1] * 10, "labels -1 and 0"),
+        ([[-2], [1]] * 15, "label -2"),
+        ([0, math.nan] * 15, r"y\[1\] is not finite"),
+    ],
+)
+def test_accuracy_of_one_output_takes_two_classes(labels, message):
+    """What no loss of one output takes is refused."""
+    with pytest.raises(ValueError, match=message):
+        accuracy(MLP(2, [1], seed=0), X, labels)
+
+
+def test_accuracy_of_one_output_by_hand():
+    """x is the score: three of four labels agree, whatever numbers say the two classes."""
+    model = Neuron(1, nonlin=False)
+    model.w[0].data = 1.0
+    x = [[-2.0], [-1.0], [1.0], [2.0]]
+    for labels in ([0, 1, 1, 1], [-1, 1, 1, 1], [0.0, 1.0, 1.0, 1.0], [[False], [True], [True], [True]]):
+        assert accuracy(model, x, labels) == 0.75
+
+
+def test_accuracy_warns_of_a_threshold_that_a_sigmoid_never_passes():
+    """All outputs would be positive; a half is what to give."""
+    model = MLP(2, [1], output_activation=sigmoid, seed=0)
+    with pytest.warns(UserWarning, match="ends in sigmoid.*threshold, 0; give threshold=0.5") as caught:
+        assert accuracy(model, X, [1] * 30) == 1.0
+    assert caught[0].filename == __file__
+    accuracy(model, X, [1] * 30, threshold=0.5)
+    for function in (lambda z: 1.0, lambda z: [0.5], lambda z: (z.relu() * 0.0,)):  # all in [0, 1], and no sigmoid
+        assert accuracy(Wrapped(MLP(2, [1]), function), X, [1] * 30) in (0.0, 1.0)
+
+
 def test_accuracy_checks_the_labels():
     """A column of classes is classes; what does not match the outputs is refused."""
     model = MLP(2, [3], seed=0)
@@ -241,7 +284,24 @@ def test_fit_trains_inside_no_grad():
         ({"optimizer": Adam}, TypeError, r"such as Adam\(model.parameters\(\)\)"),
         ({"seed": random.Random(0)}, TypeError, "give an int"),
         ({"until": 0.5}, TypeError, "give a function of the history"),
-        ({"loss": lambda y, t: 0.5}, TypeError, "the loss is 0.5 .float., not a Value"),
+        ({"loss": lambda y, t: 0.5}, TypeError, "the loss is 0.5 .float., not a Value that depends on the parameters"),
+        ({"loss": lambda y, t: Value(y.data + 5.0)}, TypeError, "not a Value that depends on the parameters"),
+        ({"loss": lambda y, t: None}, TypeError, "the loss is None .NoneType.; return a Value"),
+        ({"loss": lambda y, t: [y]}, TypeError, r"the loss is \[.*; return a Value"),
+        ({"loss": "mse"}, TypeError, r"loss 'mse' is not a function; give one, such as nn\.mean_squared_error"),
+        ({"loss": "BCE"}, TypeError, r"such as nn\.binary_cross_entropy"),
+        ({"optimizer": "adam"}, TypeError, r"such as Adam\(model.parameters\(\)\)"),
+        ({"optimiser": None}, TypeError, "fit has no argument 'optimiser'; write optimizer="),
+        (
+            {"lr": 0.1},
+            TypeError,
+            r"no argument 'lr'; write optimizer=SGD\(model.parameters\(\), learning_rate=\.\.\.\)",
+        ),
+        ({"learning_rate": 0.1}, TypeError, r"write optimizer=SGD\(model.parameters\(\), learning_rate=\.\.\.\)"),
+        ({"criterion": half_squared_error}, TypeError, "no argument 'criterion'; write loss="),
+        ({"num_epochs": 3}, TypeError, "no argument 'num_epochs'; write epochs="),
+        ({"batchsize": 3}, TypeError, "no argument 'batchsize'; write batch_size="),
+        ({"workers": 3}, TypeError, "no argument 'workers'; write one of model, x, y, loss, optimizer"),
     ],
 )
 def test_bad_arguments_are_refused_before_anything_changes(settings, error, message):
@@ -251,6 +311,17 @@ def test_bad_arguments_are_refused_before_anything_changes(settings, error, mess
     with pytest.raises(error, match=message):
         fit(model, X, LINE, progress=False, **{"loss": half_squared_error, **settings})
     assert data(model) == before
+
+
+def test_arguments_of_fit_by_position_and_models_that_are_none():
+    """The fourth has a name; a class and a function have no parameters to train."""
+    with pytest.raises(
+        TypeError, match="fit takes 3 arguments by position, 4 were given; name the others, such as loss="
+    ):
+        fit(MLP(2, [1]), X, LINE, "mse")
+    for model in (MLP, lambda x: x[0]):
+        with pytest.raises(TypeError, match=r"^model .*; give a Module, such as MLP\(2, \[16, 1\]\)$"):
+            fit(model, X, LINE, loss=half_squared_error)
 
 
 def test_history_has_the_learning_rate_that_was_used():
@@ -357,7 +428,10 @@ def test_a_gradient_that_is_not_finite_stops_too():
         (np.where(np.arange(60).reshape(30, 2) == 7, np.nan, X), LINE, ValueError, r"x\[3, 1\] is nan"),
         (X, np.where(np.arange(30) == 7, np.inf, LINE), ValueError, r"y\[7\] is not finite"),
         ([[1.0, 2.0], [3.0]], [1.0, 2.0], ValueError, "x is ragged"),
-        ([["a", "b"]], [1.0], TypeError, "x holds"),
+        ([[1.0, "b"]], [1.0], TypeError, r"x holds 'b' .str. at \(0, 1\); give real numbers"),
+        (X, [*LINE[:-1], None], TypeError, r"y holds None .NoneType. at \(29,\)"),
+        (np.ma.array(X, mask=np.arange(60).reshape(30, 2) == 7), LINE, TypeError, r"x has a masked entry at \(3, 1\)"),
+        (X, np.ma.array(LINE, mask=np.arange(30) == 7), TypeError, r"y has a masked entry at \(7,\)"),
         (X, np.ones((30, 2)), ValueError, r"shape \(1,\).*shape \(2,\)"),
     ],
 )
@@ -423,6 +497,205 @@ def test_an_interrupted_fit_leaves_whole_parameters():
     with pytest.raises(KeyboardInterrupt):
         fit(model, X, LINE, loss=loss, optimizer=Watched(model.parameters()), progress=False)
     assert data(model) == steps[-1]
+
+
+# ---- Data as people have them ----
+
+CLASSES = (LINE > 0).astype(int)
+
+
+DRESSES = {
+    "objects": lambda: (X.astype(object), CLASSES.astype(object)),
+    "masked": lambda: (np.ma.array(X), np.ma.array(CLASSES, mask=False)),
+    "decimals": lambda: ([[Decimal(a), Fraction(b)] for a, b in X.tolist()], [Decimal(t) for t in CLASSES.tolist()]),
+    "iterators": lambda: ((map(float, row) for row in X), iter(CLASSES)),
+    "rows": lambda: ([np.ma.array(row) for row in X], CLASSES[:, None].astype(float)),
+    "floats": lambda: (X, CLASSES.astype(float)),
+    "scalars": lambda: (list(X), [np.float64(t) for t in CLASSES]),
+    "column": lambda: (X, CLASSES[:, None]),
+    "bools": lambda: (X, CLASSES == 1),
+}
+
+
+@pytest.mark.parametrize("dress", DRESSES)
+@pytest.mark.parametrize("engine", ["eager", "compiled"])
+def test_numbers_in_any_dress_train_alike(dress, engine):
+    """The same bits as an array of floats and a list of ints."""
+
+    def train(x, y):
+        model = MLP(2, [2], seed=0)
+        fit(model, x, y, loss=cross_entropy, epochs=2, batch_size=10, engine=engine, progress=False)
+        return data(model)
+
+    assert train(*DRESSES[dress]()) == train(X, CLASSES.tolist())
+
+
+def test_pandas_tables_and_columns():
+    """Nullable types, bools, and objects train and are predicted as their numbers; pandas.NA is found at its place."""
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame({"a": X[:, 0], "b": X[:, 1]})
+    expected = MLP(2, [1], seed=0)
+    fit(expected, X, CLASSES, loss=binary_cross_entropy, epochs=2, progress=False)
+    for y in (pandas.Series(CLASSES, dtype=kind) for kind in ("Int64", "Float64", "boolean", "object", "category")):
+        for x in (table, table.astype("Float64"), table.astype(object), [row for _, row in table.iterrows()]):
+            model = MLP(2, [1], seed=0)
+            fit(model, x, y, loss=binary_cross_entropy, epochs=2, progress=False)
+            assert data(model) == data(expected)
+            assert accuracy(model, x, y) == accuracy(expected, X, CLASSES)
+            assert predict(model, x).tolist() == predict(expected, X).tolist()
+    holes = table.astype("Float64")
+    holes.iloc[3, 1] = pandas.NA
+    model = MLP(2, [1], seed=0)
+    with pytest.raises(TypeError, match=r"x holds <NA> .NAType. at \(3, 1\)"):
+        predict(model, holes)
+    with pytest.raises(TypeError, match=r"y holds <NA> .NAType. at \(1,\)"):
+        accuracy(model, X[:2], pandas.Series([1, None], dtype="Int64"))
+    with pytest.raises(TypeError, match=r"y holds Timestamp.* at \(0,\)"):
+        accuracy(model, X[:2], pandas.Series(pandas.to_datetime(["2020-01-01"] * 2)))
+
+
+@pytest.mark.parametrize("kind", ["csr_matrix", "csr_array", "coo_array"])
+def test_sparse_matrices_are_refused(kind):
+    """With the method that makes them dense."""
+    sparse = getattr(pytest.importorskip("scipy.sparse"), kind)(X)
+    model = MLP(2, [1], seed=0)
+    for call in (
+        lambda: fit(model, sparse, LINE, loss=half_squared_error),
+        lambda: predict(model, sparse),
+        lambda: accuracy(model, X, sparse),
+        lambda: compile(lambda a: model(a), model.parameters())(sparse),
+    ):
+        with pytest.raises(TypeError, match=r"is sparse .*; give .*\.toarray\(\)"):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("bad", "place"),
+    [
+        (np.ma.array(X, mask=np.arange(60).reshape(30, 2) >= 7), r"\(3, 1\)"),
+        ([*X[:3], np.ma.array([1.0, 2.0], mask=[False, True])], r"\(3, 1\)"),
+        ([[1.0, 2.0], [3.0, np.ma.masked]], r"\(1, 1\)"),
+        (np.array([[1.0, np.ma.masked]], dtype=object), r"\(0, 1\)"),
+        (iter([np.ma.masked_all(2)]), r"\(0, 0\)"),
+    ],
+    ids=["array", "row", "number", "object", "iterator"],
+)
+def test_a_mask_is_never_ignored(bad, place):
+    """By predict, nor by a compiled function, for its inputs and for theta."""
+    model = MLP(2, [1], seed=0)
+    bad, again = tee(bad) if hasattr(bad, "__next__") else (bad, bad)
+    with pytest.raises(TypeError, match=f"x has a masked entry at {place}"):
+        predict(model, bad)
+    with pytest.raises(TypeError, match=f"has a masked entry at {place}"):
+        compile(lambda a: model(a), model.parameters())(again)
+    program = compile(model([1.0, 2.0]), model.parameters())
+    with pytest.raises(TypeError, match=r"theta has a masked entry at \(1,\)"):
+        program.value(np.ma.array([1.0, 2.0, 3.0], mask=[False, True, False]))
+    assert program.value(np.ma.array([1.0, 2.0, 3.0])) == program.value([Decimal(1), Fraction(2), 3]) == 8.0
+
+
+# ---- Losses that are constants, and outputs that are squashed twice ----
+
+
+def plain_hinge(score, target):
+    """The hinge as Python writes it: the int 0 where nothing is lost."""
+    return max(0, 1 - target * score)
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, None])
+def test_a_loss_may_be_a_plain_number(batch_size):
+    """With gradient 0, alone and within a mean: as `hinge`, whose 0 is a Value."""
+    histories, trained = [], []
+    for loss in (plain_hinge, hinge):
+        model = MLP(2, [1], seed=0)
+        options = {"epochs": 20, "batch_size": batch_size, "engine": "eager", "progress": False}
+        histories.append(fit(model, X, np.sign(LINE), loss=loss, **options).loss)
+        trained.append(data(model))
+    np.testing.assert_allclose(histories[0], histories[1], rtol=1e-12)
+    np.testing.assert_allclose(trained[0], trained[1], rtol=1e-12)
+    assert histories[0][-1] < histories[0][0]
+
+
+def test_one_step_on_a_constant_and_a_slope():
+    """w = 1, b = 0, rate 0.1: 2 loses a constant 0; 0.5 loses 0.5, with slopes -0.5 and -1; the mean halves them."""
+    model = Neuron(1, nonlin=False)
+    model.w[0].data, model.b.data = 1.0, 0.0
+    history = fit(model, [[2.0], [0.5]], [1, 1], loss=plain_hinge, epochs=1, batch_size=None, progress=False)
+    assert history.loss == [0.25]
+    np.testing.assert_allclose(data(model), [1.025, 0.05], rtol=1e-15)
+
+
+def test_nothing_to_learn_is_no_mistake():
+    """Every example is 0 from the start: nothing moves; the first one alone may be constant, too."""
+    model = Neuron(1, nonlin=False)
+    model.w[0].data = 1.0
+    history = fit(model, [[2.0], [3.0]], [1, 1], loss=plain_hinge, epochs=3, progress=False)
+    assert history.loss == [0.0] * 3 and data(model) == [1.0, 0.0]
+    fit(model, [[2.0], [0.5]], [1, 1], loss=lambda s, t: (1 - s) ** 2 if s < 1 else 0.5, epochs=1, progress=False)
+    assert data(model) != [1.0, 0.0]
+
+
+class Wrapped(Module):
+    """A network, and a function of its outputs."""
+
+    def __init__(self, network, function):
+        self.network, self.function = network, function
+
+    def __call__(self, x):
+        return self.function(self.network(x))
+
+
+SQUASHED_TWICE = {
+    "mlp": (lambda: MLP(2, [3, 1], output_activation=sigmoid), binary_cross_entropy),
+    "layer": (lambda: Layer(2, 1, activation=sigmoid), binary_cross_entropy),
+    "neuron": (lambda: Neuron(2, activation=sigmoid), binary_cross_entropy),
+    "wrapped": (lambda: Wrapped(MLP(2, [1]), sigmoid), binary_cross_entropy),
+    "by hand": (lambda: Wrapped(MLP(2, [1]), lambda z: 1 / (1 + (-z).exp())), binary_cross_entropy),
+    "weighted": (lambda: MLP(2, [1], output_activation=sigmoid), lambda p, t: 2.0 * binary_cross_entropy(p, t)),
+    "in the loss": (lambda: MLP(2, [1]), lambda z, t: binary_cross_entropy(sigmoid(z), t)),
+    "a dict": (lambda: Wrapped(MLP(2, [1]), lambda z: {"p": sigmoid(z)}), lambda p, t: binary_cross_entropy(p["p"], t)),
+    "logistic": (lambda: MLP(2, [1], output_activation=sigmoid), lambda p, t: (1 + ((1 - 2 * t) * p).exp()).log()),
+    "softmax": (lambda: MLP(2, [3, 2], output_activation=softmax), cross_entropy),
+    "softmax layer": (lambda: Layer(2, 2, activation=softmax), cross_entropy),
+    "softmax by hand": (
+        lambda: Wrapped(MLP(2, [2]), lambda z: [a.exp() / sum(b.exp() for b in z) for a in z]),
+        cross_entropy,
+    ),
+    "sigmoids": (lambda: MLP(2, [2], output_activation=sigmoid), cross_entropy),
+}
+
+
+@pytest.mark.parametrize("name", SQUASHED_TWICE)
+@pytest.mark.parametrize("engine", ["eager", "compiled"])
+def test_fit_warns_of_a_loss_from_logits_after_a_sigmoid(name, engine):
+    """Once, naming both, where fit was called; for either class, whoever wrote the sigmoid or the loss."""
+    make, loss = SQUASHED_TWICE[name]
+    squash = "softmax" if name.startswith("softmax") else "sigmoid"
+    wanted = "cross_entropy" if loss is cross_entropy else "binary_cross_entropy"
+    for y in (CLASSES, 1 - CLASSES):
+        with pytest.warns(
+            UserWarning, match=f"ends in {squash}, .* as {wanted} does.*leave the {squash} out"
+        ) as caught:
+            fit(make(), X, y, loss=loss, epochs=2, batch_size=10, engine=engine, progress=False)
+        assert len(caught) == 1 and caught[0].filename == __file__
+
+
+@pytest.mark.parametrize(
+    ("make", "loss"),
+    [
+        (lambda: MLP(2, [1], output_activation=sigmoid), half_squared_error),
+        (lambda: MLP(2, [1], output_activation=sigmoid), lambda p, t: -(p if t else 1 - p).log()),
+        (lambda: MLP(2, [1], output_activation=sigmoid), lambda p, t: hinge(p, 2 * t - 1)),
+        (lambda: MLP(2, [2], output_activation=softmax), lambda p, t: -p[t].log()),
+        (lambda: MLP(2, [3, 1], activation=sigmoid), binary_cross_entropy),
+        (lambda: Wrapped(MLP(2, [2]), log_softmax), cross_entropy),
+        (lambda: Wrapped(MLP(2, [1]), lambda z: 10.0 * sigmoid(z) - 5.0), binary_cross_entropy),
+    ],
+    ids=["squares", "likelihood", "hinge", "softmax likelihood", "hidden", "log-softmax", "bounded"],
+)
+def test_fit_does_not_warn_of_what_is_right(make, loss):
+    """Probabilities with a loss of probabilities; a softmax of logarithms, which changes nothing."""
+    fit(make(), X, CLASSES, loss=loss, epochs=1, progress=False)
 
 
 # ---- Engines ----

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..formula import FLAT
-from ..ops import CALL, MUL, STEP, Op
+from ..ops import CALL, FLAT, MUL, STEP, Op
 from .blocks import Block, Gather, Operand, Statement, View, blocks_of, is_batched, shape_of
 from .code import Code, element, number
 from .forward import Forward, axes_of, product

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import as_real_array
 from ..value import Value, add_to_grads, data_of
 from .blocks import Lowered
 from .collector import paused_collector
@@ -247,17 +248,10 @@ class Program:
 
 
 def as_array(name: str, numbers: Any, dtype: Any) -> Any:
-    """An array of real numbers that lies in memory row by row; a TypeError, with its name, for anything else."""
+    """An array of real numbers that lies in memory row by row; errors of `as_real_array` for anything else."""
     if type(numbers) is np.ndarray and numbers.dtype == dtype and numbers.flags.c_contiguous:
         return numbers
-    try:
-        array = np.asarray(numbers)
-    except ValueError as error:
-        raise ValueError(f"{name} is ragged ({error}); give rows of one length") from None
-    if array.dtype.kind not in "biuf" and array.size:
-        kind = type(array.flat[0]).__name__ if array.dtype == object else array.dtype
-        hint = "their numbers, such as [p.data for p in parameters]" if kind == "Value" else "real numbers"
-        raise TypeError(f"{name} holds {kind}s; give {hint}")
+    array = as_real_array(name, numbers)
     return np.ascontiguousarray(array, dtype=dtype).reshape(array.shape)
 
 
