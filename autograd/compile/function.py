@@ -94,10 +94,10 @@ class CompiledFunction:
 
     What the function reads from outside is looked at in every call, and when it has changed the function is traced
     again: its closure, its defaults, the globals that its code names, the attributes that it names of objects and
-    modules among these, and the same for the functions that it finds there.  256 such things are looked at, the nearest
-    first; of lists, tuples, sets and dicts the items, up to 64; of arrays the numbers, up to 1,024.  Larger ones are
-    noticed when they are replaced.  Not noticed is what no name leads to, such as ``globals()``, files and the clock,
-    and what changes inside of installed packages and of the models of `nn`.  What changes often is better an argument.
+    modules among these, the items of containers, the numbers of arrays of up to 1,024, and the same for the functions
+    that it finds there: 256 things in all, the nearest first; a container too long for that is noticed when it is
+    replaced.  Not noticed is what no name leads to, such as ``globals()``, files and the clock, and what changes inside
+    of installed packages and of the models of `nn`.  What changes often is better an argument.
 
     A ValueError for arrays without rows, or of different numbers of them.  A TypeError, with the user's line, where a
     number is used in a way that would make it a constant of the program, also if the function catches the error; it may

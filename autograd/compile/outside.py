@@ -19,8 +19,8 @@ import numpy as np
 
 from ..value import Value
 
-MOST, LONGEST, LARGEST = 256, 64, 1024
-"""So many things are watched, the nearest ones; in containers no longer than this; and arrays no larger than this."""
+MOST, LARGEST = 256, 1024
+"""So many things are watched, the nearest ones; of arrays only those that are no larger than this."""
 
 _MISSING = object()
 _PLAIN = (Number, str, bytes, np.generic, type(None))
@@ -112,7 +112,7 @@ class Outside:
 
     def _of_container(self, container: Any) -> Iterable[Any]:
         views = (container, container.values()) if isinstance(container, dict) else (container,)
-        if len(container) > LONGEST or not self._spend(len(container) * len(views)):
+        if not self._spend(len(container) * len(views)):
             return ()
         found = [(view, list(view)) for view in views]
         self._containers += found
