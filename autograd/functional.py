@@ -1,30 +1,42 @@
 """The user's verbs: derivatives of plain Python functions, in JAX's conventions.
 
-A function takes and returns scalars, NumPy arrays, or lists, tuples and dicts of them, nested as you like.
-``argnums`` says which positional arguments to differentiate with respect to: an int (the result then has the
-structure of that argument) or a tuple of ints (a tuple of such results).  No verb reads or writes anyone's ``.grad``.
+A function takes and returns scalars, NumPy arrays, or structures of them: lists, tuples, named tuples, dicts (ordered
+ones and defaultdicts too), deques and dataclasses, nested as you like; None is an empty one.  ``argnums`` says which
+positional arguments to differentiate with respect to: an int (the result then has the structure of that argument) or a
+tuple of ints (a tuple of such results).  No verb reads or writes anyone's ``.grad``.
 
-Numbers in, numbers out.  Where a Value goes in, or the function closes over the argument of an enclosing verb, Values
-come out, so verbs nest: ``grad(grad(f))`` is the second derivative.
+Numbers in, numbers out.  Values come out where a Value goes in, or where the result depends on a Value that existed
+before the call: a parameter of a model, or the argument of an enclosing verb.  So verbs nest, ``grad(grad(f))`` is the
+second derivative, and a loss with a derivative in it trains.  A call returns Values throughout, or numbers throughout.
+Under `no_grad` it returns numbers: take derivatives for SciPy there, or those of a model by its inputs for a picture.
+
+>>> from autograd import gradients, no_grad
+>>> w = Value(3.0)
+>>> slope = grad(lambda x: w * x * x)(1.0)
+>>> gradients(slope, [w])
+[2.0]
+>>> with no_grad():
+...     grad(lambda x: w * x * x)(1.0)
+6.0
 """
 
 from __future__ import annotations
 
 import operator
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-from functools import wraps
-from itertools import accumulate
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import partial, wraps
+from itertools import accumulate, chain, repeat
 from math import prod
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from .graph import gradients, tangents, topological_order
+from .graph import derivatives, tangents, topological_order
 from .ops import as_float
-from .recording import enable_grad
-from .value import Value
+from .recording import DETACHED, enable_grad, recording
+from .value import Value, any_older, call_begins
 
 Argnums: TypeAlias = "int | Sequence[int]"
 
@@ -41,38 +53,23 @@ def grad(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., An
     >>> grad(lambda x: (x @ x) / 2)(np.array([1.0, 2.0]))
     array([1., 2.])
 
+    If the function depends on Values from outside, such as the parameters of a model, the gradient is made of Values,
+    which can be differentiated in turn; under `no_grad` it is made of numbers, as SciPy needs it.
+
     A TypeError if the result is not a scalar, or if what `argnums` selects holds something other than real numbers.
     """
-    with_value = value_and_grad(function, argnums)
-
-    @wraps(function, updated=())
-    def gradient(*args: Any, **kwargs: Any) -> Any:
-        return with_value(*args, **kwargs)[1]
-
-    return gradient
+    return _gradient("grad", function, argnums)
 
 
 def value_and_grad(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., tuple[Any, Any]]:
-    """A function that returns ``(value, gradient)`` of `function`; see `grad`.
+    """A function that returns ``(value, gradient)`` of `function`, as SciPy's ``minimize(..., jac=True)`` takes it.
+
+    Both are Values, or both numbers; see `grad`.
 
     >>> value_and_grad(lambda x, y: x * y)(3.0, 4.0)
     (12.0, 4.0)
     """
-
-    argnums = _as_argnums(argnums)
-
-    @wraps(function, updated=())
-    @enable_grad()
-    def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        trace = _Trace(function, args, kwargs, argnums)
-        if len(trace.outputs) != 1 or str(trace.result) != "number":
-            raise TypeError(
-                f"grad of a function whose result is {trace.result}, not a scalar; use jacobian, or return one number"
-            )
-        (output,) = trace.outputs
-        return trace.plain(output), trace.inputs.build(trace.gradients(output))
-
-    return value_and_gradient
+    return _value_and_gradient("value_and_grad", function, argnums)
 
 
 def jacobian(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
@@ -91,7 +88,6 @@ def jacobian(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[...
     argnums = _as_argnums(argnums)
 
     @wraps(function, updated=())
-    @enable_grad()
     def all_derivatives(*args: Any, **kwargs: Any) -> Any:
         trace = _Trace(function, args, kwargs, argnums)
         return trace.result.outer(trace.inputs, [trace.gradients(output) for output in trace.outputs])
@@ -103,14 +99,14 @@ def hessian(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
     """A function that returns all second derivatives of `function`: ``jacobian(grad(function))``.
 
     For a number a number, for a list of n a list of n lists, for an array shape ``argument.shape + argument.shape``.
+    A TypeError if the result is not a scalar.
 
     >>> hessian(lambda x: x[0] ** 2 * x[1])([2.0, 3.0])
     [[6.0, 4.0], [4.0, 0.0]]
     """
-    return jacobian(grad(function, argnums), argnums)
+    return jacobian(_gradient("hessian", function, argnums, "jacobian(jacobian(f))"), argnums)
 
 
-@enable_grad()
 def jvp(
     function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], argnums: Argnums | None = None
 ) -> tuple[Any, Any]:
@@ -121,7 +117,7 @@ def jvp(
     >>> jvp(lambda x, y: x * y, (2.0, 5.0), (1.0, 10.0))
     (10.0, 25.0)
 
-    A ValueError if the tangents do not have the structure of their primals.
+    A ValueError if the tangents do not have the structure of their primals; dicts are matched key by key.
     """
     primals, tangents = _as_tuple("primals", primals), _as_tuple("tangents", tangents)
     chosen = tuple(range(len(primals))) if argnums is None else _as_argnums(argnums)
@@ -140,28 +136,38 @@ def hvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence
     >>> hvp(lambda x: x[0] ** 2 * x[1], ([2.0, 3.0],), ([1.0, 0.0],))
     [6.0, 4.0]
     """
-    return jvp(grad(function, argnums), primals, tangents, argnums)[1]
+    return jvp(_gradient("hvp", function, argnums, "jvp(jacobian(f), ...)"), primals, tangents, argnums)[1]
 
 
-# The nodes that stand for the arguments of the verbs at work in this thread, from the outermost to the innermost.
-_enclosing: ContextVar[frozenset[Value]] = ContextVar("_enclosing", default=frozenset())
+def _gradient(
+    verb: str, function: Callable[..., Any], argnums: Argnums, instead: str = "jacobian"
+) -> Callable[..., Any]:
+    with_value = _value_and_gradient(verb, function, argnums, instead)
+
+    @wraps(function, updated=())
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        return with_value(*args, **kwargs)[1]
+
+    return gradient
 
 
-@contextmanager
-def enclosing(arguments: Iterable[Value]) -> Iterator[None]:
-    """A block in which a verb that meets one of `arguments` in its function gives Values, not numbers.
+def _value_and_gradient(
+    verb: str, function: Callable[..., Any], argnums: Argnums, instead: str = "jacobian"
+) -> Callable[..., tuple[Any, Any]]:
+    argnums = _as_argnums(argnums)
 
-    >>> x = Value(3.0)
-    >>> with enclosing([x]):
-    ...     slope = grad(lambda y: x * y * y)(2.0)
-    >>> gradients(slope, [x])
-    [4.0]
-    """
-    token = _enclosing.set(_enclosing.get().union(arguments))
-    try:
-        yield
-    finally:
-        _enclosing.reset(token)
+    @wraps(function, updated=())
+    def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        trace = _Trace(function, args, kwargs, argnums)
+        if str(trace.result) != "number":
+            raise TypeError(
+                f"{verb} of a function whose result is {trace.result}, not a scalar; "
+                f"use {instead}, or return one number"
+            )
+        (output,) = trace.outputs
+        return trace.finished([output])[0], trace.inputs.build(trace.gradients(output))
+
+    return value_and_gradient
 
 
 class _Trace:
@@ -174,66 +180,105 @@ class _Trace:
         kwargs: dict[str, Any],
         argnums: int | tuple[int, ...],
     ) -> None:
+        self.records, call = recording() not in (False, DETACHED), call_begins()  # as the caller does
         positions = _positions(argnums, len(args))
         self.inputs = Structure(args[positions] if isinstance(positions, int) else tuple(args[i] for i in positions))
-        # A fresh node for each number.  A Value is not differentiated itself but linked to (times 1), so that what
-        # else the function makes of it is not mistaken for its argument.
-        self.arguments = [x * 1.0 if isinstance(x, Value) else Value(x) for x in self.inputs.scalars]
-        traced = self.inputs.build(self.arguments)
-        replaced = list(args)
-        for i, arg in [(positions, traced)] if isinstance(positions, int) else zip(positions, traced):
-            replaced[i] = arg
-
-        around = _enclosing.get()
-        with enclosing(self.arguments):
+        with enable_grad():
+            # A fresh node for each number.  A Value is not differentiated itself but linked to (times 1), so that what
+            # else the function makes of it is not mistaken for its argument.
+            self.arguments = [x * 1.0 if isinstance(x, Value) else Value(x) for x in self.inputs.scalars]
+            traced = self.inputs.build(self.arguments)
+            replaced = list(args)
+            for i, arg in [(positions, traced)] if isinstance(positions, int) else zip(positions, traced):
+                replaced[i] = arg
             self.result = Structure(function(*replaced, **kwargs))
-        self.outputs: list[Value] = [x if isinstance(x, Value) else Value(x) for x in self.result.scalars]
-        self.nested = any(isinstance(x, Value) for x in self.inputs.scalars) or (
-            not around.isdisjoint(topological_order(self.outputs))
-        )
+        self.outputs = _as_values(self.result.scalars)
+        self.order = topological_order(self.outputs) if self.records else None
+        # Whether Values come out: all of them, or none.
+        self.symbolic = self.order is not None and (_any_value(self.inputs.scalars) or any_older(self.order, call))
 
-    def plain(self, x: Value) -> Any:
-        return x if self.nested else x.data
+    def finished(self, numbers: list[Any]) -> list[Any]:
+        """`numbers`, floats and Values, as what comes out: Values, or floats."""
+        if self.symbolic:
+            return _as_values(numbers)
+        return [x if x.__class__ is float else x.data for x in numbers]
 
     def gradients(self, output: Value) -> list[Any]:
-        return gradients(output, self.arguments, create_graph=self.nested)
+        order = self.order if self.order and len(self.outputs) == 1 else topological_order(output)
+        return derivatives(order[::-1], {output: 1.0}, self.arguments, self.symbolic)
 
     def push(self, directions: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
         """The outputs, and their derivatives along `directions`, one for each argument."""
-        given = Structure(directions)
+        given = Structure(directions, like=self.inputs)
         if (given.skeleton, given.shapes) != (self.inputs.skeleton, self.inputs.shapes):
             raise ValueError(
-                f"tangents of structure {given}, primals of structure {self.inputs}; give one number for each number"
+                f"tangents of structure {given}, primals of structure {self.inputs}; "
+                "give one number for each number, in the same structure"
             )
-        seeds = given.scalars
-        nested = self.nested or any(isinstance(seed, Value) for seed in seeds)
-        if nested:
-            seeds = [seed if isinstance(seed, Value) else Value(seed) for seed in seeds]
-        derivatives = tangents(self.outputs, dict(zip(self.arguments, seeds)))
-        return [x if nested else x.data for x in self.outputs], derivatives
+        self.symbolic |= self.records and _any_value(given.scalars)
+        seeds = dict(zip(self.arguments, self.finished(given.scalars)))
+        return self.finished(self.outputs), self.finished(tangents(self.outputs, seeds))
+
+
+def _any_value(numbers: Iterable[Any]) -> bool:
+    return any(isinstance(x, Value) for x in numbers)
+
+
+def _as_values(numbers: Iterable[Any]) -> list[Any]:
+    return [x if isinstance(x, Value) else Value(x) for x in numbers]
+
+
+_INDEXES, _KEYS, _FIELDS = ("", "[{}]"), ("{!r}: ", "[{!r}]"), ("{}=", ".{}")
+"""How a part is called: in the words for a structure, and by Python."""
+
+
+@dataclass
+class _Branch:
+    """A place of a tree that holds others; two are alike if what they hold is, under the same keys."""
+
+    kind: type
+    keys: tuple[Any, ...]
+    parts: list[_Branch | None]
+    """None for a leaf."""
+    holding: Callable[[list[Any]], Any] = field(compare=False)
+    """A tree of this kind that holds other parts."""
+    names: tuple[str, str]
 
 
 class Structure:
-    """A tree of lists, tuples and dicts, with scalars and arrays as leaves, taken apart to build others like it."""
+    """A tree of lists, tuples, dicts ..., with scalars and arrays as leaves, taken apart to build others like it.
 
-    def __init__(self, tree: Any) -> None:
+    The dicts in it have their keys in the order of those of `like`, if they have the same ones.
+    """
+
+    def __init__(self, tree: Any, like: Structure | None = None) -> None:
         self.scalars: list[Any] = []  # the numbers of all leaves, in order
         self.shapes: list[tuple[int, ...]] = []  # of each leaf, () for a scalar
-        self.skeleton = self._take_apart(tree)
+        self.skeleton: _Branch | None = self._take_apart(tree, like.skeleton if like else None)
 
-    def _take_apart(self, tree: Any) -> Any:
-        """(type, keys, skeletons of the parts), or None for a leaf."""
-        if isinstance(tree, dict):
-            return type(tree), tuple(tree), [self._take_apart(part) for part in tree.values()]
-        if isinstance(tree, (list, tuple)):
-            return type(tree), None, [self._take_apart(part) for part in tree]
-        if isinstance(tree, np.ndarray):
-            numbers, shape = tree.ravel().tolist(), tree.shape
-        else:
-            numbers, shape = [tree], ()
-        self.scalars += [x if isinstance(x, Value) else as_float(x) for x in numbers]
-        self.shapes.append(shape)
-        return None
+    def _take_apart(self, tree: Any, like: _Branch | None) -> _Branch | None:
+        opened = None if isinstance(tree, (float, Value)) else _opened(tree)
+        if opened is None:
+            self._add_leaf(tree)
+            return None
+        keys, parts, holding, names = opened
+        if like and type(tree) in (dict, defaultdict) and set(like.keys) == set(keys):
+            keys, parts = like.keys, [tree[key] for key in like.keys]
+        likes = chain(like.parts if like else (), repeat(None))
+        return _Branch(type(tree), keys, list(map(self._take_apart, parts, likes)), holding, names)
+
+    def _add_leaf(self, leaf: Any) -> None:
+        if type(leaf) is np.ndarray:  # no matrix, which multiplies otherwise, and no mask
+            self.scalars += [x if isinstance(x, Value) else as_float(x) for x in leaf.ravel().tolist()]
+            self.shapes.append(leaf.shape)
+            return
+        try:
+            self.scalars.append(leaf if isinstance(leaf, Value) else as_float(leaf))
+        except TypeError:
+            given = f"{' '.join(repr(leaf).split()):.60} ({type(leaf).__name__}) is not a real number"
+            hints = [f"write .{name}()" for name in ("to_numpy", "toarray") if hasattr(leaf, name)]
+            raise TypeError(f"{given}; {(hints or [_ALLOWED])[0]}") from None
+        self.shapes.append(())
 
     def build(self, scalars: Iterable[Any]) -> Any:
         """The tree with `scalars` in place of its own."""
@@ -257,38 +302,100 @@ class Structure:
             blocks.append(_assemble(other.skeleton, inner))
         return _assemble(self.skeleton, iter(blocks))
 
+    def places(self) -> list[str]:
+        """Where each scalar is, as Python writes it: [0], ['w'][1], .b[0, 1]; of a tree that is a number, nothing."""
+        return list(_places(self.skeleton, iter(self.shapes)))
+
     def __str__(self) -> str:
         return _words(self.skeleton, iter(self.shapes))
 
 
-def _assemble(skeleton: Any, leaves: Iterator[Any]) -> Any:
+_ALLOWED = (
+    "give numbers, NumPy arrays, and lists, tuples, named tuples, dicts, OrderedDicts, defaultdicts, deques and "
+    "dataclasses of them"
+)
+_Opened: TypeAlias = "tuple[tuple[Any, ...], Iterable[Any], Callable[[Any], Any], tuple[str, str]]"
+
+
+def _opened(tree: Any) -> _Opened | None:
+    """What the kinds of structures are: keys, parts, what makes one like it of other parts, names.  None for a leaf.
+
+    Other subclasses are leaves, and so refused: they may be more than their parts.
+    """
+    # optree knows these kinds, too, but for dataclasses; arrays, words and errors would be left, most of what is here.
+    kind = type(tree)
+    if tree is None:
+        return (), (), _none, _INDEXES
+    if kind in (list, tuple):
+        return tuple(range(len(tree))), tree, kind, _INDEXES
+    if kind is deque:
+        return tuple(range(len(tree))), tree, partial(deque, maxlen=tree.maxlen), _INDEXES
+    if kind in (dict, OrderedDict):
+        return tuple(tree), tree.values(), partial(_mapping, kind, tuple(tree)), _KEYS
+    if kind is defaultdict:
+        empty: Callable[..., Any] = partial(defaultdict, tree.default_factory)
+        return tuple(tree), tree.values(), partial(_mapping, empty, tuple(tree)), _KEYS
+    if isinstance(tree, tuple) and hasattr(kind, "_make"):
+        return kind._fields, tree, kind._make, _FIELDS
+    if is_dataclass(kind) and kind.__new__ is object.__new__:
+        names = _field_names(kind)
+        return names, [getattr(tree, name) for name in names], partial(_object, kind, names), _FIELDS
+    return None
+
+
+def _none(_: Any) -> None:
+    """None, the structure without parts."""
+
+
+def _mapping(kind: Callable[[Any], Any], keys: Iterable[Any], parts: Iterable[Any]) -> Any:
+    return kind(zip(keys, parts))
+
+
+def _object(kind: type, names: Iterable[str], parts: Iterable[Any]) -> Any:
+    """An instance with these attributes, made without `__init__`, which may check or convert what it is given."""
+    made: Any = object.__new__(kind)
+    for name, part in zip(names, parts):
+        object.__setattr__(made, name, part)  # it may be frozen
+    return made
+
+
+def _field_names(kind: Any) -> tuple[str, ...]:
+    for x in fields(kind):
+        if not x.init:  # it may follow from the other fields, and would keep its old number
+            raise TypeError(f"{kind.__name__}.{x.name} is a field with init=False; make it a property")
+    return tuple(x.name for x in fields(kind))
+
+
+def _assemble(skeleton: _Branch | None, leaves: Iterator[Any]) -> Any:
     """The tree of `skeleton` with the next of `leaves` in each place."""
+    return next(leaves) if skeleton is None else skeleton.holding([_assemble(part, leaves) for part in skeleton.parts])
+
+
+def _places(skeleton: _Branch | None, shapes: Iterator[tuple[int, ...]]) -> Iterator[str]:
     if skeleton is None:
-        return next(leaves)
-    kind, keys, parts = skeleton
-    trees = [_assemble(part, leaves) for part in parts]
-    if keys is not None:
-        return kind(zip(keys, trees))
-    return kind(*trees) if hasattr(kind, "_fields") else kind(trees)
+        for index in np.ndindex(next(shapes)):
+            yield str(list(index)) if index else ""
+        return
+    for key, part in zip(skeleton.keys, skeleton.parts):
+        for place in _places(part, shapes):
+            yield skeleton.names[1].format(key) + place
 
 
-def _words(skeleton: Any, shapes: Iterator[tuple[int, ...]]) -> str:
+def _words(skeleton: _Branch | None, shapes: Iterator[tuple[int, ...]]) -> str:
     """The tree of `skeleton` for an error message, such as list(number, array(3,))."""
     if skeleton is None:
         shape = next(shapes)
         return f"array{shape}" if shape else "number"
-    kind, keys, parts = skeleton
-    inside = [_words(part, shapes) for part in parts]
-    if keys is not None:
-        inside = [f"{key!r}: {part}" for key, part in zip(keys, inside)]
-    return f"{kind.__name__}({', '.join(inside)})"
+    if skeleton.kind is type(None):
+        return "None"
+    parts = [skeleton.names[0].format(key) + _words(part, shapes) for key, part in zip(skeleton.keys, skeleton.parts)]
+    return f"{skeleton.kind.__name__}({', '.join(parts)})"
 
 
 def _leaf(numbers: list[Any], shape: tuple[int, ...]) -> Any:
     if not shape:
         return numbers[0]
-    symbolic = any(isinstance(x, Value) for x in numbers)
-    return np.array(numbers, dtype=object if symbolic else float).reshape(shape)
+    return np.array(numbers, dtype=object if _any_value(numbers) else float).reshape(shape)
 
 
 def _as_argnums(argnums: Any) -> int | tuple[int, ...]:

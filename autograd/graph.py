@@ -145,7 +145,7 @@ def gradients(output: Node, inputs: Sequence[Node], create_graph: bool = False) 
     if hasattr(inputs, "numbers"):
         raise TypeError("inputs is one Value; give a list of them: gradients(output, [x])")
     nodes = topological_order(_require_node(output))[::-1]
-    return _derivatives(nodes, {output: 1.0}, list(map(_require_node, inputs)), create_graph)
+    return derivatives(nodes, {output: 1.0}, list(map(_require_node, inputs)), create_graph)
 
 
 def tangents(outputs: Sequence[Node], seeds: Mapping[Any, Any]) -> list[Any]:
@@ -161,27 +161,33 @@ def tangents(outputs: Sequence[Node], seeds: Mapping[Any, Any]) -> list[Any]:
     record = any(tangent.__class__ is not float for tangent in seeds.values())
     order = topological_order(map(_require_node, outputs), known=seeds)
     moving = {x: seed for x, seed in seeds.items() if seed.__class__ is not float or seed != 0.0}
-    return _derivatives(order, moving, outputs, record, forward=True)
+    return derivatives(order, moving, outputs, record, forward=True)
 
 
-def _derivatives(
+def derivatives(
     nodes: Sequence[N], seeds: Mapping[N, Any], wanted: Sequence[N], record: bool, forward: bool = False
 ) -> list[Any]:
     """The derivatives of `wanted` from the `seeds`: one sweep, on floats, or recorded on Values.
 
     Towards the inputs for `nodes` in reversed topological order, towards the outputs for the order itself (`forward`).
+
+    >>> from autograd import Value
+    >>> x = Value(3.0)
+    >>> y = x * x
+    >>> derivatives([y, x], {y: 1.0}, [x], record=False)
+    [6.0]
     """
     if not record:
         found = chain_rule(nodes, dict(seeds), numbers, _times_forward if forward else times, forward)
         return [found.get(x, 0.0) for x in wanted]
     with enable_grad():
         found = chain_rule(nodes, dict(seeds), _recorded_operands, _RecordedTimes(), forward)
-        derivatives = [_value_of(found.get(x, 0.0), x) for x in wanted]
-        if any(x.data != x.data for x in derivatives):  # zeros may win, as in a sweep on floats
+        recorded = [_value_of(found.get(x, 0.0), x) for x in wanted]
+        if any(x.data != x.data for x in recorded):  # zeros may win, as in a sweep on floats
             floats = {x: seed if seed.__class__ is float else seed.data for x, seed in seeds.items()}
-            won = _derivatives(nodes, floats, wanted, False, forward)
-            derivatives = [_won(x, number) if x.data != x.data else x for x, number in zip(derivatives, won)]
-    return derivatives
+            won = derivatives(nodes, floats, wanted, False, forward)
+            recorded = [_won(x, number) if x.data != x.data else x for x, number in zip(recorded, won)]
+    return recorded
 
 
 numbers: Callable[[Node], tuple[float, ...]] = attrgetter("numbers")

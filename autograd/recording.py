@@ -27,6 +27,8 @@ def no_grad() -> _Block:
     >>> y, y.inputs
     (Value(data=9.0, grad=0.0), ())
 
+    Verbs such as `grad` differentiate in it as ever, and return plain numbers.
+
     A TypeError on a generator or coroutine function, which goes on after the call that it would be for.
     """
     return _Block(False)

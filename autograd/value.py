@@ -35,7 +35,7 @@ def _new_node(op: Op, numbers: tuple[float, ...], x: _Input, y: _Input | None = 
         node.op, node.numbers, node._x, node._y, node._w = op, numbers, x, y, w
     else:
         # A leaf, but no parameter: its own number says that it was computed.
-        node.op, node.numbers, node._x, node._y, node._w = None, numbers[:1], None, None, None
+        node.op, node.numbers, node._x, node._y, node._w = None, numbers[:1], None, None, _calls
     if mode == DETACHED and op is not ops.DETACH:
         return _new_node(ops.DETACH, (numbers[0], numbers[0]), node)
     return node
@@ -183,7 +183,7 @@ class Value:
     _number: float
     _grad: float
     op: Op | None
-    _x: Any  # the inputs, None where there are fewer
+    _x: Any  # the inputs, None where there are fewer; of a leaf, _w says when it was made (`call_begins`)
     _y: Any
     _w: Any
     numbers: tuple[float, ...]
@@ -195,7 +195,8 @@ class Value:
         if not isinstance(label, str):
             raise TypeError(f"a label is a str, not {label!r:.60} ({type(label).__name__})")
         self._number, self._grad, self.label = as_float(data), 0.0, label
-        self.op, self.numbers, self._x, self._y, self._w = None, (), None, None, None
+        self.op, self.numbers, self._x, self._y = None, (), None, None
+        self._w = _calls
 
     @property
     def data(self) -> float:
@@ -287,7 +288,9 @@ class Value:
         return tell(operator.truth, (self,), self._number != 0.0)  # type: ignore[no-any-return]  # a bool
 
     __float__ = _refusal(
-        "float()", "write .data for the number, and the functions of autograd rather than those of math"
+        "float()",
+        "write .data for the number, use the functions of autograd rather than those of math, and take derivatives for "
+        "SciPy or a picture under no_grad(), where they are plain numbers",
     )
     __int__ = __trunc__ = _refusal("int()", "write int(v.data) for the number")
 
@@ -318,7 +321,10 @@ class Value:
         """``np.exp(v)`` records the row ``exp``; with an array among the inputs, one node per element."""
         function, operands = _BY_UFUNC.get(ufunc), [unboxed(x) for x in inputs]
         if ufunc in _ASKED:
-            error = TypeError(f"np.{ufunc.__name__} of a Value; write {_ASKED[ufunc]}, or ask its number, v.data")
+            error = TypeError(
+                f"np.{ufunc.__name__} of a Value; write {_ASKED[ufunc]}, or ask its number, v.data; take derivatives "
+                "for SciPy under no_grad(), where they are plain numbers"
+            )
             raise tell(TypeError, (self,), error)
         if method == "__call__" and function is not None and not options:
             result = function(*operands)
@@ -382,6 +388,27 @@ class Value:
         def __getattr__(self, name: str) -> Callable[[], Value]: ...
 
 
+_calls = 0  # how many calls have begun, of verbs and in the whole process
+
+
+def call_begins() -> int:
+    """The number of a call that begins now: `any_older` tells the leaves made before it from those made since."""
+    global _calls
+    with _lock:
+        _calls += 1
+        return _calls
+
+
+def any_older(nodes: Iterable[Value], call: int) -> bool:
+    """Whether a leaf among `nodes` was made before `call` began, in whichever thread.
+
+    >>> x, call = Value(2.0), call_begins()
+    >>> any_older([Value(2.0)], call), any_older([Value(2.0), x], call)
+    (False, True)
+    """
+    return any(node.op is None and node._w < call for node in nodes)
+
+
 _MICROGRAD = {"add": "+", "sub": "-", "mul": "*", "div": "/", "neg": "-", "pow": "**", "relu": "ReLU"}
 
 
@@ -432,15 +459,17 @@ def line_outside() -> str:
     '<doctest autograd.value.line_outside[0]>:1'
     """
     frame: Any = sys._getframe(1)
-    while frame.f_back and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame.f_back and frame.f_code.co_filename.startswith(PACKAGE):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
-_PACKAGE = os.path.dirname(__file__) + os.sep
+PACKAGE = os.path.dirname(__file__) + os.sep
+"""The beginning of the file names of this package."""
 
 
 _get_numbers, _set_numbers = Value.__dict__["numbers"].__get__, Value.__dict__["numbers"].__set__
+_get_marks = operator.attrgetter("numbers")
 _get_data, _get_grad = operator.attrgetter("_number"), operator.attrgetter("_grad")
 _set_grad = Value.__dict__["_grad"].__set__
 _BY_UFUNC: dict[Any, Op] = {ufunc: op for op in TABLE.values() for ufunc in (op.ufunc, getattr(np, op.name, None))}
@@ -505,6 +534,44 @@ def require_value(x: Any, hint: str) -> None:
         raise TypeError(f"{x!r:.60} ({type(x).__name__}) is not a Value; {hint}")
 
 
+class Held(tuple[float, ...]):
+    """The ``numbers`` of a leaf that something holds as a parameter: empty, as of every leaf, with a mark beside."""
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    def look(self) -> None:
+        """Lets the holder see what it holds now, and mark as `REPLACED` what it does not."""
+
+    def __reduce__(self) -> Any:
+        return "REPLACED" if self is REPLACED else (tuple, ())  # a copy is held by nobody
+
+
+REPLACED = Held()
+"""The mark of a leaf in whose place its holder has another."""
+
+
+def require_held(values: Iterable[Value], owner: str) -> None:
+    """A RuntimeError that names the first of `values` that another has replaced in what held it (see `nn.Module`).
+
+    >>> w = Value(2.0, "w")
+    >>> w.numbers = REPLACED
+    >>> require_held([w], "the optimizer")
+    Traceback (most recent call last):
+    RuntimeError: the optimizer holds w, which was replaced; make it anew, of model.parameters()
+    """
+    values = list(values)
+    holders = [mark for mark in set(map(_get_marks, values)) if isinstance(mark, Held)]
+    for _ in range(2):  # twice, for what one does not hold any more another may hold
+        for mark in holders:
+            mark.look()
+        if REPLACED not in set(map(_get_marks, values)):
+            return
+    place, lost = next((i, x) for i, x in enumerate(values) if x.numbers is REPLACED)
+    name = lost.label or f"parameter {place}"
+    raise RuntimeError(f"{owner} holds {name}, which was replaced; make it anew, of model.parameters()")
+
+
 def assign(values: Iterable[Value], data: Iterable[Any]) -> None:
     """Sets the data of each of `values`: of all of them or, if anything is wrong, of none.
 
@@ -560,5 +627,5 @@ def _restore(
 ) -> Value:
     node = _new(kind)
     node._number, node._grad, node.label, node.op, node.numbers = data, grad, label, op, numbers
-    node._x, node._y, node._w = (*inputs, None, None, None)[:3]
+    node._x, node._y, node._w = (*inputs, None, None)[:3] if inputs else (None, None, _calls)
     return node

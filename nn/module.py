@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from os import PathLike
 from typing import Any
 
@@ -11,20 +11,21 @@ import numpy as np
 
 from autograd import Value
 from autograd.draw import Picture
-from autograd.value import Change, assign_grads, changes_of, set_at_once
+from autograd.value import Change, assign_grads, changes_of, require_held, set_at_once
 
 from .arguments import checked_call
 from .checkpoint import check_arrays, read_npz, write_npz
 from .optimizers import Optimizer
+from .places import Holder, entries_of, parameters_of
 
 
-class Module:
+class Module(Holder):
     """The base of everything with parameters.
 
     A parameter is a Value that nothing computed, held in an attribute: directly, in another Module, or in lists,
-    tuples, dicts and object arrays of these.  Its name is the way to it, dotted, and becomes its label when the
-    attribute is set, unless it was labeled by hand.  A parameter that can be reached in two ways counts once, under
-    the first name.
+    tuples, deques, dicts, dataclasses and object arrays of these.  Its name is the way to it, dotted, and becomes its
+    label when the attribute is set, unless it was labeled by hand.  A parameter that can be reached in two ways counts
+    once, under the first name.  A set, or any other object, that holds parameters is a TypeError.
 
     >>> class Line(Module):
     ...     def __init__(self):
@@ -34,11 +35,26 @@ class Module:
     [Value(data=2.0, grad=0.0, label='w.0'), Value(data=1.0, grad=0.0, label='b')]
     >>> line.state_dict()
     {'w': array([2.]), 'b': array(1.)}
-    """
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, value)
-        _label(_named([(name, value)], self))
+    A module remembers the places of its parameters.  A number that is put there becomes a parameter.  So does what was
+    computed from that parameter and plain numbers alone, such as an update by hand, inside `no_grad` or not: when the
+    module is next asked for its parameters, a new one with that number and the same label takes its place.  Anything
+    else that was computed is state, such as that of a recurrent network or, by recorded slopes, an inner step of
+    meta-learning; it stays as it is.
+
+    >>> line.b = 0.5
+    >>> line.w[0] -= 0.25
+    >>> line.parameters()
+    [Value(data=1.75, grad=0.0, label='w.0'), Value(data=0.5, grad=0.0, label='b')]
+
+    Parameters may be removed at any time.  If others take their places, a step of an optimizer, a fit or a compiled
+    program that still holds them is a RuntimeError that names the first of them.
+
+    A module sees its parameters when an attribute is set and when it is asked for them, no sooner: of a Value that is
+    put in a list (``w[0] = Value(1.0)``), updates before that are state.  Optimizers and programs notice what happens
+    to parameters that a module was asked for; a copy of a module has to be asked anew.  Nothing is noticed of what
+    closures, partial functions, generators and class attributes hold, or of a class that defines `parameters` itself.
+    """
 
     def __call__(self, x: Any) -> Any:
         """What the module makes of `x`; each kind of module defines it."""
@@ -49,7 +65,7 @@ class Module:
         raise TypeError(f"{type(self).__name__} has no picture of its own; draw(model(x)) draws the graph of any model")
 
     def parameters(self) -> list[Value]:
-        """The parameters, each once, in the order in which the attributes were set."""
+        """The parameters, each once, in the order in which the attributes were set; errors as for the class."""
         return [parameter for _, parameter in self.named_parameters()]
 
     def named_parameters(self) -> list[tuple[str, Value]]:
@@ -59,7 +75,7 @@ class Module:
         >>> [name for name, _ in Neuron(2, seed=0).named_parameters()]
         ['w.0', 'w.1', 'b']
         """
-        return _label(_named(vars(self).items(), self))
+        return list(parameters_of(self))
 
     def zero_grad(self) -> None:
         """Sets the gradient of every parameter to 0.
@@ -109,7 +125,7 @@ class Module:
         The numbers only: activations, and settings such as the learning rate, stand in the program.  Whatever
         interrupts it, there is the old file or the new one, also after a power cut; where the process was killed, maybe
         also a file ``.<16 hexadecimal digits>.tmp`` beside it, which may be deleted.  An OSError says if the folder is
-        missing or cannot be written.
+        missing or cannot be written; a RuntimeError names a parameter of `optimizer` that was replaced.
         """
         sections = self._sections(optimizer)
         write_npz(path, {p + name: a for p, owner in sections.items() for name, a in owner.state_dict().items()})
@@ -118,8 +134,8 @@ class Module:
     def load(self, path: str | PathLike[str], optimizer: Optimizer | None = None) -> None:
         """Reads what `save` wrote; without `optimizer`, the parameters alone.
 
-        A ValueError if the file is corrupt, foreign or does not fit the model or `optimizer`; both are then as they
-        were.
+        A ValueError if the file is corrupt, foreign or does not fit the model or `optimizer`, a RuntimeError if
+        `optimizer` holds parameters that were replaced; both are then as they were.
 
         >>> import os, tempfile
         >>> from nn import Neuron
@@ -142,13 +158,17 @@ class Module:
 
     def _sections(self, optimizer: Optimizer | None) -> dict[str, Module | Optimizer]:
         """Whose state a file holds, by the beginning of its names; an optimizer's has its class in it."""
-        return {"model/": self} | ({f"optimizer/{type(optimizer).__name__}/": optimizer} if optimizer else {})
+        if not optimizer:
+            return {"model/": self}
+        self.parameters()  # what was replaced is known from now on
+        require_held(optimizer.parameters, type(optimizer).__name__)
+        return {"model/": self, f"optimizer/{type(optimizer).__name__}/": optimizer}
 
     def _entries(self) -> dict[str, Any]:
         """The Value or array of Values of each attribute or list that holds a parameter not met before, by name."""
         entries: dict[str, Any] = {}
         met: set[Value] = set()
-        for name, entry in _walk(vars(self).items(), self):
+        for name, entry in entries_of(self):
             values = set(np.ravel(entry))
             if not values - met:
                 continue
@@ -157,60 +177,6 @@ class Module:
             entries[name] = entry
             met |= values
         return entries
-
-
-def _label(named: Iterable[tuple[str, Value]]) -> list[tuple[str, Value]]:
-    """Labels each parameter with its name, unless it was labeled by hand."""
-    named = list(named)
-    for name, parameter in named:
-        if not parameter.label or name.endswith("." + parameter.label):  # a longer way to the same parameter
-            parameter.label = name
-    return named
-
-
-def _named(items: Iterable[tuple[str, Any]], owner: Module) -> Iterator[tuple[str, Value]]:
-    met: set[Value] = set()
-    for name, entry in _walk(items, owner):
-        for index, parameter in np.ndenumerate(np.asarray(entry, dtype=object)):
-            if parameter not in met:
-                met.add(parameter)
-                yield ".".join([name, *map(str, index)]), parameter
-
-
-_HOLDERS = (Value, Module, list, tuple, dict, np.ndarray, set, frozenset)
-
-
-def _walk(items: Iterable[tuple[str, Any]], owner: Module) -> Iterator[tuple[str, Any]]:
-    """Depth first, in order: each Value, and each list or array of Values as one array; what holds them, once."""
-    met = {id(owner)}
-    waiting = list(items)[::-1]
-    while waiting:
-        name, item = waiting.pop()
-        if _is_parameter(item):
-            yield name, item
-            continue
-        if isinstance(item, Module):
-            parts: Iterable[tuple[Any, Any]] = vars(item).items()
-        elif isinstance(item, dict):
-            parts = item.items()
-        elif isinstance(item, np.ndarray) and item.dtype == object:
-            parts = [(".".join(map(str, index)), part) for index, part in np.ndenumerate(item)]
-        elif isinstance(item, (list, tuple)):
-            parts = enumerate(item)
-        elif isinstance(item, (set, frozenset)) and any(isinstance(part, (Value, Module)) for part in item):
-            raise TypeError(f"{name} is a set; parameters need an order, so hold them in a list")
-        else:
-            continue
-        parts = list(parts)
-        if parts and isinstance(item, (list, tuple, np.ndarray)) and all(_is_parameter(part) for _, part in parts):
-            yield name, np.array([part for _, part in parts], dtype=object).reshape(np.shape(item))
-        elif id(item) not in met:
-            met.add(id(item))
-            waiting += [(f"{name}.{key}", part) for key, part in reversed(parts) if isinstance(part, _HOLDERS)]
-
-
-def _is_parameter(item: Any) -> bool:
-    return isinstance(item, Value) and not item.numbers  # nothing computed it, not even inside no_grad
 
 
 def _data(entry: Any) -> np.ndarray[Any, Any]:

@@ -15,7 +15,7 @@ import numpy as np
 from autograd import Value
 from autograd.diagnose import Origin
 from autograd.notation import quoted
-from autograd.value import Change, assign_grads, changes_of, data_of, grads_of, set_at_once
+from autograd.value import Change, assign_grads, changes_of, data_of, grads_of, require_held, set_at_once
 
 from .arguments import as_setting, checked_call
 from .checkpoint import check_arrays
@@ -72,9 +72,11 @@ class Optimizer:
     def step(self) -> None:
         """Moves the data of the parameters along their gradients.
 
-        A NonFiniteError, and nothing moved, if a gradient is not finite, or a number would not be afterwards.  The
+        A NonFiniteError, and nothing moved, if a gradient is not finite, or a number would not be afterwards; a
+        RuntimeError, and nothing moved, if another parameter has taken the place of one (see `nn.Module`).  The
         parameters and the state change together: an interrupt (Ctrl-C) finds all of the step done, or nothing of it.
         """
+        require_held(self.parameters, type(self).__name__)
         gradient = np.array(grads_of(self.parameters))
         self._check_finite("the gradient of", gradient)
         theta = np.array(data_of(self.parameters))

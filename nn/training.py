@@ -20,7 +20,7 @@ from tqdm import tqdm
 from autograd import Value, enable_grad, no_grad, origin_of_nonfinite, topological_order, trace_lines
 from autograd.arrays import as_real_array
 from autograd.diagnose import Origin
-from autograd.value import changes_of, data_of, set_at_once
+from autograd.value import changes_of, data_of, require_held, set_at_once
 
 from .arguments import as_count, as_function, checked_call
 from .engines import Eager, Engine, EngineError, Task, chosen, number_of
@@ -115,11 +115,12 @@ def fit(
     in sigmoid or softmax with a loss that takes logits.
 
     A ValueError for x and y that do not fit each other, the model or the loss, or a TypeError for an argument of
-    another kind, before anything is changed.  A NonFiniteError for a loss or a gradient that is infinite or NaN: the
-    model and the optimizer are then back at the last parameters with a finite loss, and the error says where the
-    number came from (`autograd.origin_of_nonfinite`), for which the loss of the mini-batch is computed once more.  An
-    interrupt (Ctrl-C) at any moment leaves the model and the optimizer as they were after some step; resumed, the epoch
-    that it was in begins anew.
+    another kind, before anything is changed.  A RuntimeError that names it for a parameter of `optimizer` that another
+    one replaced, before the training or during it (see `Module`).  A NonFiniteError for a loss or a gradient that is
+    infinite or NaN: the model and the optimizer are then back at the last parameters with a finite loss, and the error
+    says where the number came from (`autograd.origin_of_nonfinite`), for which the loss of the mini-batch is computed
+    once more.  An interrupt (Ctrl-C) at any moment leaves the model and the optimizer as they were after some step;
+    resumed, the epoch that it was in begins anew.
 
     >>> from nn import MLP, half_squared_error
     >>> model = MLP(1, [1], seed=0)
@@ -201,6 +202,7 @@ def _train(
             bar.set_postfix(loss=f"{history.loss[-1]:.4g}")
             if until is not None:
                 ends = until(history)
+                require_held(optimizer.parameters, type(optimizer).__name__)
                 runs.check([optimizer.epochs % count])  # it may have changed the model
                 if ends:
                     break
@@ -216,6 +218,7 @@ def _check_model(model: Any) -> None:
 def _check_optimizer(model: Module, optimizer: Any) -> None:
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer {optimizer!r:.60}; give one of the parameters, such as Adam(model.parameters())")
+    require_held(optimizer.parameters, type(optimizer).__name__)
     if set(model.parameters()).isdisjoint(optimizer.parameters):
         raise ValueError(f"{optimizer} has none of the parameters of {model}; give it model.parameters()")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque, namedtuple
 from dataclasses import replace
 from random import random
 
@@ -43,6 +44,9 @@ RULES = [op for op in TABLE.values() if op.name != "detach"]
 EVERY_RULE = pytest.mark.parametrize("op", RULES, ids=lambda op: op.name)
 ERRORS = (1e-3, -1e-3, 0.1, -2.0)
 WHOLE = ("add", "sub", "mul", "neg", "relu", "abs", "maximum", "minimum")
+
+
+Point = namedtuple("Point", ["re", "im"])
 
 
 def differentiable(op, leaves):
@@ -326,6 +330,8 @@ def test_verbs_may_be_inside():
     assert [row.verdict for row in gradcheck(lambda x: grad(lambda y: y**3 * x)(2.0) * x, 1.5, order=2).rows] == [
         PASS
     ] * 2
+    closed = gradcheck(lambda x: grad(lambda y: y**3 * x)(0.5).tanh() + grad(lambda y: y * y)(x).exp(), 1.5)
+    assert [row.verdict for row in closed.rows] == [PASS]
     x = Value(2.0)
     middle = x * x
     assert [row.engine.value for row in check_gradients(middle.sin(), [middle]).rows] == [math.cos(4.0)]
@@ -346,6 +352,9 @@ def test_arguments_have_names():
         "w[0]", "w[1][0]", "w[1][1]", "data['a']", "data['b'][0, 0]", "data['b'][0, 1]", "data['b'][1, 0]",
         "data['b'][1, 1]", "x3",
     ]  # fmt: skip
+    assert {row.verdict for row in report.rows} == {PASS}
+    report = gradcheck(lambda p: p[1].re * p[1].im * p[0], deque([2.0, Point(3.0, 4.0), None]), oracles=["rational"])
+    assert [row.names[0] for row in report.rows] == ["p[0]", "p[1].re", "p[1].im"]
     assert {row.verdict for row in report.rows} == {PASS}
 
 

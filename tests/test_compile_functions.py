@@ -36,7 +36,12 @@ from autograd import (
     compile,
     dot,
     equal,
+    grad,
     gradients,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
     log_softmax,
     maximum,
     mean,
@@ -44,6 +49,7 @@ from autograd import (
     select,
     sin,
     softmax,
+    value_and_grad,
     where,
 )
 from autograd import value as values
@@ -1555,6 +1561,25 @@ def test_questions_in_other_threads_and_in_sets_are_refused():
     for function in (lambda x: w[0] if x in {0.0, 1.0} else w[1], lambda x: w[0] * {0.0: 2.0}.get(x, 1.0)):
         with pytest.raises(TypeError, match="looked up in a set or a dict"):
             compile(function, w).value([0.5, -1.5], [0.0, 1.0])
+
+
+def test_derivatives_in_compiled_functions_are_refused():
+    """Each verb and each walk, with words about derivatives; one that depends on nothing that varies is a constant."""
+    w = Value(2.0)
+    for function in (
+        lambda x: grad(lambda t: w * t * x)(3.0),
+        lambda x: value_and_grad(lambda t: t**3)(x)[1],
+        lambda x: jacobian(lambda t: [w * t])(3.0)[0] * x,
+        lambda x: hessian(lambda t: 1.0)(x) + w * x,
+        lambda x: jvp(lambda t: w * t, (x,), (1.0,))[1],
+        lambda x: hvp(lambda t: t**3, (x,), (1.0,)) * w,
+        lambda x: gradients(w * x, [w])[0] * x,
+        lambda x: (w * x).backward() or w * x,
+        lambda x: no_grad()(grad(lambda t: w * t))(1.0) * x,
+    ):
+        with pytest.raises(TypeError, match="compiled functions cannot hold derivatives yet"):
+            compile(function, [w]).value([2.0], [1.0, 3.0])
+    assert compile(lambda x: w * x * grad(lambda t: t**2)(3.0), [w]).value([2.0], [1.0, 3.0]) == 24.0
 
 
 def test_numbers_from_outside_may_be_read():

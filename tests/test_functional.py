@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import math
-from typing import NamedTuple
+import pickle
+import threading
+import time
+from collections import ChainMap, Counter, OrderedDict, defaultdict, deque
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -28,14 +35,31 @@ from autograd import (
     where,
 )
 from autograd.strategies import expressions
+from nn import MLP
+from nn import tanh as squash
 
 from .laws import close
 from .oracles import partial_difference
 
 
 class Pair(NamedTuple):
-    a: float
-    b: float
+    a: Any
+    b: Any
+
+
+@dataclass(frozen=True)
+class Line:
+    w: Any
+    b: Any = 0.0
+
+
+@dataclass
+class Positive:
+    width: Any
+
+    def __post_init__(self):
+        if not self.width > 0:
+            raise ValueError("a width is positive")
 
 
 def baydin(x1, x2):
@@ -144,13 +168,205 @@ def test_grad_of_a_vector_points_to_jacobian():
         grad(lambda x: [x])(1.0)
     with pytest.raises(TypeError, match=r"dict\('a': number\), not a scalar"):
         grad(lambda x: {"a": x})(1.0)
+    with pytest.raises(TypeError, match=r"value_and_grad of .* Line\(w=number, b=array\(2,\)\), not a scalar"):
+        value_and_grad(lambda x: Line(x, np.ones(2)))(1.0)
 
 
-@pytest.mark.parametrize("bad", ["text", None, 1j, np.array(["a"])])
-def test_what_is_no_number_cannot_be_differentiated(bad):
-    """With a TypeError that names the type."""
-    with pytest.raises(TypeError, match="not a real number"):
-        grad(lambda x: 1.0)(bad)
+def test_hessian_of_a_vector_says_so():
+    """And so does hvp; what they point to works."""
+    with pytest.raises(TypeError, match=r"^hessian of .* array\(2,\), not a scalar; use jacobian\(jacobian\(f\)\)"):
+        hessian(lambda x: x * x)(np.ones(2))
+    with pytest.raises(TypeError, match=r"^hvp of .* list\(number\), not a scalar; use jvp\(jacobian\(f\), ...\)"):
+        hvp(lambda x: [x * x], (1.0,), (1.0,))
+    assert jacobian(jacobian(lambda x: x**3))(np.array([1.0, 2.0])).ravel().tolist() == [6, 0, 0, 0, 0, 0, 0, 12]
+    assert jvp(jacobian(lambda x: [x**3]), (2.0,), (1.0,)) == ([12.0], [12.0])
+
+
+PLAIN = [7, 0.0, True, np.float64(7), np.float32(7), np.int64(7), np.array(7.0), Fraction(7, 2), max(0, 1 - 2)]
+
+
+@pytest.mark.parametrize("constant", PLAIN, ids=repr)
+def test_a_plain_number_as_a_result_has_derivative_0(constant):
+    """In every verb, of numbers, structures and Values."""
+
+    def f(x):
+        return constant
+
+    expected = float(constant)
+    assert grad(f)(3.0) == hessian(f)(3.0) == hvp(f, (3.0,), (1.0,)) == jacobian(f)(3.0) == grad(grad(f))(3.0) == 0.0
+    assert value_and_grad(f)([3.0]) == (expected, [0.0]) and jvp(f, (3.0,), (1.0,)) == (expected, 0.0)
+    assert hessian(f)([1.0, 2.0]) == [[0.0, 0.0], [0.0, 0.0]]
+    assert grad(f)(np.ones(2)).tolist() == jacobian(lambda x: [x[0], constant])(np.ones(2))[1].tolist() == [0.0, 0.0]
+    for verb in (grad, hessian, jacobian):
+        assert verb(f)(Value(3.0)).data == 0.0
+    assert grad(lambda x: x * grad(lambda y: max(0, 1.0 - 2.0))(x))(3.0) == 0.0
+    assert jacobian(lambda x: np.ones((2, 2)))(3.0).tolist() == [[0.0, 0.0], [0.0, 0.0]]
+
+
+@dataclass
+class Box:
+    width: float
+    area: float = field(init=False, default=0.0)
+
+
+class Sheet(dict):
+    pass
+
+
+class Vector(list):
+    pass
+
+
+UNKNOWN = {
+    "str": "text", "complex": 1j, "Counter": Counter(w=2), "Sheet": Sheet(w=1.0), "Vector": Vector([1.0]),
+    "ChainMap": ChainMap({"w": 1.0}), "set": {1.0}, "frozenset": frozenset([1.0]), "generator": (x for x in [1.0]),
+    "range": range(2), "dict_values": {"w": 1.0}.values(), "object": object(), "type": Line,
+    "struct_time": time.gmtime(0),
+    "recarray": np.ones(2).view(np.recarray), "MaskedArray": np.ma.array([1.0, 2.0], mask=[0, 1]),
+    "NoneType": np.array([None]), "MLP": MLP(1, [1]), "Box.area": Box(1.0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", UNKNOWN)
+def test_what_is_no_number_and_no_structure_cannot_be_differentiated(kind):
+    """As an argument, nested in one, as a result and as a tangent: a TypeError that names the type."""
+    thing = UNKNOWN[kind]
+    for call in (
+        lambda: grad(lambda x: 1.0)(thing),
+        lambda: hessian(lambda x: 1.0)([2.0, {"deep": thing}]),
+        lambda: jacobian(lambda x: (x, thing))(1.0),
+        lambda: jvp(lambda x: x, (1.0,), (thing,)),
+    ):
+        with pytest.raises(TypeError, match=kind) as caught:
+            call()
+        assert "\n" not in str(caught.value)
+
+
+def test_what_has_a_method_to_become_an_array_is_told_to_use_it():
+    """Tables of pandas and sparse matrices of SciPy."""
+    sparse = pytest.importorskip("scipy.sparse")
+    with pytest.raises(TypeError, match=r"csr_array.*write \.toarray\(\)"):
+        grad(lambda x: 1.0)(sparse.csr_array(np.eye(2)))
+    pandas = pytest.importorskip("pandas")
+    with pytest.raises(TypeError, match=r"Series.*write \.to_numpy\(\)"):
+        grad(lambda x: 1.0)(pandas.Series([1.0, 2.0]))
+
+
+# ---- structures
+
+
+def numbers_in(tree):
+    """The numbers of a structure, each made different by the place that it stands at."""
+    if tree is None:
+        return []
+    if isinstance(tree, dict):
+        return [x for key in sorted(tree) for x in numbers_in(tree[key])]
+    if isinstance(tree, (list, tuple, deque)):
+        return [x for part in tree for x in numbers_in(part)]
+    if isinstance(tree, (Line, Positive)):
+        return [x for part in vars(tree).values() for x in numbers_in(part)]
+    return tree.ravel().tolist() if isinstance(tree, np.ndarray) else [tree]
+
+
+def weighted(tree):
+    return sum((i + 1.0) * x * x for i, x in enumerate(numbers_in(tree)))
+
+
+def read_with_default(tree):
+    assert tree["missing"] == []  # as outside of the verb
+    return tree["w"] * 3.0
+
+
+# a structure of numbers -> 2 (i + 1) times the i-th of them, by hand
+STRUCTURES = {
+    "list": ([1.0, 3.0], [2.0, 12.0]),
+    "tuple": ((1.0, 3.0), (2.0, 12.0)),
+    "dict": ({"b": 3.0, "a": 1.0}, {"b": 12.0, "a": 2.0}),
+    "OrderedDict": (OrderedDict(b=3.0, a=1.0), OrderedDict(b=12.0, a=2.0)),
+    "defaultdict": (defaultdict(list, b=3.0, a=1.0), defaultdict(list, b=12.0, a=2.0)),
+    "named tuple": (Pair(1.0, 3.0), Pair(2.0, 12.0)),
+    "None": ([None, 1.0, None], [None, 2.0, None]),
+    "deque": (deque([1.0, 3.0], maxlen=2), deque([2.0, 12.0], maxlen=2)),
+    "dataclass": (Line(1.0, 3.0), Line(2.0, 12.0)),
+    "nested": (
+        {"x": Line([1.0], Pair(None, deque([3.0]))), "y": (defaultdict(int, z=OrderedDict(k=5.0)),)},
+        {"x": Line([2.0], Pair(None, deque([12.0]))), "y": (defaultdict(int, z=OrderedDict(k=30.0)),)},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_structures_of_every_kind(name):
+    """The gradient has the structure of the argument, in every verb; the function gets the same kinds."""
+    tree, slopes = STRUCTURES[name]
+
+    def same(x, y):
+        assert type(x) is type(y) and x == y
+
+    def f(x):
+        assert type(x) is type(tree)
+        return weighted(x)
+
+    same(grad(f)(tree), slopes)
+    same(value_and_grad(f)(tree)[1], slopes)
+    same(jacobian(f)(tree), slopes)
+    same(hvp(f, (tree,), (tree,)), slopes)  # of a quadratic form
+    value, slope = jvp(f, (tree,), (tree,))
+    assert slope == 2.0 * value
+    same(jvp(lambda x: x, (tree,), (slopes,))[1], slopes)
+    twice = numbers_in(hessian(f)(tree))
+    count = len(numbers_in(tree))
+    assert twice == [2.0 * (i + 1) * (i == j) for i in range(count) for j in range(count)]
+    got = jacobian(lambda x: tree)(1.0)  # constants, as a result
+    assert type(got) is type(tree) and set(numbers_in(got)) == {0.0}
+
+
+def test_structures_keep_what_they_are_besides_their_parts():
+    """The factory of a defaultdict, the length of a deque, the class of a named tuple; no __init__ is run."""
+    slopes = grad(read_with_default)(defaultdict(list, w=2.0))
+    assert slopes == {"w": 3.0} and slopes.default_factory is list
+    assert grad(lambda x: x[0] * 2.0)(deque([1.0], maxlen=5)).maxlen == 5
+
+    class Named(Pair):
+        pass
+
+    assert type(grad(lambda p: p.a * p.b)(Named(2.0, 3.0))) is Named
+    assert grad(lambda box: -2.0 * box.width)(Positive(1.0)).width == -2.0
+    assert list(grad(lambda p: p["b"] * p["a"])({"b": 2.0, "a": 3.0})) == ["b", "a"]
+    assert grad(lambda p: p[1] * p["a"])({1: 2.0, "a": 3.0}) == {1: 3.0, "a": 2.0}  # keys without an order
+
+
+def test_none_is_an_empty_structure():
+    """As an argument, a part of one, a result."""
+    assert grad(lambda x, y: x * x, (0, 1))(3.0, None) == (6.0, None)
+    assert grad(lambda x: 1.0)(None) is None and jacobian(lambda x: None)(1.0) is None
+    assert jvp(lambda x: (x[0], None), ([2.0, None],), ([1.0, None],)) == ((2.0, None), (1.0, None))
+    with pytest.raises(TypeError, match="whose result is None, not"):
+        grad(lambda x: None)(1.0)
+
+
+def test_tangents_of_dicts_are_matched_by_key():
+    """The order of the keys of a dict says nothing, however deep, as in JAX; that of an OrderedDict does."""
+
+    def f(p):
+        return 10.0 * p["a"] + p["b"][0]["x"] * p["b"][0]["y"]
+
+    point, along = {"a": 1.0, "b": [{"x": 2.0, "y": 3.0}]}, {"b": [{"y": 5.0, "x": 7.0}], "a": 100.0}
+    assert jvp(f, (point,), (along,)) == (16.0, 1000.0 + 2.0 * 5.0 + 3.0 * 7.0)
+    assert hvp(f, (point,), (along,)) == {"a": 0.0, "b": [{"x": 5.0, "y": 7.0}]}
+    assert jvp(lambda p: p["a"], (defaultdict(int, a=1.0, b=2.0),), (defaultdict(list, b=0.0, a=4.0),)) == (1.0, 4.0)
+    for primal, tangent in [
+        ({"a": 1.0}, {"b": 1.0}),
+        ({"a": 1.0}, {"a": 1.0, "b": 1.0}),
+        ({"a": 1.0}, OrderedDict(a=1.0)),
+        (OrderedDict(a=1.0, b=2.0), OrderedDict(b=1.0, a=2.0)),
+        ({"a": 1.0}, None),
+        (Pair(1.0, 2.0), (1.0, 2.0)),
+        ([1.0, None], [1.0, 0.0]),
+        (Line(1.0), Line(1.0, None)),
+    ]:
+        with pytest.raises(ValueError, match="tangents of structure"):
+            jvp(lambda p: 1.0, (primal,), (tangent,))
 
 
 def test_no_verb_touches_anyones_grad():
@@ -211,10 +427,231 @@ def test_a_value_as_argument_gives_values():
 def test_verbs_differentiate_inside_no_grad():
     """no_grad around a verb does not turn its gradient into 0."""
     with no_grad():
-        assert grad(grad(lambda x: x**3))(2.0) == 12.0
+        assert grad(grad(lambda x: x**3))(2.0) == hessian(lambda x: x**3)(2.0) == 12.0
         assert jacobian(lambda x: [x * x])(3.0) == [6.0]
         assert jvp(lambda x: x * x, (3.0,), (1.0,)) == (9.0, 6.0)
         assert Value(1.0).exp().op is None
+
+
+# ---- what a function closes over
+
+# What a verb makes of f at t: one number, the value, or the first or second derivative by t.
+ONE_NUMBER = {
+    "grad": (1, lambda f, t: grad(f)(t)),
+    "value of value_and_grad": (0, lambda f, t: value_and_grad(f)(t)[0]),
+    "slope of value_and_grad": (1, lambda f, t: value_and_grad(f)(t)[1]),
+    "jacobian": (1, lambda f, t: jacobian(lambda x: {"y": f(x[0])})([t])["y"][0]),
+    "hessian": (2, lambda f, t: hessian(lambda x: f(x["t"]))({"t": t})["t"]["t"]),
+    "value of jvp": (0, lambda f, t: jvp(f, (t,), (1.0,))[0]),
+    "slope of jvp": (1, lambda f, t: jvp(lambda x: f(x[0]), ((t,),), ((1.0,),))[1]),
+    "hvp": (2, lambda f, t: hvp(f, (t,), (1.0,))),
+}
+
+
+@pytest.mark.parametrize("verb", ONE_NUMBER)
+def test_a_derivative_in_a_loss(verb):
+    """w w + v^2, where v is w t^3 at 1, its first derivative 3 w, or its second 6 w."""
+    order, call = ONE_NUMBER[verb]
+    factor = (1.0, 3.0, 6.0)[order]
+    w = Value(2.0)
+    found = call(lambda t: w * t**3, 1.0)
+    assert isinstance(found, Value) and found.data == factor * 2.0
+    (w * w + found**2).backward()
+    assert w.grad == 4.0 + 2.0 * factor * factor * 2.0
+    with no_grad():
+        assert type(call(lambda t: w * t**3, 1.0)) is float
+
+
+@pytest.mark.parametrize("inner", ONE_NUMBER)
+@pytest.mark.parametrize("outer", ONE_NUMBER)
+def test_every_verb_in_every_verb_remembers_what_it_closes_over(outer, inner):
+    """v is k w x, from w x t^3 at 1; x v^2 is k^2 w^2 x^3, its derivatives 3 k^2 w^2 x^2 and 6 k^2 w^2 x; then by w."""
+    (m, call_outer), (n, call_inner) = ONE_NUMBER[outer], ONE_NUMBER[inner]
+    k, (a, power) = (1.0, 3.0, 6.0)[n], ((1.0, 3), (3.0, 2), (6.0, 1))[m]
+    w, x = Value(2.0), 3.0
+    expected = a * k * k * x**power
+
+    def closes_inside(x):
+        return x * call_inner(lambda t: w * x * t**3, 1.0) ** 2
+
+    def closes_outside(x):  # the inner verb knows of x alone
+        return w * w * x * call_inner(lambda t: x * t**3, 1.0) ** 2
+
+    def knows_it_already(x):  # the inner verb knows of w alone, a function of x in another way
+        return x**3 * call_inner(lambda t: w * t**3, 1.0) ** 2
+
+    for f in (closes_inside, closes_outside, knows_it_already):
+        found = call_outer(f, x)
+        assert isinstance(found, Value) and close(found.data, expected * 4.0, 1e-14)
+        assert close(gradients(found, [w])[0], expected * 4.0, 1e-14)  # 2 w, as w^2 is 4
+        (slope,) = gradients(found, [w], create_graph=True)
+        assert close(gradients(slope, [w])[0], expected * 2.0, 1e-14)
+        with no_grad():
+            number = call_outer(f, x)
+        assert type(number) is float and close(number, expected * 4.0, 1e-14)
+
+
+def test_values_made_inside_do_not_count():
+    """Constants, copies and models of the function itself, in threads of its own too: numbers come out."""
+    w, model = Value(2.0), MLP(1, [2, 1], activation=squash, seed=0)
+
+    def constant(x):
+        return Value(3.0) * x + exp(Value(1.0)) * sum([x, Value(1.0)])
+
+    def unrecorded(x):
+        with no_grad():
+            factor = w * w
+        return factor * x
+
+    def number(x):
+        return x * w.data
+
+    def fresh_model(x):
+        return MLP(1, [2, 1], activation=squash, seed=0)([x])
+
+    def copied(x):
+        return copy.deepcopy(model)([x]) * copy.copy(w) * pickle.loads(pickle.dumps(w))
+
+    def threaded(x):
+        found = []
+        thread = threading.Thread(target=lambda: found.append(Value(2.0)))
+        thread.start()
+        thread.join()
+        return x * found[0]
+
+    def nested(x):
+        return x * jvp(lambda y: Value(2.0) * y, (1.0,), (1.0,))[1] * hessian(lambda y: y * y)(1.0)
+
+    for f in (constant, unrecorded, number, fresh_model, copied, threaded, nested, lambda x: [x, 2.0][0]):
+        assert type(grad(f)(0.5)) is type(hessian(f)(0.5)) is type(hvp(f, (0.5,), (1.0,))) is float
+        assert {type(x) for x in (*value_and_grad(f)(0.5), *jvp(f, (0.5,), (1.0,)), jacobian(f)(0.5))} == {float}
+
+
+def test_whatever_existed_before_the_call_counts():
+    """Parameters, what was computed from them, constants, copies, other arguments, keywords, a condition."""
+    w = Value(2.0)
+    product = w * 3.0
+    with no_grad():
+        unrecorded = w * 3.0
+    again, unpickled = copy.copy(w), pickle.loads(pickle.dumps(w))
+    for f, leaf, slope in [
+        (lambda x: product * x, w, 3.0),
+        (lambda x: product * x, product, 1.0),
+        (lambda x: unrecorded * x, unrecorded, 1.0),
+        (lambda x: again * x, again, 1.0),
+        (lambda x: unpickled * x, unpickled, 1.0),
+        (lambda x: where(w, x * w, 0.0), w, 1.0),
+    ]:
+        found = grad(f)(5.0)
+        assert isinstance(found, Value) and gradients(found, [leaf]) == [slope]
+    other = grad(lambda x, y, z: x * y * z)(5.0, Value(3.0), z=w)
+    assert other.data == 6.0 and gradients(other, [w]) == [3.0]
+    assert isinstance(grad(lambda x: where(w, x, 0.0))(5.0), Value)
+
+
+def test_the_choice_is_made_once_a_call():
+    """Values throughout, also where an entry does not depend on what is closed over; or numbers throughout."""
+    w = Value(2.0)
+
+    def f(x):
+        return {"a": x[0] * w, "b": [x[1] ** 2, 5.0]}
+
+    def flat(tree):
+        return [*numbers_in(tree["a"]), *numbers_in(tree["b"])]
+
+    jacobians, (values, pushed) = jacobian(f)([3.0, 4.0]), jvp(f, ([3.0, 4.0],), ([1.0, 1.0],))
+    assert [x.data for x in flat(jacobians)] == [2.0, 0.0, 0.0, 8.0, 0.0, 0.0]
+    assert [x.data for x in (*flat(values), *flat(pushed))] == [6.0, 16.0, 5.0, 2.0, 8.0, 0.0]
+    assert [x.data for x in value_and_grad(lambda x: w)(1.0)] == [2.0, 0.0]
+    value, slopes = value_and_grad(lambda x: x[0] * w + x[1])(np.ones(2))
+    assert value.data == 3.0 and [x.data for x in slopes] == [2.0, 1.0]
+    with no_grad():
+        jacobians, (values, pushed) = jacobian(f)([3.0, 4.0]), jvp(f, ([3.0, 4.0],), ([1.0, Value(1.0)],))
+        slopes = grad(lambda x: x[0] * w + x[1])(np.ones(2))
+        mixed = grad(lambda x: x[0] * w + x[1])([w, 1.0])
+    assert flat(jacobians) == [2.0, 0.0, 0.0, 8.0, 0.0, 0.0] and slopes.dtype == float
+    assert flat(values) == [6.0, 16.0, 5.0] and flat(pushed) == [2.0, 8.0, 0.0]
+    assert [type(x) for x in mixed] == [float, float]
+
+
+def test_no_grad_around_an_inner_verb_cuts_the_outer_one():
+    """Its derivative is a number there, and the outer verb takes it for the constant that it is."""
+
+    def f(x):
+        with no_grad():
+            inner = grad(lambda y: x * y * y)(2.0)
+        assert inner == 12.0
+        return x * inner
+
+    assert grad(f)(3.0) == 12.0
+    assert grad(lambda x: no_grad()(grad(lambda y: y**3))(x) * x)(2.0) == 12.0
+
+
+def test_arrays_that_a_function_closes_over():
+    """Matrices of Values, and rows of plain numbers: object arrays come out, which can be differentiated."""
+    w = np.array([[Value(1.0), Value(2.0)], [Value(3.0), Value(4.0)]])
+    found = jacobian(lambda x: w @ x)(np.ones(2))
+    assert found.shape == (2, 2) and found.dtype == object
+    assert gradients(found[1, 0], [w[1, 0], w[0, 1]]) == [1.0, 0.0]
+    square = hessian(lambda x: (w @ x) @ (w @ x))(np.ones(2))  # 2 w^T w
+    assert square[0, 1].data == 2.0 * (1.0 * 2.0 + 3.0 * 4.0) and gradients(square[0, 1], [w[1, 0]]) == [8.0]
+    mixed = grad(lambda x: (x * x).sum())(np.array([w[0, 1], 5.0], dtype=object))
+    assert [x.data for x in mixed] == [4.0, 10.0] and gradients(mixed[0], [w[0, 1]]) == [2.0]
+    with no_grad():
+        assert jacobian(lambda x: w @ x)(np.ones(2)).tolist() == [[1.0, 2.0], [3.0, 4.0]]
+
+
+def test_a_model_as_the_function():
+    """Its input gradients are Values that train it; under no_grad they are numbers."""
+    model = MLP(2, [1], seed=0)  # w x + b
+    model.layers[0].neurons[0].w[0].data, model.layers[0].neurons[0].w[1].data = 2.0, -3.0
+    slopes = grad(model)([5.0, 7.0])
+    assert [x.data for x in slopes] == [2.0, -3.0]
+    (slopes[0] ** 2 + slopes[1]).backward()
+    assert [p.grad for p in model.parameters()] == [4.0, 1.0, 0.0]
+    with no_grad():
+        assert grad(model)(np.array([5.0, 7.0])).tolist() == [2.0, -3.0]
+
+
+def test_scipy_gets_numbers_under_no_grad():
+    """(x - w)^2 + (y + 1)^2 from (0, 0); without no_grad, the error of float() says it."""
+    optimize = pytest.importorskip("scipy.optimize")
+    w = Value(3.0)
+
+    def f(x):
+        return (x[0] - w) ** 2 + (x[1] + 1.0) ** 2
+
+    with no_grad():
+        found = optimize.minimize(value_and_grad(f), np.zeros(2), jac=True, hess=hessian(f), method="trust-exact")
+    assert np.allclose(found.x, [3.0, -1.0])
+    with pytest.raises(TypeError, match=r"float\(\) of a Value.*under no_grad\(\)"):
+        float(grad(f)(np.zeros(2))[0])
+    with pytest.raises(TypeError, match=r"for SciPy under no_grad\(\)"):
+        optimize.minimize(value_and_grad(f), np.zeros(2), jac=True)
+    with pytest.raises(TypeError, match=r"under no_grad\(\)"):
+        np.array(grad(f)([0.0, 0.0]), dtype=float)
+    free = optimize.minimize(value_and_grad(rosenbrock), [-1.2, 1.0], jac=True)  # nothing from outside: numbers anyway
+    assert np.allclose(free.x, [1.0, 1.0], atol=1e-4)
+
+
+def test_verbs_in_threads_and_while_others_work():
+    """What is made while another thread's verb is at work was there before a later call, and counts in it."""
+    started, made = threading.Event(), threading.Event()
+    found = []
+
+    def slow(x):
+        started.set()
+        made.wait(10.0)
+        return x * 2.0
+
+    thread = threading.Thread(target=lambda: found.append(grad(slow)(1.0)))
+    thread.start()
+    started.wait(10.0)
+    w = Value(2.0)
+    slope = grad(lambda x: w * x)(1.0)
+    made.set()
+    thread.join()
+    assert isinstance(slope, Value) and found == [2.0]
 
 
 # ---- forward mode, Hessian-vector products

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from autograd import Value
+from autograd import Value, topological_order
 from nn import MLP, Layer, Neuron
 
 from .laws import same
@@ -83,6 +83,26 @@ def test_parameters_defined_as_micrograd_defines_them():
     line.b.grad = 3.0
     line.zero_grad()
     assert line.b.grad == 0.0
+
+
+def test_parameters_that_are_computed_anew():
+    """n.w = [w - lr * w.grad ...], as is written for micrograd: the same numbers as by p.data, and no graph grows."""
+    kept, rebound = (MLP(1, [3, 1], seed=0) for _ in range(2))
+    sizes = set()
+    for _ in range(20):
+        for model in (kept, rebound):
+            model.zero_grad()
+            loss = sum((model([x / 4]) - x) ** 2 for x in range(4))
+            loss.backward()
+        sizes.add(len(topological_order([loss])))
+        for p in kept.parameters():
+            p.data -= 0.05 * p.grad
+        for n in [n for layer in rebound.layers for n in layer.neurons]:
+            n.w = [w - 0.05 * w.grad for w in n.w]
+            n.b -= 0.05 * n.b.grad
+        assert [p.data for p in rebound.parameters()] == [p.data for p in kept.parameters()]
+    assert len(sizes) == 1 and len(rebound.parameters()) == 10
+    assert [p.label for p in rebound.parameters()] == [p.label for p in kept.parameters()]
 
 
 def test_the_lecture_draws_and_steps_by_hand():

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import argparse
+import copy
+import dataclasses
+import functools
+import logging
+import os
 import pickle
+import random
+import re
+import threading
+import types
+import weakref
 import zipfile
+from collections import ChainMap, OrderedDict, UserDict, defaultdict, deque, namedtuple
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from autograd import Value, no_grad
-from nn import MLP, SGD, Adam, AdamW, Layer, Module, Neuron
+from autograd import Value, compile, gradients, no_grad
+from nn import MLP, SGD, Adam, AdamW, Embedding, Layer, Module, Neuron, identity, tanh
 
 
 class Net(Module):
@@ -314,3 +328,559 @@ def test_a_module_without_call_says_so():
     """With its name."""
     with pytest.raises(NotImplementedError, match="Net does not say what it computes"):
         Net()([1.0])
+
+
+# ---- What stands in the place of a parameter ----
+
+Pair = namedtuple("Pair", "w b")
+
+
+@dataclasses.dataclass(frozen=True)
+class Frozen:
+    w: Value
+    size: int = 3
+
+
+@dataclasses.dataclass
+class Slotted:
+    __slots__ = ("w",)
+    w: list
+
+
+class Named(list):
+    """A list with attributes."""
+
+
+def held(make):
+    """A module that holds, in one attribute, what `make` makes of a fresh parameter, 1.0, and of another, 2.0."""
+    return Bare(held=make(Value(1.0), Value(2.0)))
+
+
+CONTAINERS = {
+    "value": (lambda v, _: v, ["held"]),
+    "list": (lambda v, w: [v, w], ["held.0", "held.1"]),
+    "list subclass": (lambda v, w: Named([v, w]), ["held.0", "held.1"]),
+    "nested lists": (lambda v, w: [[v], [w, None]], ["held.0.0", "held.1.0"]),
+    "tuple": (lambda v, w: (v, w), ["held.0", "held.1"]),
+    "dict": (lambda v, w: {"a": v, "b": w, "n": 3}, ["held.a", "held.b"]),
+    "OrderedDict": (lambda v, w: OrderedDict(a=v, b=[w]), ["held.a", "held.b.0"]),
+    "defaultdict": (lambda v, w: defaultdict(list, a=[v, w]), ["held.a.0", "held.a.1"]),
+    "deque": (lambda v, w: deque([v, w], maxlen=2), ["held.0", "held.1"]),
+    "array": (lambda v, w: np.array([[v], [w]]), ["held.0.0", "held.1.0"]),
+    "array of none": (lambda v, _: np.array(v), ["held"]),
+    "namedtuple": (lambda v, w: Pair(v, [w]), ["held.0", "held.1.0"]),
+    "dataclass": (lambda v, w: Slotted([v, w]), ["held.w.0", "held.w.1"]),
+    "frozen dataclass": (lambda v, _: Frozen(v), ["held.w"]),
+    "all of them": (lambda v, w: [{"x": (Pair(v, deque([Frozen(w)])), None)}], ["held.0.x.0.0", "held.0.x.0.1.0.w"]),
+}
+every_container = pytest.mark.parametrize(("make", "names"), CONTAINERS.values(), ids=CONTAINERS)
+
+
+def mapped(change, item):
+    """The like of `item`, with every Value in it changed."""
+    again = functools.partial(mapped, change)
+    if isinstance(item, Value):
+        return change(item)
+    if isinstance(item, Pair):
+        return Pair(*map(again, item))
+    if isinstance(item, (list, tuple)):
+        return type(item)(map(again, item))
+    if isinstance(item, deque):
+        return deque(map(again, item), item.maxlen)
+    if isinstance(item, dict):
+        made = copy.copy(item)
+        made.update({key: again(part) for key, part in item.items()})
+        return made
+    if isinstance(item, np.ndarray):
+        made = np.empty(item.shape, dtype=object)
+        for index, part in np.ndenumerate(item):
+            made[index] = change(part)
+        return made
+    return dataclasses.replace(item, w=again(item.w)) if dataclasses.is_dataclass(item) else item
+
+
+@every_container
+def test_parameters_are_found_in_every_container(make, names):
+    """By their names, saved and loaded."""
+    model, other = held(make), held(make)
+    assert [name for name, _ in model.named_parameters()] == names
+    for p in model.parameters():
+        p.data *= 8.0
+    other.load_state_dict(model.state_dict())
+    assert [p.data for p in other.parameters()] == [8.0, 16.0][: len(names)]
+
+
+@every_container
+@pytest.mark.parametrize("recorded", [True, False])
+def test_an_update_becomes_the_parameter(make, names, recorded, tmp_path):
+    """A leaf of its number and label, twice updated or once, recorded or not; nothing else of the model changes."""
+    model = held(make)
+    shapes = {name: array.shape for name, array in model.state_dict().items()}
+    optimizer = SGD(model.parameters(), 1.0)
+    old = model.parameters()
+    for p in old:
+        p.grad = 0.25
+    for _ in range(2):
+        if recorded:
+            model.held = mapped(lambda w: w - 0.5 * w.grad, model.held)
+        else:
+            with no_grad():
+                model.held = mapped(lambda w: w - 0.5 * w.grad, model.held)
+    now = model.named_parameters()
+    # the second update is of the first one's node, which has no gradient
+    assert [(name, p.data, p.grad, p.label) for name, p in now] == [
+        (name, number - 0.125, 0.0, name) for name, number in zip(names, (1.0, 2.0))
+    ]
+    assert all(p.op is None and p.inputs == () and not p.numbers for _, p in now)
+    assert all(a is b for a, b in zip(model.parameters(), [p for _, p in now]))
+    assert type(model.held) is type(held(make).held)
+    assert {name: array.shape for name, array in model.state_dict().items()} == shapes
+    model.save(tmp_path / "model.npz")
+    fresh = held(make)
+    fresh.load(tmp_path / "model.npz")
+    assert [p.data for p in fresh.parameters()] == [p.data for _, p in now]
+    for act in (optimizer.step, lambda: model.save(tmp_path / "x", optimizer), lambda: model.load("x", optimizer)):
+        with pytest.raises(RuntimeError, match=re.escape(f"SGD holds {names[0]}, which was replaced")):
+            act()
+    assert [p.data for p in old] == [1.0, 2.0][: len(names)]
+
+
+@every_container
+def test_numbers_become_parameters(make, names):
+    """In the places of parameters, of any kind of real number; labeled."""
+    numbers = iter([3, np.float32(0.5)])
+    model = held(make)
+    model.held = mapped(lambda _: next(numbers), model.held)
+    assert [(name, p.data, p.label) for name, p in model.named_parameters()] == list(zip(names, [3.0, 0.5], names))
+    assert all(type(p) is Value for p in model.parameters())
+
+
+def test_a_container_is_written_to():
+    """Item by item, without setting an attribute."""
+    neuron, table = Neuron(2, seed=0), Embedding(3, 2, seed=0)
+    before = [p.data for p in neuron.parameters()]
+    neuron.w[0] -= 0.1
+    neuron.w[0] *= 2.0
+    neuron.b += 1.0
+    assert [p.data for p in neuron.parameters()] == [2.0 * (before[0] - 0.1), before[1], 1.0]
+    table.rows[2][1] = 0.5
+    assert len(table.parameters()) == 6 and table.parameters()[5].data == 0.5
+    neuron.w.append(0.75)
+    assert [name for name, _ in neuron.named_parameters()] == ["w.0", "w.1", "w.2", "b"]
+
+
+@pytest.mark.parametrize(
+    ("number", "data"),
+    [(0.6, 0.6), (2, 2.0), (np.int64(3), 3.0), (np.array(0.5), 0.5), (Fraction(1, 4), 0.25), (Decimal("0.5"), 0.5)],
+)
+def test_a_bias_of_any_number(number, data):
+    """It is a Value at once."""
+    neuron = Neuron(1)
+    neuron.b = number
+    assert isinstance(neuron.b, Value) and neuron.b.data == data
+    neuron([1.0]).backward()
+    assert neuron.parameters()[1].label == "b"
+
+
+@pytest.mark.parametrize("weights", [[0.15, 0.2], (0.15, 0.2), np.array([0.15, 0.2]), deque([0.15, 0.2])])
+def test_weights_of_plain_numbers(weights):
+    """Two neurons that are given one list are not tied by it, and the list stays as it is."""
+    layer = Layer(2, 2, activation=identity, seed=0)
+    for neuron in layer.neurons:
+        neuron.w = weights
+    assert [name for name, _ in layer.neurons[1].named_parameters()] == ["w.0", "w.1", "b"]
+    assert len(layer.parameters()) == 6 and [float(w) for w in weights] == [0.15, 0.2]
+    assert {name: array.shape for name, array in layer.state_dict().items()}["neurons.0.w"] == (2,)
+    layer.neurons[0]([2.0, 3.0]).backward()
+    assert [p.grad for p in layer.neurons[0].parameters()] == [2.0, 3.0, 1.0]
+
+
+def test_weights_of_a_column_and_of_a_masked_array():
+    """A column of pandas is an array of numbers; what is masked is none."""
+    neuron = Neuron(2, seed=0)
+    neuron.w = pytest.importorskip("pandas").Series([0.15, 0.2])
+    assert [p.data for p in neuron.parameters()] == [0.15, 0.2, 0.0]
+    with pytest.raises(TypeError, match=r"w has a masked entry at \(1,\)"):
+        neuron.w = np.ma.array([0.15, 0.2], mask=[False, True])
+
+
+@pytest.mark.parametrize("rows", [np.ones((4, 2)), [[1.0, 1.0]] * 4])
+def test_a_table_of_plain_numbers(rows):
+    """Rows of numbers in place of rows of parameters, more than before: the same entries in the state."""
+    table = Embedding(3, 2, seed=0)
+    table.rows = rows
+    assert list(table.state_dict()) == ["rows.0", "rows.1", "rows.2", "rows.3"] and len(table.parameters()) == 8
+
+
+def test_what_held_no_parameter_stays_a_number():
+    """Settings, flags and counters, also in a dict beside parameters."""
+    model = Bare(size=3, options={"w": Value(1.0), "rate": 0.1}, b=Value(2.0))
+    model.options["count"], model.size, model.b = 5, 4, None
+    assert [name for name, _ in model.named_parameters()] == ["options.w"]
+    assert (model.options["rate"], model.options["count"], model.size) == (0.1, 5, 4)
+
+
+def test_updates_of_a_list_that_was_shortened_or_sorted():
+    """Each keeps its label; one that still stands elsewhere is not updated by a computed neighbor."""
+    neuron = Bare(w=[Value(1.0), Value(2.0), Value(3.0)])
+    neuron.w = [2.0 * w for w in neuron.w[1:]]
+    assert [(p.data, p.label) for p in neuron.parameters()] == [(4.0, "w.1"), (6.0, "w.2")]
+    neuron.w = [w - 1.0 for w in reversed(neuron.w)]
+    assert [(p.data, p.label) for p in neuron.parameters()] == [(5.0, "w.2"), (3.0, "w.1")]
+    neuron.w.append(2.0 * neuron.w[-1])
+    assert len(neuron.parameters()) == 2 and neuron.w[2].op is not None
+
+
+class Recurrent(Module):
+    """h <- tanh(w x + u h)."""
+
+    def __init__(self, start):
+        self.w, self.u, self.h = Value(0.5), Value(0.25), start
+
+    def __call__(self, x):
+        self.h = (self.w * x + self.u * self.h).tanh()
+        return self.h
+
+
+@pytest.mark.parametrize("start", [0.0, Value(0.0)])
+def test_the_state_of_a_recurrent_network_keeps_its_graph(start):
+    """Also where it began as a Value: through two steps, whatever asks for the parameters in between."""
+    model = Recurrent(start)
+    optimizer = SGD(model.parameters(), 1.0)
+    first = model(1.0)
+    model.zero_grad()
+    second = model(2.0)
+    assert [name for name, _ in model.named_parameters()] == ["w", "u"] and model.h is second
+    second.backward()
+    h1 = np.tanh(0.5)
+    slope = 1.0 - np.tanh(1.0 + 0.25 * h1) ** 2
+    assert model.w.grad == pytest.approx(slope * (2.0 + 0.25 * (1.0 - h1**2)), rel=1e-14)
+    assert model.u.grad == pytest.approx(slope * h1, rel=1e-14) and first.grad == pytest.approx(slope * 0.25)
+    optimizer.step()
+    model.h = 0.0
+    assert len(model.parameters()) == 2 and model.h == 0.0 and type(model.h) is float
+
+
+def test_an_inner_step_of_meta_learning_keeps_its_graph():
+    """w - rate g, with g a recorded slope: the second derivative reaches w.  By hand, of (3 w - 1)^2 after one step."""
+    model = Bare(w=[Value(1.0)])
+    optimizer, outer = SGD(model.parameters(), 1.0), model.w
+
+    def loss():
+        return (model.w[0] * 3.0 - 1.0) ** 2
+
+    (slope,) = gradients(loss(), model.w, create_graph=True)
+    model.w = [model.w[0] - 0.01 * slope]
+    assert model.parameters() == []
+    loss().backward()
+    inner = 1.0 - 0.01 * 12.0  # w - rate 6 (3 w - 1)
+    assert outer[0].grad == pytest.approx(6.0 * (3.0 * inner - 1.0) * (1.0 - 0.01 * 18.0), rel=1e-14)
+    model.w = outer
+    optimizer.step()
+    assert model.parameters()[0] is outer[0] and outer[0].data == 1.0 - outer[0].grad
+
+
+@pytest.mark.parametrize("loss", [lambda z: z * z, lambda z: 0.5 * z**2, tanh, lambda z: z.exp(), lambda z: z.sin()])
+def test_recorded_slopes_of_a_single_parameter_are_none_of_its_updates(loss):
+    """Nothing but numbers takes part in them, and still they are to be differentiated."""
+    model = Bare(w=Value(1.0))
+    (slope,) = gradients(loss(model.w * 3.0 - 1.0), [model.w], create_graph=True)
+    model.w = state = model.w - 0.01 * slope
+    assert model.parameters() == [] and model.w is state
+
+
+@pytest.mark.parametrize(
+    ("update", "number"),
+    [
+        (lambda w: w - 0.5 * (w.grad + 0.25 * w), 1.5),
+        (lambda w: (1.0 - 0.25) * w - 0.5 * w.grad, 1.25),
+        (lambda w: -w / 4, -0.5),
+        (lambda w: w.relu() ** 2 + 1, 5.0),
+        (lambda w: w * w, 4.0),
+        (lambda w: w - Value(0.5).data, 1.5),
+    ],
+)
+def test_updates_of_many_kinds(update, number):
+    """Decay, clipping, squares: of one parameter and numbers; also twice in a row."""
+    model = Bare(w=Value(2.0))
+    model.w.grad = 0.5
+    model.w = update(model.w)
+    assert [(p.data, p.label) for p in model.parameters()] == [(number, "w")]
+    model = Bare(w=Value(2.0))
+    model.w = update(update(model.w))
+    assert len(model.parameters()) == 1
+
+
+@pytest.mark.parametrize("other", [lambda w: w * Value(0.5), lambda w: Value(3.0) * 2.0])
+def test_what_other_values_take_part_in_is_state(other):
+    """A rate that is a Value may be learned itself; so may what a weight is made of."""
+    model = Bare(w=Value(1.0))
+    model.w = state = other(model.w)
+    assert model.parameters() == [] and model.w is state and state.op is not None
+
+
+def test_tied_weights():
+    """An item that is set in a list that two share is set for both; one of two names rebound ends the tie."""
+
+    class Tied(Module):
+        def __init__(self):
+            self.one, self.two = Neuron(1, seed=0), Neuron(1, seed=1)
+            self.two.w = self.one.w
+
+    model = Tied()
+    model.one.w[0] -= 0.5
+    assert len(model.parameters()) == 3 and model.two.w[0] is model.one.w[0] is model.parameters()[0]
+    optimizer = SGD(model.parameters())
+    model.two.w = [Value(3.0)]
+    optimizer.step()  # what it holds is still there by its other name
+    assert len(model.parameters()) == 4
+    model.one.w = [Value(4.0)]
+    with pytest.raises(RuntimeError, match=r"SGD holds one\.w\.0, which was replaced"):
+        optimizer.step()
+    model.one.w = model.two.w
+    model.parameters()
+    model.one.w[0] = 0.5
+    assert len(model.parameters()) == 3 and model.one.w is model.two.w
+    model.one.w = [Value(4.0)]
+    shared = model.one.w[0] * 0.5
+    model.one.w, model.two.w = [shared], [shared]
+    assert len(model.parameters()) == 3 and model.one.w[0].data == 2.0
+
+
+def test_weights_tied_between_two_models():
+    """What one of the models does not hold any more, the other may."""
+    one, two = Neuron(1, seed=0), Neuron(1, seed=1)
+    two.w = one.w
+    optimizer = SGD(one.parameters() + two.parameters())
+    one.w = [Value(1.0)]
+    optimizer.step()
+    two.w = [Value(1.0)]
+    with pytest.raises(RuntimeError, match="which was replaced"):
+        optimizer.step()
+
+
+@pytest.mark.parametrize(
+    "remove",
+    [
+        lambda model: model.layers.pop(),
+        lambda model: model.layers.pop(0),
+        lambda model: model.layers.insert(0, Layer(2, 2)),
+        lambda model: model.layers.append(Layer(1, 2)),
+        lambda model: delattr(model.layers[0].neurons[0], "b"),
+        lambda model: model.layers[0].neurons[0].w.pop(0),
+        lambda model: model.layers.clear(),
+    ],
+)
+def test_removing_and_adding_is_allowed(remove, tmp_path):
+    """No error, no ghost: not in the parameters, nor in a file."""
+    model = MLP(2, [2, 1], seed=0)
+    optimizer = SGD(model.parameters())
+    remove(model)
+    optimizer.step()
+    model.save(tmp_path / "model.npz", optimizer)
+    assert sum(array.size for array in model.state_dict().values()) == len(model.parameters())
+    assert set(map(id, model.parameters())) == {
+        id(p) for layer in model.layers for n in layer.neurons for p in (*n.w, *([n.b] if hasattr(n, "b") else []))
+    }
+
+
+@pytest.mark.parametrize(
+    ("replace", "name"),
+    [
+        (lambda model: model.layers.__setitem__(1, Layer(2, 3)), "layers.1.neurons.0.w.0"),
+        (lambda model: model.layers.__setitem__(1, MLP(2, [3])), "layers.1.neurons.0.w.0"),
+        (lambda model: setattr(model, "layers", [Layer(2, 2)]), "layers.0.neurons.0.w.0"),
+        (lambda model: model.layers[0].neurons.__setitem__(1, Neuron(2)), "layers.0.neurons.1.w.0"),
+        (lambda model: model.layers[0].neurons[1].w.__setitem__(1, Value(1.0)), "layers.0.neurons.1.w.1"),
+        (lambda model: setattr(model.layers[0].neurons[1], "b", Value(1.0)), "layers.0.neurons.1.b"),
+        (lambda model: vars(model.layers[0].neurons[1]).update(b=Value(1.0)), "layers.0.neurons.1.b"),
+    ],
+)
+@pytest.mark.parametrize("made", [lambda ps: ps, lambda ps: [p for p in ps if p.data == p.data], lambda ps: iter(ps)])
+def test_an_optimizer_of_replaced_parameters_names_the_first(replace, name, made):
+    """However its list was made, and without anybody asking the model in between; nothing is moved."""
+    model = MLP(2, [2, 1], seed=0)
+    optimizer = SGD(made(model.parameters()))
+    before = [p.data for p in optimizer.parameters]
+    for p in optimizer.parameters:
+        p.grad = 1.0
+    replace(model)
+    with pytest.raises(RuntimeError, match=f"SGD holds {name}, which was replaced; make it anew"):
+        optimizer.step()
+    assert [p.data for p in optimizer.parameters] == before and optimizer.steps == 0
+
+
+def test_a_parameter_that_is_put_back_is_no_longer_replaced():
+    """As after a trial of other weights."""
+    neuron = Neuron(1, seed=0)
+    optimizer, weights = SGD(neuron.parameters()), neuron.w
+    neuron.w = [0.5]
+    with pytest.raises(RuntimeError, match=r"SGD holds w\.0"):
+        optimizer.step()
+    neuron.w = weights
+    optimizer.step()
+
+
+def test_compiled_programs_of_replaced_parameters_name_the_first():
+    """Where they read the Values, and where they would be traced; of numbers that are given, they stay functions."""
+    neuron = Neuron(1, activation=identity, seed=0)
+    function = compile(lambda x: neuron(x) ** 2, neuron.parameters())
+    program = compile(neuron([2.0]) ** 2, neuron.parameters())
+    assert function([[2.0]]) == program.backward()
+    neuron.w[0] -= 0.1
+    for act in (function, function.backward):
+        with pytest.raises(RuntimeError, match=r"the compiled function holds w\.0, which was replaced"):
+            act([[2.0]])
+    with pytest.raises(RuntimeError, match=r"the compiled function holds w\.0, which was replaced"):
+        function.value([1.0, 1.0], [[[2.0]]])  # of other shapes
+    assert function.value([1.0, 1.0], [[2.0]]) == 9.0
+    with pytest.raises(RuntimeError, match=r"the compiled program holds w\.0, which was replaced"):
+        program.backward()
+    assert program.value([1.0, 1.0]) == 9.0
+
+
+class Box:
+    """An object of no special kind."""
+
+    def __init__(self, **attributes):
+        vars(self).update(attributes)
+
+
+class SlottedBox:
+    __slots__ = ("content",)
+
+    def __init__(self, content):
+        self.content = content
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda v: Box(w=v),
+        lambda v: Box(layer=Bare(w=v)),
+        lambda v: Box(layers=[{"a": (v,)}]),
+        lambda v: Box(inner=Box(w=v)),
+        lambda v: SlottedBox(v),
+        lambda v: types.SimpleNamespace(w=v),
+        lambda v: argparse.Namespace(w=v),
+        lambda v: types.MappingProxyType({"w": v}),
+        lambda v: UserDict(w=v),
+        lambda v: ChainMap({"w": v}),
+    ],
+)
+def test_any_other_object_that_holds_parameters_is_an_error(make, tmp_path):
+    """With the way to it and its type, wherever the parameters are needed."""
+    model = Bare(w=Value(1.0), parts=[make(Value(2.0))])
+    name = type(model.parts[0]).__name__
+    for act in (model.parameters, model.zero_grad, model.state_dict, lambda: model.save(tmp_path / "x")):
+        with pytest.raises(TypeError, match=f"parts.0 is a {name}, in which parameters are not found, and holds Value"):
+            act()
+    assert not list(tmp_path.iterdir())
+    del model.parts[0]
+    assert len(model.parameters()) == 1
+
+
+def test_what_appears_in_an_object_later_is_noticed():
+    """Though the model was asked before."""
+    model = Bare(w=Value(1.0), box=Box(rows=[[1.0], "a"]), data=[1.0, 2.0])
+    assert len(model.parameters()) == 1
+    model.data[1] = Value(2.0)
+    assert [name for name, _ in model.named_parameters()] == ["w", "data.1"]
+    model.box.rows[0][0] = Value(2.0)
+    with pytest.raises(TypeError, match="box is a Box"):
+        model.parameters()
+
+
+@pytest.mark.parametrize("lost", [iter, lambda w: (x for x in w), lambda w: dict(enumerate(w)).values()])
+def test_parameters_in_an_iterator_are_an_error(lost):
+    """It would be read once."""
+    neuron = Neuron(2)
+    with pytest.raises(TypeError, match=r"w is a .*, where parameters were; hold them in a list"):
+        neuron.w = lost(neuron.w)
+
+
+def test_other_attributes_are_left_alone():
+    """Functions, files, loggers, generators of random numbers, optimizers, compiled functions; no property is asked."""
+
+    class Touchy:
+        @property
+        def w(self):
+            raise AssertionError
+
+        def __getattr__(self, name):
+            raise AssertionError(name)
+
+    model = Bare(w=Value(1.0), layer=Neuron(1, seed=0), activation=tanh, partial=functools.partial(max, Value(1.0)))
+    model.random, model.numpy, model.log = random.Random(0), np.random.default_rng(0), logging.getLogger("nn")
+    model.lock, model.kind, model.module, model.touchy, model.method = (
+        threading.Lock(),
+        Box,
+        np,
+        Touchy(),
+        model.zero_grad,
+    )
+    model.data, model.error, model.last = np.zeros((2, 2)), ValueError("x"), Box(loss=Value(1.0) * 2.0)
+    model.optimizer = SGD(model.parameters())
+    model.loss = compile(lambda x: model.layer(x), model.layer.parameters())
+    with open(os.devnull) as model.file:
+        assert [name for name, _ in model.named_parameters()] == ["w", "layer.w.0", "layer.b"]
+
+
+def test_parents_and_trainers_may_be_known():
+    """Ways that lead back: from an object to the model, from a layer to a trainer of the whole."""
+    model = Bare(layer=Neuron(1, seed=0), w=Value(1.0))
+    model.trainer = Box(model=model, optimizer=SGD(model.parameters()))
+    model.itself, model.weak, model.layer.trainer = model, weakref.proxy(model), model.trainer
+    assert len(model.parameters()) == 3 and len(model.layer.parameters()) == 2
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_copies_remember_places_of_their_own(copied):
+    """An update in a copy is one there, and leaves the original."""
+    neuron = Neuron(1, seed=0)
+    before = [p.data for p in neuron.parameters()]
+    other = copied(neuron)
+    other.w, other.b = [0.5], other.b + 1.0
+    assert [p.data for p in other.parameters()] == [0.5, 1.0]
+    assert [p.data for p in neuron.parameters()] == before
+    neuron.b = neuron.b - 1.0
+    assert [p.data for p in neuron.parameters()] == [before[0], -1.0]
+
+
+def test_modules_of_every_making():
+    """Without __init__ of the base, with an own __setattr__, dataclasses, slots, and such as are lists, too."""
+
+    class Quiet(Module):
+        def __setattr__(self, name, value):
+            vars(self)[name] = value
+
+    @dataclasses.dataclass
+    class Line(Module):
+        w: Value
+        size: int = 1
+
+    class Slots(Module):
+        __slots__ = ("w",)
+
+    class Sequence(Module, list):
+        pass
+
+    quiet, line, slots, sequence = Quiet(), Line(Value(1.0)), Slots(), Sequence([Value(1.0)])
+    quiet.w = slots.w = Value(1.0)
+    for model in (quiet, line, slots):
+        assert len(model.parameters()) == 1
+        model.w = model.w - 0.5
+        assert [(name, p.data) for name, p in model.named_parameters()] == [("w", 0.5)]
+    assert [name for name, _ in sequence.named_parameters()] == ["0"]
+
+
+def test_a_chain_of_many_modules_and_lists():
+    """However deep."""
+    rows = [Value(1.0)]
+    for _ in range(3000):
+        rows = [rows]
+    first = last = Bare(w=Value(1.0), rows=rows)
+    for _ in range(3000):
+        last.next = Bare(w=Value(1.0))
+        last = last.next
+    assert len(first.parameters()) == 3002

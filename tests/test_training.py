@@ -11,7 +11,7 @@ from itertools import tee
 import numpy as np
 import pytest
 
-from autograd import Value, compile, log_softmax, no_grad
+from autograd import Value, compile, grad, log_softmax, no_grad
 from nn import (
     MLP,
     SGD,
@@ -27,6 +27,7 @@ from nn import (
     fit,
     half_squared_error,
     hinge,
+    mean_squared_error,
     predict,
     schedules,
     sigmoid,
@@ -878,3 +879,151 @@ def test_branches_of_a_model_are_trained():
         losses.append(fit(model, X, LINE, loss=half_squared_error, batch_size=10, epochs=3, engine=engine,
                           optimizer=SGD(model.parameters(), 0.01), progress=False).loss)  # fmt: skip
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-9)
+
+
+@pytest.mark.parametrize("engine", ["eager", "compiled", "auto"])
+def test_fit_trains_what_stands_in_the_places_of_parameters(engine):
+    """Numbers and updates, all of them; an optimizer of those before is refused, and trains nothing."""
+    model = MLP(2, [3, 1], activation=tanh, seed=0)
+    stale = SGD(model.parameters(), 0.1)
+    model.layers[0].neurons[0].w = [0.15, 0.2]
+    model.layers[0].neurons[1].w[0] -= 0.1
+    model.layers[1].neurons[0].b = 0.6
+    before = data(model)
+    with pytest.raises(RuntimeError, match=r"SGD holds layers\.0\.neurons\.0\.w\.0, which was replaced"):
+        fit(model, X, LINE, loss=half_squared_error, optimizer=stale, engine=engine, progress=False)
+    assert len(before) == 13 and data(model) == before
+    fit(model, X, LINE, loss=half_squared_error, epochs=1, engine=engine, progress=False)
+    assert all(a != b for a, b in zip(data(model), before))
+
+
+@pytest.mark.parametrize("engine", ["eager", "compiled", "auto"])
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_parameter_that_is_replaced_while_it_trains(engine, ends):
+    """By `until`: an error that names it."""
+    model = MLP(2, [3, 1], activation=tanh, seed=0)
+
+    def until(history):
+        model.layers[1].neurons[0].w[2] *= 0.5
+        return ends
+
+    with pytest.raises(RuntimeError, match=r"SGD holds layers\.1\.neurons\.0\.w\.2, which was replaced"):
+        fit(model, X, LINE, loss=half_squared_error, until=until, engine=engine, progress=False)
+
+
+@pytest.mark.parametrize("engine", ["eager", "compiled", "auto"])
+def test_a_model_or_a_loss_that_replaces_parameters(engine):
+    """In each call: an error that names it."""
+
+    class Fading(Module):
+        def __init__(self):
+            self.w = [Value(1.0), Value(2.0)]
+
+        def __call__(self, x):
+            self.w[1] = Value(0.5)
+            return self.w[0] * x[0] + self.w[1] * x[1]
+
+    model, other = Fading(), MLP(2, [1], seed=0)
+
+    def loss(y, t):
+        other.layers[0].neurons[0].b = 0.5
+        return half_squared_error(y, t)
+
+    for trained, error in ((model, half_squared_error), (other, loss)):
+        with pytest.raises(RuntimeError, match=r"holds (w\.1|layers\.0\.neurons\.0\.b), which was replaced"):
+            fit(trained, X, LINE, loss=error, engine=engine, progress=False)
+
+
+def test_the_state_of_a_recurrent_network_trains():
+    """The slopes are those through all of a sequence; h is no parameter."""
+
+    class Recurrent(Module):
+        def __init__(self):
+            self.w, self.u, self.h = Value(0.5), Value(0.25), 0.0
+
+        def __call__(self, x):
+            self.h = 0.0
+            for number in x:
+                self.h = (self.w * number + self.u * self.h).tanh()
+            return self.h
+
+    model = Recurrent()
+    fit(model, [[1.0, 2.0]], [0.0], loss=half_squared_error, optimizer=SGD(model.parameters(), 1.0), epochs=1,
+        engine="eager", progress=False)  # fmt: skip
+    h1 = math.tanh(0.5)
+    h2 = math.tanh(1.0 + 0.25 * h1)
+    slope = h2 * (1.0 - h2 * h2)
+    assert model.u.data == pytest.approx(0.25 - slope * h1, rel=1e-14)
+    assert model.w.data == pytest.approx(0.5 - slope * (2.0 + 0.25 * (1.0 - h1 * h1)), rel=1e-14)
+    assert len(model.parameters()) == 2
+
+
+class Beam(Module):
+    """u(x) = x (1 - x) N(x), a network that is 0 at 0 and at 1; as a model it gives u''."""
+
+    def __init__(self, width: int) -> None:
+        self.net = MLP(1, [width, 1], activation=tanh, seed=0)
+
+    def u(self, x):
+        return x * (1.0 - x) * self.net([x])
+
+    def __call__(self, inputs):
+        return grad(grad(self.u))(inputs[0])
+
+
+HALVES = [[(i + 0.5) / 8] for i in range(8)]
+LOAD = [-(math.pi**2) * math.sin(math.pi * x) for (x,) in HALVES]
+
+
+def test_a_derivative_in_a_loss_trains_to_the_solution():
+    """u'' = -pi^2 sin(pi x), u(0) = u(1) = 0: u = sin(pi x); by fit, and by hand with the same steps."""
+    beam, by_hand = Beam(4), Beam(4)
+    optimizers = [Adam(model.parameters(), 0.05) for model in (beam, by_hand)]
+    history = fit(beam, HALVES, LOAD, loss=mean_squared_error, optimizer=optimizers[0], epochs=100, batch_size=None,
+                  engine="eager", progress=False)  # fmt: skip
+    assert history.loss[-1] < 0.1 < 10.0 < history.loss[0]
+    for x in np.linspace(0.0, 1.0, 21).tolist():
+        assert abs(beam.u(x).data - math.sin(math.pi * x)) < 0.01
+    assert predict(beam, HALVES).dtype == float
+    for _ in range(2):
+        by_hand.zero_grad()
+        loss = sum((by_hand(x) - y) ** 2 for x, y in zip(HALVES, LOAD)) / len(LOAD)
+        loss.backward()
+        optimizers[1].step()
+    np.testing.assert_allclose(loss.data, history.loss[1], rtol=1e-9)
+
+
+def test_a_penalty_on_a_slope_is_in_the_loss():
+    """(w x + b - y)^2 + slope^2 for one example, where the slope by x is w: steps of gradient descent by hand."""
+    model = MLP(1, [1], seed=0)
+    (w, b), (x, y), rate = model.parameters(), (2.0, 3.0), 0.01
+    w.data, b.data = 1.0, 0.5
+
+    def loss(output, target):
+        return (output - target) ** 2 + grad(lambda t: model([t]))(0.0) ** 2
+
+    fit(model, [[x]], [y], loss=loss, optimizer=SGD([w, b], rate), epochs=1, progress=False)
+    error = 1.0 * x + 0.5 - y
+    np.testing.assert_allclose([w.data, b.data], [1.0 - rate * (2 * error * x + 2 * 1.0), 0.5 - rate * 2 * error])
+
+
+def test_a_derivative_in_a_loss_is_not_compiled():
+    """An error that says so; "auto" trains eagerly and gives the reason; the graph of the loss compiles."""
+    beam = Beam(2)
+    with pytest.raises(TypeError, match=r'compiled functions cannot hold derivatives yet.*engine="eager"'):
+        fit(beam, HALVES, LOAD, loss=mean_squared_error, engine="compiled", progress=False)
+    x = HALVES * 4
+    history = fit(beam, x, LOAD * 4, loss=mean_squared_error, batch_size=8, epochs=1, progress=False)
+    assert history.engine == "eager" and "compiled functions cannot hold derivatives yet" in history.reason
+    model = MLP(1, [2, 1], activation=tanh, seed=0)
+
+    def loss(output, target):
+        return (output - target) ** 2 + grad(lambda t: model([t]))(0.0) ** 2
+
+    with pytest.raises(TypeError, match="compiled functions cannot hold derivatives yet"):
+        fit(model, x, LOAD * 4, loss=loss, engine="compiled", progress=False)
+    beam.zero_grad()
+    residual = beam([0.25]) ** 2
+    residual.backward()
+    value, slopes = compile(residual, beam.parameters()).value_and_grad(data(beam))
+    np.testing.assert_allclose([value, *slopes], [residual.data, *(p.grad for p in beam.parameters())], rtol=1e-10)

@@ -19,9 +19,9 @@ import numpy as np
 from tqdm import tqdm
 
 from ..compile import CompiledFunction, Program
-from ..functional import Structure, enclosing
+from ..functional import Structure
 from ..graph import gradients, number_of_node, topological_order
-from ..recording import enable_grad, no_grad
+from ..recording import enable_grad
 from ..value import Value, data_of, require_value
 from . import oracles as bench
 from .differences import differences, remainder
@@ -54,9 +54,9 @@ _Curves: TypeAlias = "Callable[[int, Array], Array]"
 def gradcheck(function: Callable[..., Any], *args: Any, order: int = 1, oracles: Iterable[str] | None = None) -> Report:
     """The derivatives of ``function(*args)`` by every number in `args`, before independent oracles.
 
-    `args` are numbers, arrays, and lists, tuples and dicts of them; the result is one number.  With ``order=2`` second
-    derivatives are checked as well, n^2 of n numbers.  `oracles` are names out of `ORACLES`; without them all are asked
-    that apply, the slow ones of small graphs only:
+    `args` are numbers, arrays, and structures of them, as `autograd.grad` takes; the result is one number.  With
+    ``order=2`` second derivatives are checked as well, n^2 of n numbers.  `oracles` are names out of `ORACLES`; without
+    them all are asked that apply, the slow ones of small graphs only:
 
     - differences: extrapolated differences of `function` itself, with an error bar of their own;
     - taylor: the power of h with which Taylor's remainder of `function` vanishes: 2 for a right derivative;
@@ -90,11 +90,11 @@ def gradcheck(function: Callable[..., Any], *args: Any, order: int = 1, oracles:
     @enable_grad()
     def recorded(numbers: Sequence[float]) -> tuple[Value, list[Value]]:
         leaves = [Value(x, name) for x, name in zip(numbers, names)]
-        with enclosing(leaves):
-            output = function(*structure.build(leaves))
+        output = function(*structure.build(leaves))
         require_value(output, "gradcheck takes a function whose result is one number that depends on its arguments")
         return output, leaves
 
+    @enable_grad()  # so that it computes what `recorded` does: in no_grad, verbs give numbers
     def value(numbers: Sequence[float]) -> float:
         try:
             result = function(*structure.build(map(Value, numbers)))
@@ -103,8 +103,7 @@ def gradcheck(function: Callable[..., Any], *args: Any, order: int = 1, oracles:
         return result.data if isinstance(result, Value) else float(result)
 
     def along(index: int, xs: Array) -> Array:
-        with no_grad():
-            return np.array([value(moved) for moved in _moved(point, index, xs)])
+        return np.array([value(moved) for moved in _moved(point, index, xs)])
 
     def slopes(first: int, index: int, xs: Array) -> Array:
         graphs = (recorded(moved) for moved in _moved(point, index, xs))
@@ -320,16 +319,5 @@ def _names(function: Callable[..., Any], args: Sequence[Any]) -> list[str]:
     found = []
     for i, arg in enumerate(args):
         name = names[i] if i < len(names) else f"x{i + 1}"
-        found += [f"{name}{place}" for place in _places(arg)]
+        found += [f"{name}{place}" for place in Structure(arg).places()]
     return found
-
-
-def _places(tree: Any) -> list[str]:
-    """Where each number of a tree is, as Python writes it: [0], ['w'][1], [0, 1]; of a number, nothing."""
-    if isinstance(tree, dict):
-        return [f"[{key!r}]{place}" for key, part in tree.items() for place in _places(part)]
-    if isinstance(tree, (list, tuple)):
-        return [f"[{i}]{place}" for i, part in enumerate(tree) for place in _places(part)]
-    if isinstance(tree, np.ndarray) and tree.ndim:
-        return [f"[{', '.join(map(str, index))}]" for index in np.ndindex(tree.shape)]
-    return [""]

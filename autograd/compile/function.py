@@ -18,7 +18,7 @@ from ..functions import is_index
 from ..graph import topological_order
 from ..notation import counted
 from ..ops import unboxed
-from ..value import Value, WatchedValue, add_to_grads, data_of, line_outside
+from ..value import Value, WatchedValue, add_to_grads, data_of, line_outside, require_held
 from .code import HELPERS
 from .collector import paused_collector
 from .guards import Guards, Question, Recorder
@@ -132,6 +132,7 @@ class CompiledFunction:
 
     def __call__(self, *arrays: Any) -> Any:
         """The reduced value at the numbers that the parameters have now."""
+        require_held(self.wrt, "the compiled function")
         return self.value(data_of(self.wrt), *arrays)
 
     def value(self, theta: Any, *arrays: Any) -> Any:
@@ -165,6 +166,7 @@ class CompiledFunction:
 
     def backward(self, *arrays: Any) -> float:
         """Adds the gradient to the ``grad`` of the parameters, at the numbers that they have now; returns the value."""
+        require_held(self.wrt, "the compiled function")
         value, gradient = self.value_and_grad(data_of(self.wrt), *arrays)
         add_to_grads(self.wrt, gradient.tolist())
         return value
@@ -284,6 +286,7 @@ class CompiledFunction:
 
     def _compile(self, kind: _Rows, theta: Any, sample: Sequence[Any]) -> _Branch:
         numbers = np.concatenate([a.ravel() for a in sample]).tolist()
+        require_held(self.wrt, "the compiled function")
         outside = Outside(self.function)
         before = outside.random_state()
         with paused_collector():

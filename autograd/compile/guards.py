@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import operator
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
 from numbers import Number
+from types import FrameType
 from typing import Any, NoReturn
 
 import numpy as np
 
+from .. import functional, graph
 from ..functions import is_index
 from ..graph import topological_order
 from ..ops import ABS, DIV, MUL, NEG, SUB, elementwise, unboxed
 from ..recording import enable_grad
-from ..value import Value, line_outside, watching
+from ..value import PACKAGE, Value, line_outside, watching
 from .program import Program
 from .trace import trace
 from .unknown import Text, Unknown
@@ -126,6 +129,12 @@ class Recorder:
         refuse = self._refusals
         if question is TypeError:
             refuse(answer)
+        if question in (None, hash) and _on_a_walk():
+            refuse(
+                "the graph was read while compiling, as verbs (grad, jacobian ...) and backward do; compiled functions "
+                'cannot hold derivatives yet: run it eagerly, as nn.fit(..., engine="eager") does, or compile the '
+                "graph that has the derivative in it, compile(loss, parameters)"
+            )
         if question is None:
             unknown = Unknown(refuse.reading, refuse.is_watched)
             return tuple([unknown] * len(answer)) if isinstance(answer, tuple) else unknown
@@ -179,6 +188,16 @@ def _is_exact(number: Any) -> bool:
         return type(number) in (float, int, bool, np.float64) and (number != number or float(number) == number)
     except OverflowError:
         return False
+
+
+def _on_a_walk() -> bool:
+    """Whether what asks is a walk over the graph, such as a derivative is taken by, and not the user's code."""
+    frame: FrameType | None = sys._getframe()
+    while frame and frame.f_code.co_filename.startswith(PACKAGE):
+        if frame.f_globals.get("__name__") in (graph.__name__, functional.__name__):
+            return True
+        frame = frame.f_back
+    return False
 
 
 class Guards:

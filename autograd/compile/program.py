@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import as_real_array
-from ..value import Value, add_to_grads, data_of
+from ..value import Value, add_to_grads, data_of, require_held
 from .blocks import Lowered
 from .collector import paused_collector
 from .contract import Node, contract
@@ -166,6 +166,7 @@ class Program:
         """
         if len(self.wrt) != self._parameters:
             raise RuntimeError("backward() of a program that was unpickled; call value_and_grad(theta, ...)")
+        require_held(self.wrt, "the compiled program")
         value, gradient = self.value_and_grad(data_of(self.wrt), *inputs)
         add_to_grads(self.wrt, gradient.tolist())
         return value
