@@ -1171,12 +1171,12 @@ def test_programs_are_kept_for_the_shapes_used_last():
         assert compiled.value([2.0], np.ones((1, size))) == 2.0 * size
         compiled.value([2.0], np.ones((1, 1)))
     assert repr(compiled).endswith("64 programs so far")
-    calls.clear()
+    traced = len(calls)
     for size in (99, 1, 40):
         compiled.value([2.0], np.ones((1, size)))
-    assert calls == []
+    assert len(calls) == traced
     compiled.value([2.0], np.ones((1, 30)))
-    assert {*calls} == {30}
+    assert {*calls[traced:]} == {30}
 
 
 # ---- Ragged waves ----

@@ -17,7 +17,6 @@ import numpy as np
 from ..functions import is_index
 from ..graph import topological_order
 from ..notation import counted
-from ..ops import unboxed
 from ..value import Value, WatchedValue, add_to_grads, data_of, line_outside, require_held
 from .code import HELPERS
 from .collector import paused_collector
@@ -263,7 +262,7 @@ class CompiledFunction:
             self._compiled.clear()
         found = self._compiled[kind] = [branch for branch in self._compiled.pop(kind, []) if branch.is_current()]
         if len(self._compiled) > MOST_SHAPES:
-            del self._compiled[next(iter(self._compiled))]
+            self._compiled.pop(next(iter(self._compiled)), None)
         return found
 
     def _warn_of_many(self, found: Sequence[_Branch]) -> None:
@@ -328,19 +327,9 @@ class CompiledFunction:
             arguments.append(row_of(inputs[start : start + prod(shape)], shape, form))
             start += prod(shape)
         recorder = Recorder(dict(zip(self.wrt, theta.tolist())), dict(zip(inputs, numbers)))
-        output = _as_value(recorder.run(self.function, arguments))
+        output = recorder.run(self.function, arguments)
         graph = trace([output], self.wrt, inputs)
         return _Traced(output, graph, inputs, recorder.questions, recorder.sides, [*recorder.constants])
-
-
-def _as_value(output: Any) -> Value:
-    """What a function returned, a plain number as a constant."""
-    output = unboxed(output)
-    try:
-        return output if isinstance(output, Value) else Value(output)
-    except TypeError:
-        given = f"{output!r:.60} ({type(output).__name__})"
-        raise TypeError(f"the function returned {given}; it must return one Value, or a number") from None
 
 
 def _where(function: Callable[..., Any]) -> str:

@@ -115,16 +115,18 @@ class Recorder:
         self._thread = threading.get_ident()
         self._refusals = _Refusals()
 
-    def run(self, function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
+    def run(self, function: Callable[..., Any], arguments: Sequence[Any]) -> Value:
         """What the function returns; a TypeError if anything was refused, whatever the function made of that."""
         with self._refusals.watched(), enable_grad(), watching(self):
-            return function(*arguments)
+            return _as_value(function(*arguments))
 
     def __call__(self, question: Callable[..., Any] | None, operands: tuple[Any, ...], answer: Any) -> Any:
         """The answer."""
         values = [x for x in operands if isinstance(x, Value)]
         own = threading.get_ident() == self._thread
         if not self._vary(values) if own else self._inputs.isdisjoint(topological_order(values)):
+            return answer
+        if question is hash and not own:  # which gives no number away
             return answer
         refuse = self._refusals
         if question is TypeError:
@@ -140,10 +142,8 @@ class Recorder:
             return tuple([unknown] * len(answer)) if isinstance(answer, tuple) else unknown
         if question is repr:
             return Text(answer, refuse.reading)
-        if question is hash:
-            return refuse.use("looked up in a set or a dict") if own else answer  # which gives no number away
-        if question is copy:
-            refuse.reading()
+        if question in (hash, copy):
+            refuse.use("looked up in a set or a dict" if question is hash else "read")
         if not own:
             refuse(
                 "a number that depends on an input was compared in another thread while compiling; compute it in the "
@@ -180,6 +180,16 @@ class Recorder:
             if not self._varying.isdisjoint(x for x in node.inputs if isinstance(x, Value)):
                 self._varying.add(node)
         return self._numbers[value]
+
+
+def _as_value(output: Any) -> Value:
+    """What a function returned, a plain number as a constant."""
+    output = unboxed(output)
+    try:
+        return output if isinstance(output, Value) else Value(output)
+    except TypeError:
+        given = f"{output!r:.60} ({type(output).__name__})"
+        raise TypeError(f"the function returned {given}; it must return one Value, or a number") from None
 
 
 def _is_exact(number: Any) -> bool:
