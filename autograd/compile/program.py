@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from math import prod
 from typing import Any
@@ -58,6 +59,7 @@ class Program:
             graph = simplify(graph)
             nodes = contract(graph)
             waves = schedule(nodes, graph)
+        graph = replace(graph, operands=[])  # most of its memory; those of the nodes are what is lowered
         self._passes: tuple[Trace, dict[int, Node], list[Wave]] | None = (graph, nodes, waves)
         self._parameters, self._shapes, self._dtype = graph.parameters, dict(shapes), np.dtype(dtype)
         self._batch, self._reduction = batch, reduction
