@@ -59,14 +59,20 @@ class Step:
 
 @dataclass(frozen=True)
 class Definition:
-    """What a stop is computed from: the sum of `terms`; in a long one, None stands for those left out."""
+    """What a stop is computed from: the sum of `terms`.
+
+    In a long one, None stands for terms that continue those before it up to the one after it; but the last None, where
+    `omitted` is not 0, for so many of any kind, that sum to `rest`.
+    """
 
     symbol: Symbol
     terms: tuple[Formula | float | None, ...]
     number: float
+    omitted: int = 0
+    rest: float = 0.0
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Derivation:
     """How the derivative of `output` with respect to `variable` comes about; what `autograd.explain` returns.
 

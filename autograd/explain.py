@@ -240,8 +240,8 @@ class _Explanation:
             stop = node in self.above and node is not self.variable
             wanted = symbol in steps or len(definitions) < MAX_DEFINITIONS
             if node.op and (stop or not node.label) and node is not self.variable and wanted:
-                terms = formulas.summary(node)
-                definitions[symbol] = Definition(symbol, tuple(terms), formulas.seen[node])
+                terms, omitted, rest = formulas.summary(node)
+                definitions[symbol] = Definition(symbol, terms, formulas.seen[node], omitted, rest)
                 more = dict.fromkeys(s for term in terms if term is not None for s in symbols(term))
                 waiting += [s for s in more if s not in met]
                 met.update(more)

@@ -6,10 +6,11 @@ table that computes a derivative also writes it.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import chain, count
+from dataclasses import dataclass, field, replace
+from itertools import accumulate, chain, count, pairwise
 from math import isfinite
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
@@ -232,6 +233,18 @@ _CONSTANT = frozenset({ADD, SUB, NEG})
 """The rows whose partials are constants."""
 
 
+class Summary(NamedTuple):
+    """A sum: its terms, with None for those left out.
+
+    Those continue the terms before them up to the term after them, in a way that can be seen.  But the last None, where
+    `omitted` is not 0, stands for so many of any kind, that sum to `rest`.
+    """
+
+    terms: tuple[_Part | None, ...]
+    omitted: int = 0
+    rest: float = 0.0
+
+
 class Formulas:
     """Formulas for the nodes of a graph, in topological order: those with a label and `stops` stand as symbols.
 
@@ -248,8 +261,8 @@ class Formulas:
         self._before_activation = {node.inputs[0] for node in order if node.op in ACTIVATIONS}
         labeled = [node for node in order if node.label]
         names = {label: symbol_of(label) for label in dict.fromkeys(node.label for node in labeled)}
-        copies = Counter(chain.from_iterable(_keys(names[node.label]) for node in labeled))
-        met: Counter[tuple[str, bool]] = Counter()
+        copies = Counter(chain.from_iterable(_looks(names[node.label]) for node in labeled))
+        met: Counter[str] = Counter()
         for node in order:
             for x, number in zip(node.inputs, node.numbers[1:]):
                 if x.__class__ is not float:
@@ -257,10 +270,11 @@ class Formulas:
             self.seen[node] = number_of_node(node)
             if node.label:
                 symbol = names[node.label]
-                met.update(_keys(symbol))
-                text, latex = (f"#{met[key]}" if copies[key] > 1 else "" for key in _keys(symbol))
-                latex = latex.replace("#", r"\#")
-                self._symbols[node] = Symbol(symbol.text + text, symbol.latex + latex, self._place[node])
+                if any(copies[look] > 1 for look in _looks(symbol)):
+                    copy = 1 + max(met[look] for look in _looks(symbol))
+                    met.update({look: copy - met[look] for look in _looks(symbol)})
+                    symbol = symbol_of(node.label, copy)
+                self._symbols[node] = replace(symbol, place=self._place[node])
             elif node in stops or node.op is ops.DETACH:  # which is a constant, whatever it was computed from
                 self.symbol(node)
             self.weight[node] = 1 if node in self._symbols else self._weigh(node)
@@ -302,26 +316,34 @@ class Formulas:
             return Formula(self.seen[node], formula.op, formula.inputs)
         return formula
 
-    def summary(self, node: Any) -> list[_Part | None]:
-        """What `node` is computed from, as terms of a sum; in a long sum, None for those in the middle."""
+    def summary(self, node: Any) -> Summary:
+        """What `node` is computed from, as terms of a sum."""
         if node.op is not ADD or self._weigh(node) <= LONGEST:
-            return [self.definition(node)]
+            return Summary((self.definition(node),))
+        terms = self._terms(node)
+        formulas = [self.formula(x) for x in terms]
+        shown = _without_runs(formulas)
+        lengths = list(accumulate(self.weight.get(terms[i], 1) for i in shown))
+        omitted: Sequence[int] = ()
+        if lengths[-1] > 2 * LONGEST:  # the first ones and the last
+            first = [i for i, length in zip(shown, lengths) if length <= LONGEST // 2] or shown[:1]
+            omitted = range(first[-1] + 1, len(terms) - 1)
+            shown = [*first, len(terms) - 1]
+        gaps = ((None,) * (after > i + 1) for i, after in pairwise([*shown, len(terms)]))
+        written = chain.from_iterable((formulas[i], *gap) for i, gap in zip(shown, gaps))
+        return Summary(tuple(written), len(omitted), sum((number_of(formulas[i]) for i in omitted), 0.0))
+
+    def _terms(self, node: Any) -> list[Any]:
+        """The terms of the sum that `node` is, but for the 0.0 that sum() begins with."""
         terms: list[Any] = []
-        waiting, length = list(reversed(node.inputs)), 0
-        while waiting and length <= LONGEST // 2:  # the first terms, as many as fit
+        waiting = list(reversed(node.inputs))
+        while waiting:
             x = waiting.pop()
             if self._goes_on(x):
                 waiting += reversed(x.inputs)
-            elif x != 0.0:  # sum() begins with one
+            elif x.__class__ is not float or x:
                 terms.append(x)
-                length += self.weight.get(x, 1)
-        formulas: list[_Part | None] = [self.formula(x) for x in terms]
-        if not waiting:
-            return formulas
-        last = waiting[0]
-        while self._goes_on(last):
-            last = last.inputs[-1]
-        return [*formulas[: max(1, len(formulas) - 1)], None, self.formula(last)]
+        return terms
 
     def _goes_on(self, x: Any) -> bool:
         """Whether a sum goes on in its operand `x`."""
@@ -335,22 +357,61 @@ class Formulas:
 
     def give_names(self, shown: Iterable[Symbol]) -> None:
         """Names the symbols that have none yet, in the order of the graph: z1, z2, a1 ..."""
-        taken = {symbol.text for symbol in self._symbols.values()}
+        taken = set(chain.from_iterable(map(_looks, self._symbols.values())))
         names: dict[str, Iterator[str]] = {letter: _numbered(letter) for letter in "zauc"}
         names |= {letter: chain([letter], _numbered(letter)) for letter in "xy"}
         for symbol in sorted({s for s in shown if not s.text}, key=attrgetter("place")):
-            symbol.text = next(name for name in names[symbol.letter] if name not in taken)
-            symbol.latex = symbol_of(symbol.text).latex
-            taken.add(symbol.text)
+            found = next(new for new in map(symbol_of, names[symbol.letter]) if taken.isdisjoint(_looks(new)))
+            symbol.text, symbol.latex = found.text, found.latex
+            taken |= _looks(found)
 
 
-def _keys(symbol: Symbol) -> tuple[tuple[str, bool], tuple[str, bool]]:
-    """For telling symbols apart, in text and in LaTeX: w1 and w_1 are two names, but look the same as LaTeX."""
-    return (symbol.text, False), (symbol.latex, True)
+def _looks(symbol: Symbol) -> set[str]:
+    """What may be mistaken for another symbol: w1 and w_1 are two names, but look the same as LaTeX."""
+    return {f"text {symbol.text}", f"latex {symbol.latex}"}
 
 
 def _numbered(letter: str) -> Iterator[str]:
     return (f"{letter}{i}" for i in count(1))
+
+
+def _without_runs(formulas: Sequence[_Part]) -> list[int]:
+    """The places of the terms of a sum that are to be shown.
+
+    Terms in a row, written alike but for whole numbers in them that grow by the same steps, are a run: w1 x1 + w2 x2 +
+    ... + w9 x9.  Of a run, the first two and the last are shown.
+    """
+    pieces = [
+        None if any(not symbol.text for symbol in symbols(x)) else re.split("([0-9]+)", Text(12).write(x))
+        for x in formulas
+    ]
+
+    def step(i: int) -> list[int] | None:
+        """By how much the numbers in a term exceed those in the term before; None for terms of different forms."""
+        x, y = pieces[i - 1 : i + 1]
+        if x is None or y is None or x[::2] != y[::2]:
+            return None
+        return [int(q) - int(p) for p, q in zip(x[1::2], y[1::2])]
+
+    steps = [None, *(step(i) for i in range(1, len(formulas)))]
+    shown, start = [], 0
+    while start < len(formulas):
+        end = start + 1
+        while end < len(formulas) and steps[end] is not None and steps[end] == steps[start + 1]:
+            end += 1
+        if end - start >= _RUN and any(
+            steps[start + 1] or ()
+        ):  # how many there are of x + x + ... + x is not to be seen
+            shown += [start, start + 1, end - 1]
+            start = end
+        else:
+            shown.append(start)
+            start += 1
+    return shown
+
+
+_RUN = 5
+"""A run of fewer terms is written out."""
 
 
 def formula(value: Any) -> Formula | float:

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property, lru_cache
 from itertools import chain
 from math import isfinite
 from string import Formatter
@@ -45,6 +45,8 @@ class Style:
 
     times: str
     ellipsis: str
+    closed_to_powers: str
+    """A pattern of names that a power must not follow without parentheses."""
 
     def __init__(self, digits: int = 8) -> None:
         if isinstance(digits, bool) or not isinstance(digits, int) or digits < 1:
@@ -60,7 +62,8 @@ class Style:
         if isinstance(x, float):
             return self.number(x)
         if x.symbol:
-            return self.name(x.symbol), CALL
+            name = self.name(x.symbol)
+            return name, POWER if re.match(self.closed_to_powers, name) else CALL
         assert x.op is not None
         template, binds = self.template(x.op)
         places = _PLACES.get(x.op, (SUM,) * len(x.inputs))
@@ -160,6 +163,7 @@ class Text(Style):
 
     times = " * "
     ellipsis = "..."
+    closed_to_powers = r'[^"]*\^|.*#\d+$'  # a^(1), and x#2, whose 2 it would seem to be of
 
     def name(self, symbol: Symbol) -> str:
         """The name of a node."""
@@ -203,6 +207,7 @@ class Latex(Style):
 
     times = r" \cdot "
     ellipsis = r"\cdots"
+    closed_to_powers = r'[^"]*\^|e$'  # a^{(1)}, and e, of which it would be the exponential
 
     def name(self, symbol: Symbol) -> str:
         """The name of a node."""
@@ -265,87 +270,177 @@ def counted(count: int, noun: str) -> str:
 
 
 _GREEK = re.compile(
-    "alpha|beta|gamma|delta|epsilon|zeta|eta|theta|iota|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau|phi|chi|psi|omega"
-    "|Gamma|Delta|Theta|Lambda|Xi|Pi|Sigma|Phi|Psi|Omega"
+    "alpha|beta|gamma|delta|epsilon|zeta|eta|theta|iota|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau|upsilon|phi|chi|psi|omega"
+    "|Gamma|Delta|Theta|Lambda|Xi|Pi|Sigma|Upsilon|Phi|Psi|Omega"
 )
+_ACCENTS = {"\u0302": "hat", "\u0303": "tilde", "\u0304": "bar", "\u0307": "dot", "\u0308": "ddot", "\u20d7": "vec"}
+_LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _ESCAPES = {
     "\\": r"\backslash ", "{": r"\{", "}": r"\}", "_": r"\_", "%": r"\%", "#": r"\#", "$": r"\$", "&": r"\&",
-    "^": r"\wedge ", "~": r"\sim ", "`": r"\backprime ", '"': "''",
+    "^": r"\wedge ", "~": r"\sim ", "`": r"\backprime ", "<": "<", ">": ">",
 }  # fmt: skip
 _SPECIAL = f"([{re.escape(''.join(_ESCAPES))}])"
 _LONGEST = 60
 _HOUSING = ("layers", "neurons")  # words in the names of parameters that their indices make superfluous
+_FUNCTIONS = ("ln", "max", "min")  # as LaTeX has them; the rest are the rows of the table
+_TAKEN = (*_FUNCTIONS, "inf", "nan")
+
+_INDEX = r"[-+]?\w+(?:\s*[-+,]\s*\w+)*"
+_PIECE = re.compile(
+    rf"""\.(?P<number>\d+)(?=[.\[]|$)                         # .0
+    | (?:^|(?<=.)\.)(?P<word>(?:(?!_\{{)[^\s.·\[\]{{}}^'])+'*)  # w', encoder.w
+    | \[\s*(?P<index>{_INDEX})\s*\]                          # [t-1]
+    | _\{{\s*(?P<below>{_INDEX})\s*\}}                       # _{{ij}}
+    | \^(\{{)?(?P<above>\({_INDEX}\)|\[{_INDEX}\])(?(5)\}})  # ^{{(1)}}
+    """,
+    re.VERBOSE,
+)
 
 
-def symbol_of(label: str) -> Symbol:
-    r"""The symbol for a node with this label.
+@dataclass
+class _Name:
+    """A label that can stand in a formula as it is: words, what is below them, what is above."""
 
-    Dotted names of parameters become indices: layers.0.neurons.3.w.1 is w[0,3,1].  What is long is cut.
+    words: list[str]
+    indices: list[str]
+    below: list[str]
+    above: list[str]
+    scripts: str = ""
 
-    >>> [symbol_of(label).text for label in ("out_o1", "layers.0.neurons.3.w.1", "my loss")]
-    ['out_o1', 'w[0,3,1]', '"my loss"']
-    >>> [symbol_of(label).latex for label in ("out_o1", "layers.0.neurons.3.w.1", "E_total")]
-    ['\\mathrm{out}_{o1}', '{w^{(0)}_{3,1}}', 'E_{\\mathrm{total}}']
+    @cached_property
+    def text(self) -> str:
+        """As text, without the words that indices make superfluous."""
+        words = self.words
+        if self.indices:
+            words = [word for word in words[:-1] if word not in _HOUSING] + words[-1:]
+        return ".".join(words)
+
+
+def _read(label: str) -> _Name | None:
+    """The parts of a label, or None if it has to be quoted.  Whether it has is decided here alone."""
+    name = _parsed(label)
+    return None if name is None or name.text in TABLE or name.text in _TAKEN else name
+
+
+@lru_cache(maxsize=8192)
+def _parsed(label: str) -> _Name | None:
+    name, end = _Name([], [], [], []), 0
+    while end < len(label):
+        piece = _PIECE.match(label, end)
+        if piece is None:
+            return None
+        end = piece.end()
+        number, word, index, below, _, above = piece.groups()
+        if below or above:
+            name.scripts += piece[0]
+            (name.below if below else name.above).append(below or above)
+        elif name.scripts:
+            return None
+        elif word:
+            if not word.rstrip("'").translate(_LOWERED).isidentifier():
+                return None
+            name.words.append(word)
+        else:
+            name.indices.append(number or re.sub(r"\s", "", index))
+    return name if name.words else None
+
+
+def symbol_of(label: str, copy: int = 0) -> Symbol:
+    r"""The symbol for a node with this label; for one of several that look alike, `copy` is its number.
+
+    A label that is a name stands as it is; indices in dots or brackets, and what is written as in LaTeX, become
+    subscripts and superscripts.  Any other label is quoted, in text and in LaTeX alike.  What is long is cut.
+
+    >>> [symbol_of(label).text for label in ("out_o1", "layers.0.neurons.3.w.1", "x_{t-1}", "x1*w1")]
+    ['out_o1', 'w[0,3,1]', 'x_{t-1}', '"x1*w1"']
+    >>> [symbol_of(label).latex for label in ("out_o1", "layers.0.neurons.3.w.1", "x_{t-1}", "x1*w1")]
+    ['\\mathrm{out}_{o1}', '{w^{(0)}_{3,1}}', 'x_{t-1}', '\\text{"x1*w1"}']
+    >>> symbol_of("x", copy=2)
+    Symbol(text='x#2', latex='x_{\\#2}', place=0, letter='u')
     """
-    if label.isspace():
-        return Symbol(quoted(label), r"\sqcup ")
-    label = _cut(label)
-    parts = label.split(".")
-    numbers = [part for part in parts if part.isdecimal()]
-    words = [part for part in parts if not part.isdecimal()]
-    if not numbers or not words or words[0] != parts[0]:
-        return Symbol(quoted(label), _word(label))
-    name = ".".join([word for word in words[:-1] if word not in _HOUSING] + words[-1:])
-    text, latex = f"{quoted(name)}[{','.join(numbers)}]", _word(name)
-    if "_" in latex:
-        latex = f"{{{latex}}}"
-    layer, within = (numbers[:1], numbers[1:]) if parts[0] == "layers" else ([], numbers)
-    latex += "".join(f"^{{({n})}}" for n in layer) + f"_{{{','.join(within)}}}" * bool(within)
-    return Symbol(text, f"{{{latex}}}" if layer else latex)  # in braces, so that it can be raised to a power
+    name = _read(_cut(label))
+    below: list[str] = []
+    above: list[str] = []
+    if name is None:
+        text = quoted(label)
+        latex = _upright(text)
+    else:
+        text = name.text + f"[{','.join(name.indices)}]" * bool(name.indices) + name.scripts
+        bare = name.text.rstrip("'")
+        latex, (*below,) = _word(bare.translate(_LOWERED))
+        above = [r"\prime " * (len(name.text) - len(bare)), *map(_script, name.above)]
+        indices = name.indices
+        if name.words[0] == "layers" and indices and indices[0].isdecimal():
+            above.append(f"({indices[0]})")
+            indices = indices[1:]
+        below += map(_script, [*indices, *name.below])
+    if copy:
+        text, below = f"{text}#{copy}", [*below, rf"\#{copy}"]
+    if raised := "".join(above).strip():
+        latex += f"^{{{raised}}}"
+    if below:
+        latex += f"_{{{','.join(below)}}}"
+    return Symbol(text, f"{{{latex}}}" if raised else latex)
 
 
 def _cut(name: str) -> str:
     return name if len(name) <= _LONGEST else name[:_LONGEST] + "\N{HORIZONTAL ELLIPSIS}"
 
 
-def quoted(name: str) -> str:
-    """A name among words and formulas: in quotes if it could be mistaken for something else, cut if it is long.
+def quoted(label: str) -> str:
+    """A label among words and formulas: in quotes if it could be mistaken for something else, cut if it is long.
 
-    >>> print(quoted("out_o1"), quoted("my loss"), quoted("log"))
-    out_o1 "my loss" "log"
+    >>> print(quoted("out_o1"), quoted("w[0]"), quoted("my loss"), quoted("log"))
+    out_o1 w[0] "my loss" "log"
     """
-    name = _cut(name)
-    if re.fullmatch(r"[^\W\d][\w.']*", name) and name not in (*TABLE, "inf", "nan"):
-        return name
-    escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in name.replace("\\", r"\\"))
+    label = _cut(label)
+    if _read(label):
+        return label
+    escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in label.replace("\\", r"\\"))
     return '"' + "".join(escaped).replace('"', r"\"") + '"'
 
 
-def _word(name: str) -> str:
-    """A name as LaTeX: one letter as it is, digits and what follows an underscore below, words upright."""
-    match = re.fullmatch(r"([^\W\d_]+)(\d*)(?:_([^_]\w*))?", name)
-    if not match:
-        return _upright(name)
+@lru_cache(maxsize=1024)
+def _word(name: str) -> tuple[str, tuple[str, ...]]:
+    """A name as LaTeX, and what is below it: digits at its end, and what follows an underscore."""
+    match = re.fullmatch(rf"([^\W\d_]+|[^\W\d_][{''.join(_ACCENTS)}])(\d*)(?:_([^_]\w*))?", name)
+    if not match or match[1] in TABLE or match[1] in _FUNCTIONS:  # log_2 is no logarithm
+        return _upright(name, "mathrm"), ()
     base, digits, rest = match.groups()
-    below = [digits] * bool(digits) + [_below(part) for part in (rest or "").split("_") if part]
-    return _letters(base) + (f"_{{{','.join(below)}}}" if below else "")
+    return _letters(base), (*(digits,) * bool(digits), *(_script(part) for part in (rest or "").split("_") if part))
 
 
 def _letters(base: str) -> str:
+    """Letters as LaTeX: Greek ones by their names, one as it is, several upright."""
+    letter, *marks = list(unicodedata.normalize("NFD", base))
+    if len(marks) == 1 and marks[0] in _ACCENTS:
+        return rf"\{_ACCENTS[marks[0]]}{{{_letters(letter)}}}"
     if len(base) == 1:
-        name = unicodedata.name(base, "")  # such as GREEK SMALL LETTER ALPHA
-        if name.startswith("GREEK"):
-            spelled = name.rpartition(" ")[2].replace("LAMDA", "LAMBDA").lower()
-            return _letters(spelled if "SMALL" in name else spelled.title())
-    return "\\" + base if _GREEK.fullmatch(base) else base if len(base) == 1 else _upright(base)
+        name = unicodedata.name(unicodedata.normalize("NFKC", base)[0], "")  # such as GREEK SMALL LETTER ALPHA
+        spelled = name.rpartition(" ")[2].replace("LAMDA", "LAMBDA")
+        spelled = spelled.lower() if "SMALL" in name else spelled.title()
+        if name.startswith("GREEK") and _GREEK.fullmatch(spelled):
+            return "\\" + spelled
+    return "\\" + base if _GREEK.fullmatch(base) else base if len(base) == 1 else _upright(base, "mathrm")
+
+
+def _script(text: str) -> str:
+    """What stands below or above a name: letters, numbers and signs between them."""
+    if text.isdecimal():
+        return text
+    return re.sub(r"\w+", lambda part: _below(part[0]), re.sub(r"\s", "", text))
 
 
 def _below(part: str) -> str:
-    return part if re.fullmatch(r"[^\W_]?\d*", part) else _upright(part)
+    match = re.fullmatch(r"([^\W\d_]?)(\d*)", part)
+    if match:
+        letter, digits = match.groups()
+        return (letter and _letters(letter)) + digits
+    return _letters(part) if part.isalpha() else _upright(part, "mathrm")
 
 
-def _upright(name: str) -> str:
+def _upright(text: str, command: str = "text") -> str:
     """Text as LaTeX in upright letters, nothing in it a command; for what is in no alphabet, a question mark."""
-    shown = "".join(" " if c.isspace() else c if c.isprintable() else "?" for c in name)
-    pieces = (piece for piece in re.split(_SPECIAL, shown) if piece)
-    return "".join(_ESCAPES.get(piece) or r"\mathrm{" + piece.replace(" ", r"\ ") + "}" for piece in pieces)
+    shown = "".join(" " if c.isspace() else c if c.isprintable() else "?" for c in text)
+    pieces = [_ESCAPES.get(piece) or rf"\{command}{{{piece}}}" for piece in re.split(_SPECIAL, shown) if piece]
+    return "".join(pieces) if len(pieces) == 1 else f"{{{''.join(pieces)}}}"  # so that a power is one of the whole

@@ -83,6 +83,9 @@ def forward(derivation: Derivation, style: Style) -> Iterator[Block]:
 
 def _definition(definition: Definition, style: Style) -> Row:
     terms = [(style.ellipsis, CALL) if term is None else style.written(term) for term in definition.terms]
+    if definition.omitted:
+        more = style.words(f"({definition.omitted} more terms: ") + style.write(definition.rest) + style.words(")")
+        terms[-2] = more, CALL
     formula, number = style.sum(terms), style.write(definition.number)
     return (style.name(definition.symbol), f"= {formula}", f"= {number}")[: 3 if formula != number else 2]
 

@@ -115,7 +115,8 @@ class Quiz(Sequence[Question]):
         return len(self._questions)
 
     def __repr__(self) -> str:
-        return f"Quiz of {counted(len(self), 'question')} on {self._derivation!r}"
+        d = self._derivation
+        return f"Quiz of {counted(len(self), 'question')} on {self._style.derivative(d.of, d.by)}"
 
     def __str__(self) -> str:
         d = self._derivation

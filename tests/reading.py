@@ -28,7 +28,7 @@ FUNCTIONS: dict[str, Callable[..., float]] = {
     "sinh": lambda x: (math.exp(x) - math.exp(-x)) / 2,
     "cosh": lambda x: (math.exp(x) + math.exp(-x)) / 2,
     "tanh": math.tanh,
-    "sigmoid": lambda x: 1 / (1 + math.exp(-x)),
+    "sigmoid": lambda x: (1 + math.tanh(x / 2)) / 2,  # which does not overflow
     "softplus": lambda x: math.log(1 + math.exp(-abs(x))) + max(x, 0.0),
     "relu": lambda x: x if x > 0 else 0.0,
     "maximum": max,
@@ -39,7 +39,7 @@ FUNCTIONS: dict[str, Callable[..., float]] = {
 """Every function that a text may name, by its textbook definition."""
 
 
-NAME = r'(?:"(?:\\.|[^"\\])*"|[^\W\d][\w.\']*)(?:\[[\d,]+\])?(?:#\d+)?'
+NAME = r'(?:"(?:\\.|[^"\\])*"|[^\W\d](?:(?!_\{)[\w.\'])*)(?:\[[\w,+-]+\])?(?:_\{[\w,+-]+\})?(?:#\d+)?'
 TOKEN = re.compile(
     rf"\s*(?:(?P<number>\d[\d.]*(?:e[+-]?\d+)?|inf\b|nan\b)|(?P<function>[a-z]\w*)(?=\()|(?P<name>{NAME})|(?P<sign>.))"
 )

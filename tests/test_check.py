@@ -17,6 +17,7 @@ from autograd import (
     TABLE,
     Value,
     compile,
+    cos,
     exp,
     grad,
     gradients,
@@ -138,6 +139,12 @@ def test_kinks_that_cancel_and_jumps():
     assert end.rows[0].engine.value == math.inf and end.rows[0].verdict == PASS
 
 
+def test_an_oracle_that_knows_nothing_lets_nothing_pass():
+    """Beyond all floats the complex step is -inf, give or take infinity: that is no evidence."""
+    report = gradcheck(lambda x: cos(x * 1e308), 1.0, oracles=["complex"])
+    assert report.rows[0].verdict == UNSURE
+
+
 def test_a_branch_of_python_is_seen_as_a_kink():
     """An `if` is not in the graph, but the function itself is asked."""
     report = gradcheck(lambda x: x * x if x >= 1.0 else x, 1.0)
@@ -178,6 +185,7 @@ def test_an_infinite_derivative_hides_no_other():
         (lambda x: exp(-((1e7 * (x - 1.0)) ** 2)), 1.0 + 1e-7),
         (lambda x: sigmoid(1e14 * (x - 1.0)), 1.0),
         (lambda x: 1.0 / (x - 1.0), 1.0 + 1e-15),
+        (lambda x: 1.0 / (x - 0.1) / x, 0.1 + 1e-14),
         (lambda x: 1.0 / x, 1e162),
         (lambda x: abs(x - 1.0), 1.0 + 3e-16),
         (tan, 482487148309.4506),
@@ -224,6 +232,27 @@ def test_where_there_is_no_derivative_nothing_is_said():
         undefined.assert_gradients()
     decided_by_rounding = gradcheck(lambda x: relu(0.1 + 0.2 * x - 0.3), 1.0, oracles=["dual", "mpmath"])
     assert decided_by_rounding.rows[0].verdict == UNSURE
+
+
+@pytest.mark.parametrize(
+    ("function", "x", "slope"),
+    [
+        (lambda x: x * 1e-200 * 1e-200 * 1e300, 1.0, 1e-100),
+        (lambda x: x * 1e300 * 1e-200 * 1e-200, 1.0, 0.0),  # for 1e-100, which is lost on the way back
+        (lambda x: x**-300, 11.0, -1.0421326968992184e-311),
+        (lambda x: 1e-310 / x, 3.0, -1.1111111111111e-311),
+        (lambda x: exp(x) * 1e-5, -740.0, 0.0),  # for 4e-327
+        (lambda x: sqrt(x * x) / x, 1e-170, math.inf),  # for 0: sqrt was asked at 0
+        (lambda x: sqrt(x * x + 1e-300), 1e-170, 1e-20),
+        (lambda x: sqrt(x * x), 1e200, 0.0),  # for 1: sqrt was asked at infinity
+        (lambda x: 1.0 / (1.0 + exp(-x)), -710.0, 0.0),  # for 4.5e-309
+    ],
+)
+def test_what_leaves_the_range_of_floats_on_the_way(function, x, slope):
+    """No oracle says that a right rule is wrong because numbers, its own or the engine's, under- or overflowed."""
+    (row,) = gradcheck(function, x).rows
+    assert row.engine.value == pytest.approx(slope, rel=1e-10, abs=0.0)
+    assert FAIL not in [row.verdict, *(finding.verdict for finding in row.findings)], row
 
 
 @settings(max_examples=50)
@@ -438,6 +467,26 @@ def test_unknown_rows_are_checked_by_their_values():
         assert "dual: there is no textbook definition of cube" in report.declined
 
 
+def test_an_oracle_declines_what_it_has_no_definition_of(monkeypatch):
+    """With a sentence, not an error of its own: a row, an elementary function, or the derivative of one."""
+    monkeypatch.setitem(TEXTBOOK, "erf", lambda m, x: m.function("erf", x))
+    monkeypatch.setitem(TEXTBOOK, "square", lambda m, x: m.function("square", x))
+    slope = 2.0 / math.sqrt(math.pi)
+    x = Value(0.5)
+    for op in (
+        replace(TABLE["exp"], name="erf", forward=math.erf, partials=(lambda z, x: slope * exp(-(x * x)),)),
+        replace(
+            TABLE["exp"], name="square", forward=lambda x: x * x, ufunc=np.square, partials=(lambda z, x: 2.0 * x,)
+        ),
+    ):
+        op = replace(op, ufunc=np.vectorize(math.erf)) if op.name == "erf" else op
+        report = check_gradients(Value.__record__(op, [x]), [x])
+        assert report.rows[0].verdict == PASS
+        assert f"dual: there is no textbook derivative of {op.name}" in report.declined
+        assert ("complex: NumPy has no erf of complex numbers" in report.declined) == (op.name == "erf")
+        assert ("mpmath: mpmath has no square" in report.declined) == (op.name == "square")
+
+
 def test_without_mpmath_the_others_go_on(monkeypatch):
     """It is an extra: left out of all, and an ImportError with the remedy where it is asked for."""
     import sys
@@ -472,5 +521,11 @@ def test_reports():
     assert verdict((PASS,), (KINK,), (FAIL,)) == FAIL
     assert verdict((FAIL,), (KINK, True)) == KINK
     assert verdict((UNSURE,)) == verdict() == UNSURE
+    near_a_pole = Finding("differences", "39", FAIL, central=Estimate(39.0, 5.0))
+    for error, overruled in ((1.0, UNSURE), (1e3, FAIL)):  # by what the graph knows better, and by what it does not
+        row = Row(
+            ("w",), (2.0,), Estimate(1e3), (near_a_pole, Finding("mpmath", "1", UNSURE, False, Estimate(1e3, error)))
+        )
+        assert row.verdict == overruled and replace(row, cut=True).verdict == FAIL
     report = Report((Row(("w",), (2.0,), Estimate(3.0, 1e-16), (Finding("dual", "3", PASS),)),))
     assert str(report) == "w = 2: pass; engine 3 +- 1e-16; dual 3" and report.failures == []

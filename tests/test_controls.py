@@ -109,14 +109,14 @@ def engine_with(old: str, new: str) -> types.ModuleType:
 FAULTS = [
     ("found[target] + term if target in found else term", "term"),  # the missing +=
     ("found[target] + term if target in found else term", "found[target] - term if target in found else term"),
-    ("{output: 1.0}, record)", "{output: -1.0}, record)"),
-    ("_sweep(reversed(order), ", "_sweep(order, "),
+    ("(output))), {output: 1.0})", "(output))), {output: -1.0})"),
+    ("chain_rule(reversed(topological_order(", "chain_rule((topological_order("),
     ("product = adjoint * partial", "product = adjoint + partial"),
 ]
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [("def _sweep", "def _sweep"), *FAULTS], ids=["none", "+=", "-=", "seed", "order", "*"]
+    ("old", "new"), [("def adjoints", "def adjoints"), *FAULTS], ids=["none", "+=", "-=", "seed", "order", "*"]
 )
 def test_a_fault_in_the_sweep_is_noticed(old, new):
     """Shared nodes, against the sum over paths; without a fault the check passes."""

@@ -69,6 +69,13 @@ def test_noise_is_counted():
     assert abs(found.value - 1.0) <= SAFETY * found.error < 1e-10
 
 
+def test_a_slope_that_may_be_off_is_not_called_wrong():
+    """Off by no more than it may be, it shows at no step; off by more, still at the smallest."""
+    assert remainder(np.exp, 0.0, 1.0001).slope < 1.25
+    assert math.isnan(remainder(np.exp, 0.0, 1.0001, error=2e-4).slope)
+    assert remainder(np.exp, 0.0, 1.01, error=1e-5).slope < 1.25
+
+
 def test_there_is_no_derivative_where_nothing_is():
     """NaN all around, and infinity, have no estimate."""
     for x in (1.0, math.inf):

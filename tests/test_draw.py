@@ -7,7 +7,9 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from random import Random
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -60,6 +62,28 @@ def test_repeated_inputs_are_parallel_edges():
     x = Value(3.0, "x")
     assert len(lines(draw(x * x))) == 2 and texts(draw(x * x)).count("3") == 2
     assert repr(draw(x)) == "Picture of 1 node" and lines(draw(x)) == []
+
+
+def test_several_outputs_are_one_graph():
+    """A list, tuple or array; what they share is drawn once, and each of them has a dark border."""
+    x = Value(2.0, "x")
+    a = x * 3.0
+    b = a + x
+    a.label, b.label = "a", "b"
+    pictures = [draw([a, b]), draw((a, b)), draw(np.array([a, b])), draw([a, b, a])]
+    assert len({picture.source for picture in pictures}) == 1
+    picture = pictures[0]
+    assert repr(picture) == "Picture of 3 nodes" and len(lines(picture)) == 4
+    bordered = [line for line in picture.source.splitlines() if 'color="#333333" penwidth=2' in line]
+    assert len(bordered) == 2 and "<b>a</b>" in bordered[0] and "<b>b</b>" in bordered[1]
+    assert draw([b]).source == draw(b).source and "penwidth" not in draw([b]).source
+    b.backward()
+    assert "grad 4" in texts(draw([a, b])) and "grad \N{EN DASH}" not in texts(draw([a, b]))
+    outputs = nn.MLP(2, [3, 2], seed=0)([1.0, 2.0])
+    assert draw(outputs).source.count("penwidth=2") == 2
+    assert (
+        "folded" in repr(draw(outputs, max_nodes=10)) and draw(outputs, max_nodes=10).source.count("penwidth=2 ") <= 2
+    )
 
 
 def test_clusters_are_neurons_in_layers():
@@ -155,6 +179,158 @@ def test_any_large_graph_is_folded(shape):
     picture = draw(y, max_nodes=40)
     assert len(re.findall(r"^\tb\d+ \[", picture.source, re.MULTILINE)) <= 40
     ET.fromstring(picture.svg())
+
+
+def logistic(steps: int) -> Value:
+    """Each number is used twice; as an expression it doubles in length with every step."""
+    x, r = Value(0.3, "x"), Value(3.5, "r")
+    for _ in range(steps):
+        x = r * x * (1 - x)
+    return x
+
+
+def recurrent(steps: int) -> Value:
+    """A network that reads one number after the other."""
+    w = [[Value(0.1 * (i - j), f"W{i}{j}") for j in range(4)] for i in range(4)]
+    h = [Value(0.0) for _ in range(4)]
+    for t in range(steps):
+        h = [tanh(sum(a * b for a, b in zip(row, h)) + 0.1 * t) for row in w]
+        for i, x in enumerate(h):
+            x.label = f"h{i}[{t}]"
+    return sum(h)
+
+
+def tangled(nodes: int) -> Value:
+    """Any node may be an input of any later one."""
+    random = Random(0)
+    known = [Value(random.random(), f"v{i}") for i in range(12)]
+    while len(known) < nodes:
+        x, y = random.choice(known), random.choice(known[-50:])
+        known.append(random.choice([x + y, x * y, x - y, x.sin(), x / 2, tanh(y)]))
+    return sum(known[-50:])
+
+
+def nested(blocks: int) -> Value:
+    """Modules within modules, each with labels of its own."""
+    y = Value(1.0, "s")
+    for i in range(blocks):
+        y = tanh(y * Value(0.5, f"block{i}.inner.w.0") + Value(0.5, f"block{i}.b"))
+        y.label = f"block{i}.y"
+    return y
+
+
+def grid(side: int) -> Value:
+    """Each node from its neighbors above and to the left."""
+    row = [Value(1.0, f"g{i}") for i in range(side)]
+    for _ in range(side):
+        new = [row[0] * 0.5]
+        for x in row[1:]:
+            new.append((new[-1] + x) * 0.5)
+        row = new
+    return row[-1]
+
+
+def doubled(steps: int) -> Value:
+    """2^steps paths."""
+    y = Value(1.0, "x")
+    for _ in range(steps):
+        y = (y * y).tanh() + y
+    return y
+
+
+def unfolded(picture: Picture) -> tuple[list[int], dict[tuple[str, str], int]]:
+    """How many nodes there are in each box, and edges in each arrow, read off the DOT text."""
+    labels = re.findall(r"^\tb\d+ \[label=<(.*?)>( fill| color| penwidth|\])", picture.source, re.MULTILINE)
+    sizes = []
+    for label, _ in labels:
+        rows = [re.sub("<.*?>", "", row) for row in re.findall("<td>(.*?)</td>", label)]
+        if any(row.startswith("data ") for row in rows):
+            sizes.append(1)
+        elif rows[-1].split()[-1] in ("node", "nodes"):
+            sizes.append(int(rows[-1].split()[0]))
+        else:
+            sizes.append(sum(int(row.split()[0]) for row in rows if re.match(r"\d+ \w+$", row)))
+    arrows = {}
+    for line in lines(picture):
+        tail, head, count = re.match(r'(b\d+) -> (b\d+) \[(?:label="(\d+) edges")?', line).groups()
+        arrows[tail, head] = int(count or 1)
+    return sizes, arrows
+
+
+@pytest.mark.parametrize(
+    ("build", "size"),
+    [
+        (logistic, 101),
+        (logistic, 400),
+        (logistic, 5000),
+        (recurrent, 30),
+        (tangled, 2000),
+        (nested, 150),
+        (grid, 40),
+        (doubled, 300),
+        (lambda n: nn.MLP(2, [4] * n + [1], seed=0)([0.3, 0.7]), 30),
+        (lambda n: sum(Value(1.0, f"x{i}").sin() * float(i) for i in range(n)), 1000),
+        (lambda n: [Value(0.1, "x") * float(i) for i in range(n)], 400),
+    ],
+    ids=[
+        "logistic",
+        "logistic 400",
+        "logistic 5000",
+        "rnn",
+        "tangled",
+        "nested",
+        "grid",
+        "shared",
+        "deep",
+        "wide",
+        "list",
+    ],
+)
+def test_a_folded_picture_is_readable(build, size):
+    """At most 40 boxes, 12 in a row, 120 arrows, so that it fits a page; and every node is accounted for."""
+    output = build(size)
+    order = topological_order(output if isinstance(output, list) else [output])
+    picture = draw(output)
+    sizes, arrows = unfolded(picture)
+    assert repr(picture) == f"Picture of {len(order)} nodes (folded into {len(sizes)} boxes)"
+    assert sum(sizes) == len(order) and 2 <= len(sizes) <= 40 and len(arrows) <= 120
+    assert sum(arrows.values()) <= sum(isinstance(x, Value) for node in order for x in node.inputs)
+    ways = [[box] for box in {tail for tail, _ in arrows}]
+    for _ in range(11):  # no way through the boxes is longer; this finds those that do not go in circles
+        ways = [list(way) for way in {(*way[-1:], head) for way in ways for tail, head in arrows if tail == way[-1]}]
+    assert not [way for way in ways for tail, _ in arrows if tail == way[-1]]
+    width, height = re.search(r'<svg width="(\d+)pt" height="(\d+)pt"', picture.svg()).groups()
+    assert int(width) < 3000 and int(height) < 3000
+
+
+def test_a_fold_counts_what_it_hides():
+    """The logistic map: 101 steps are 203 multiplications and 101 subtractions; one of them is the output."""
+    picture = draw(logistic(101))
+    shown = " ".join(re.sub("<.*?>", " ", line) for line in picture.source.splitlines())
+    count = {row: sum(map(int, re.findall(rf"(\d+) +{row}\b", shown))) for row in ("mul", "sub")}
+    assert count == {"mul": 2 * 101 - 1, "sub": 101}
+    _, arrows = unfolded(picture)
+    box = {name: re.search(rf"(b\d+) \[label=<.*?<b>{name}</b>", picture.source).group(1) for name in "xr"}
+    assert sum(count for (tail, _), count in arrows.items() if tail == box["r"]) == 101
+    assert sum(count for (tail, _), count in arrows.items() if tail == box["x"]) == 2
+
+
+def test_nodes_that_are_kept_show_their_numbers():
+    """y = x + 400 * 0.01 x, so y is 10 and dy/dx is 5 where x is 2; the others say what they are."""
+    x = Value(2.0, "x")
+    y = x
+    for i in range(400):
+        y = y * 1.0 + x * 0.01
+        y.label = f"y{i + 1}"
+    y.backward()
+    shown = texts(draw(y))
+    at = shown.index("x")
+    assert shown[at : at + 3] == ["x", "data 2", "grad 5"]
+    at = shown.index("y400")
+    assert shown[at : at + 4] == ["y400", "+", "data 10", "grad 1"]
+    assert any(text.startswith("y1 … y") for text in shown)
+    whole = draw(explain(y, x)).source
+    assert whole.count('fillcolor="#ffe8d9"') == len(unfolded(draw(y))[0])
 
 
 @settings(max_examples=50, deadline=None)
@@ -283,9 +459,17 @@ def test_what_cannot_be_drawn():
 
     with pytest.raises(TypeError, match=r"Mine has no picture of its own; draw\(model\(x\)\)"):
         draw(Mine())
-    for thing in (3.0, [Value(1.0)], None):
-        with pytest.raises(TypeError, match="give a Value, a derivation or a model"):
+    for thing in (3.0, None, {"a": Value(1.0)}, {Value(1.0)}, iter([Value(1.0)]), "x", Value):
+        with pytest.raises(TypeError, match="give a Value, a derivation or a model, or a list of Values"):
             draw(thing)
+    for things, message in (
+        ([Value(1.0), 2.0], r"item 1 of what is to be drawn is 2.0 \(float\); give a list of Values"),
+        ([[Value(1.0)]], r"item 0 .* \(list\)"),
+        ((None,), r"item 0 .* None"),
+        ([], r"\[\] has nothing to draw in it"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            draw(things)
     for count in (0, -1, 2.5, True):
         with pytest.raises(ValueError, match="give an int of at least 1"):
             draw(Value(1.0), max_nodes=count)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -300,6 +301,74 @@ def test_odd_labels(label):
     assert len(d.to_text()) < 1000 and d.to_html() and d.to_markdown()
 
 
+ODD = (
+    "x1*w1 + x2*w2", "w[0]", "x_{t-1}", "W_{xh}", "theta", "exp", "2", "-1", "nan", "a<b & c", "{", "}", "\\", "~", "^",
+    "$x$", "50%", "#1", "x'", "ŷ", "a\nb", " ", "'", '"', "`",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("label", ODD)
+def test_four_outputs_have_one_rule_for_labels(label):
+    """What is a name in the text is one in LaTeX, Markdown and HTML; what the text quotes, they quote."""
+    x, w = Value(2.0, "x0"), Value(3.0, "w0")
+    p = x * w
+    p.label = label
+    d = explain(p.sin(), x)
+    in_quotes = any(line.lstrip().startswith('"') for line in d.to_text().splitlines())
+    for output in (d.to_latex(), d.to_markdown(), "".join(cells_of_page(d)), d._repr_latex_()):
+        assert ('"' in output) == in_quotes
+    rows = [[latex for latex in row if latex] for row in _rows(d)]
+    assert all(left != right.removeprefix("= ") for left, right, *_ in filter(lambda row: len(row) > 1, rows))
+    agrees(d, parse=label not in ("a<b & c",))  # of which Matplotlib cannot write the ampersand
+
+
+def cells_of_page(d: Derivation) -> list[str]:
+    """The text in each cell of the page."""
+    tables = re.findall("<table>.*?</table>", d.to_html(), re.DOTALL)
+    return [
+        "".join(cell.itertext()).replace("\xa0", " ") for table in tables for cell in ET.fromstring(table).iter("td")
+    ]
+
+
+def _rows(d: Derivation) -> Iterator[tuple[str, ...]]:
+    for block in blocks(d, Latex()):
+        if isinstance(block, Equations):
+            yield from block.rows
+
+
+def test_micrograds_labels():
+    """The lecture's neuron: expressions as labels are no tautologies, and the numbers are the lecture's."""
+    x1, x2, w1, w2 = Value(2.0, "x1"), Value(0.0, "x2"), Value(-3.0, "w1"), Value(1.0, "w2")
+    b = Value(6.8813735870195432, "b")
+    x1w1, x2w2 = x1 * w1, x2 * w2
+    x1w1.label, x2w2.label = "x1*w1", "x2*w2"
+    total = x1w1 + x2w2
+    total.label = "x1*w1 + x2*w2"
+    n = total + b
+    n.label = "n"
+    o = n.tanh()
+    o.label = "o"
+    d = explain(o, w1)
+    assert d.number == pytest.approx(1.0, rel=1e-12)
+    assert r'\text{"x1*w1"} & = x_{1} \, w_{1} && = -6' in d.to_latex()
+    cells = cells_of_page(d)
+    assert cells[cells.index('"x1*w1 + x2*w2"') + 1] == '="x1*w1"+"x2*w2"'
+    agrees(d, parse=True)
+
+
+def test_copies_of_a_name_are_told_apart_alike():
+    """By the same numbers in every output, also if only LaTeX would confuse them; no automatic name looks like one."""
+    a, b = Value(2.0, "a"), Value(3.0, "a")
+    d = explain((a * b) ** 2 + a**2, a)
+    assert "y = (a#1 a#2)^2 + (a#1)^2 = 40" in d.to_text()
+    assert r"y & = \left(a_{\#1} \, a_{\#2}\right)^{2} + a_{\#1}^{2} && = 40" in d.to_latex()
+    w = Value(2.0, "w_1")
+    d = explain(w * Value(3.0, "w1"), w)
+    assert "y = w_1#1 w1#2" in d.to_text() and r"y & = w_{1,\#1} \, w_{1,\#2}" in d.to_latex()
+    z = Value(0.5, "z_1")
+    assert "z2" in explain((z * 2 + 1).tanh(), z).to_text()
+
+
 def test_updates():
     """The sign of the rate is not doubled; a rate is a finite number."""
     x = Value(3.0, "x")
@@ -389,6 +458,52 @@ def test_a_long_sum_is_summarized():
     assert "100 routes lead from y to w (the 3 largest are shown):" in d.to_text()
     assert "97 smaller" in d.to_text() and len(d.to_text()) < 2000
     agrees(d)
+
+
+def summary(*terms: Value) -> str:
+    """How their sum, under the name s, is written, and what it is said to be."""
+    total = sum(terms)
+    total.label = "s"
+    d = explain(total.tanh(), topological_order(terms)[-1 if terms[-1].op is None else 0])
+    agrees(d)
+    return next(" ".join(line.split()) for line in d.to_text().splitlines() if line.startswith("  s "))
+
+
+def test_an_ellipsis_hides_nothing_that_cannot_be_written_down():
+    """It stands for terms that continue those before it up to the one after it, and for no others."""
+    x = [Value(1.0, f"x{i}") for i in range(40)]
+    w = [Value(1.0, f"layers.0.neurons.2.w.{i}") for i in range(40)]
+    b = Value(1.0, "b")
+    assert summary(*x) == "s = x0 + x1 + ... + x39 = 40"
+    assert summary(*(w * x for w, x in zip(w, x)), b) == "s = w[0,2,0] x0 + w[0,2,1] x1 + ... + w[0,2,39] x39 + b = 41"
+    assert summary(*x[:30], *(x.sin() * 2 for x in x[30:])).startswith(
+        "s = x0 + x1 + ... + x29 + 2 sin(x30) + 2 sin(x31)"
+    )
+    assert summary(*x[::2], *x[1::2]) == "s = x0 + x2 + ... + x38 + x1 + x3 + ... + x39 = 40"
+    assert summary(*(0.5 * x for x in x[::-1])) == "s = 0.5 x39 + 0.5 x38 + ... + 0.5 x0 = 20"
+    letters = [Value(1.0, c) for c in "abcdefghijklmnopqrtuvwxyz"]
+    assert summary(*letters) == f"s = {' + '.join('abcdefghijklmnopqrtuvwxyz')} = 25"
+    primes = [Value(1.0, f"x{i}") for i in (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41)]
+    assert "..." not in summary(*primes) and "x23" in summary(*primes)
+    assert "..." not in summary(*[b] * 30)  # how many there are of them is not to be seen
+    assert "..." not in summary(*(x * float(i * i % 7) for i, x in enumerate(x)))
+    assert "..." not in summary(*(x.sin() for x in [Value(0.1 * i) for i in range(40)]))
+
+
+def test_a_long_sum_without_a_pattern_says_what_is_left_out():
+    """How many terms, and what they sum to: 1 + 4 + ... + 100^2 is 338350."""
+    x = [Value(float(i * i), "x") for i in range(1, 101)]
+    for i, node in enumerate(x):
+        node.label = f"x{i * i % 101}{'abc'[i % 3]}"
+    line = summary(*x)
+    shown = line.removeprefix("s = ").partition(" + (")[0].split(" + ")
+    hidden = 338350 - sum(i * i for i in range(1, len(shown) + 1)) - 100**2
+    assert f" + ({99 - len(shown)} more terms: {hidden}) + x" in line and line.endswith("= 338350")
+    total = sum(x)
+    total.label = "s"
+    d = explain(total.tanh(), x[0])
+    assert f"more terms: {hidden})" in "".join(cells_of_page(d))
+    assert rf"more terms: }}{hidden}\text{{)}}" in d.to_latex()
 
 
 def test_paths_are_not_enumerated():

@@ -79,6 +79,7 @@ assert (value, gradient.tolist()) == (y.data, [slope])
 MILLION = """
 import copy, gc, pickle, sys
 from autograd import *
+from autograd import compile
 from autograd.graph import tangents
 gc.disable()
 x, n = Value(1.0, "x"), {n}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import xml.etree.ElementTree as ET
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from latex2mathml import converter
 from matplotlib.mathtext import MathTextParser
 
 from autograd import TABLE
@@ -131,15 +133,31 @@ def test_rounding(number, digits):
         ("alpha", "alpha", r"\alpha"),
         ("λ", "λ", r"\lambda"),
         ("Δ", "Δ", r"\Delta"),
-        ("sin", '"sin"', r"\mathrm{sin}"),
+        ("ϵ", "ϵ", r"\epsilon"),
         ("layers.2.neurons.0.b", "b[2,0]", "{b^{(2)}_{0}}"),
         ("w.7", "w[7]", "w_{7}"),
         ("encoder.w.3", "encoder.w[3]", r"\mathrm{encoder.w}_{3}"),
-        ("a b", '"a b"', r"\mathrm{a\ b}"),
-        ("50%", '"50%"', r"\mathrm{50}\%"),
-        ('"\\', '"\\"\\\\"', r"''\backslash "),
-        ("3", '"3"', r"\mathrm{3}"),
         ("_", "_", r"\_"),
+        ("w[0]", "w[0]", "w_{0}"),
+        ("w[0, 1]", "w[0,1]", "w_{0,1}"),
+        ("w[2][1]", "w[2,1]", "w_{2,1}"),
+        ("layers[2].neurons[0].b", "b[2,0]", "{b^{(2)}_{0}}"),
+        ("h[t-1]", "h[t-1]", "h_{t-1}"),
+        ("x_{t-1}", "x_{t-1}", "x_{t-1}"),
+        ("W_{xh}", "W_{xh}", r"W_{\mathrm{xh}}"),
+        ("W_xh", "W_xh", r"W_{\mathrm{xh}}"),
+        ("h_t", "h_t", "h_{t}"),
+        ("w_h.0", "w_h[0]", "w_{h,0}"),
+        ("theta_{ij}", "theta_{ij}", r"\theta_{\mathrm{ij}}"),
+        ("x_alpha", "x_alpha", r"x_{\alpha}"),
+        ("a^{(1)}_{2}", "a^{(1)}_{2}", "{a^{(1)}_{2}}"),
+        ("W^[1]", "W^[1]", "{W^{[1]}}"),
+        ("x'", "x'", r"{x^{\prime}}"),
+        ("x1''", "x1''", r"{x^{\prime \prime}_{1}}"),
+        ("ŷ", "ŷ", r"\hat{y}"),
+        ("x\u0304_1", "x\u0304_1", r"\bar{x}_{1}"),
+        ("x₁", "x₁", "x_{1}"),
+        ("log_prob", "log_prob", r"{\mathrm{log}\_\mathrm{prob}}"),
     ],
 )
 def test_names(label, text, latex):
@@ -149,14 +167,74 @@ def test_names(label, text, latex):
     PARSER.parse(f"${latex}$")
 
 
-@given(st.text(max_size=20))
-def test_any_label_is_a_symbol(label):
-    """Its text is one line, its LaTeX has balanced braces, also updated."""
+@pytest.mark.parametrize(
+    ("label", "text", "latex"),
+    [
+        ("x1*w1 + x2*w2", '"x1*w1 + x2*w2"', r'\text{"x1*w1 + x2*w2"}'),
+        ("a b", '"a b"', r'\text{"a b"}'),
+        ("2", '"2"', r'\text{"2"}'),
+        ("-1", '"-1"', r'\text{"-1"}'),
+        ("1e5", '"1e5"', r'\text{"1e5"}'),
+        ("nan", '"nan"', r'\text{"nan"}'),
+        ("exp", '"exp"', r'\text{"exp"}'),
+        ("max", '"max"', r'\text{"max"}'),
+        ("log[2]", '"log[2]"', r'\text{"log[2]"}'),
+        ("f(x)", '"f(x)"', r'\text{"f(x)"}'),
+        ("x·y", '"x·y"', r'\text{"x·y"}'),
+        ("x²", '"x²"', r'\text{"x²"}'),
+        ("x^2", '"x^2"', r'{\text{"x}\wedge \text{2"}}'),
+        ("a#1", '"a#1"', r'{\text{"a}\#\text{1"}}'),
+        ("50%", '"50%"', r'{\text{"50}\%\text{"}}'),
+        ('"\\', '"\\"\\\\"', r'{\text{"}\backslash \text{"}\backslash \backslash \text{"}}'),
+        ("a\nb", '"a\\nb"', r'{\text{"a}\backslash \text{nb"}}'),
+        (" ", '" "', r'\text{" "}'),
+        (".a", '".a"', r'\text{".a"}'),
+        ("a..b", '"a..b"', r'\text{"a..b"}'),
+    ],
+)
+def test_what_is_no_name_is_quoted(label, text, latex):
+    """In text and in LaTeX alike: an expression, a number, a function, a word with signs."""
     symbol = symbol_of(label)
+    assert (symbol.text, symbol.latex) == (text, latex)
+    PARSER.parse(f"${latex}$")
+
+
+@pytest.mark.parametrize(
+    ("label", "copy", "text", "latex"),
+    [
+        ("a", 0, "a^2", "a^{2}"),
+        ("a", 1, "(a#1)^2", r"a_{\#1}^{2}"),
+        ("w[0]", 2, "(w[0]#2)^2", r"w_{0,\#2}^{2}"),
+        ("layers.0.w.1", 0, "w[0,1]^2", r"\left({w^{(0)}_{1}}\right)^{2}"),
+        ("a^{(1)}", 0, "(a^{(1)})^2", r"\left({a^{(1)}}\right)^{2}"),
+        ("x'", 0, "x'^2", r"\left({x^{\prime}}\right)^{2}"),
+        ("e", 0, "e^2", r"\left(e\right)^{2}"),
+        ("x^2", 0, '"x^2"^2', r'{\text{"x}\wedge \text{2"}}^{2}'),
+        ("a b", 3, '("a b"#3)^2', r'\text{"a b"}_{\#3}^{2}'),
+    ],
+)
+def test_powers_of_names(label, copy, text, latex):
+    """The exponent belongs to the whole name, never to a number at its end; a power of e is no exponential."""
+    square = raw("pow", Formula(3.0, symbol=symbol_of(label, copy)), 2.0)
+    assert (Text().write(square), Latex().write(square)) == (text, latex)
+    PARSER.parse(f"${latex}$")
+
+
+NAME_LIKE = st.text(st.sampled_from("xwθ_12'.[]{}(),-+^#\\$% ₁\u0302"), max_size=12)
+
+
+@given(st.text(max_size=20) | NAME_LIKE, st.integers(0, 2))
+@example("<b>", 0)
+@example("&amp;", 1)
+def test_any_label_is_a_symbol(label, copy):
+    """Its text is one line; its LaTeX has balanced braces and makes MathML, also updated, numbered and squared."""
+    symbol = symbol_of(label, copy)
     assert symbol.text and len(symbol.text.splitlines()) == 1
-    bare = symbol.latex.replace(r"\{", "").replace(r"\}", "")
-    assert bare.count("{") == bare.count("}")
-    assert Latex().updated(symbol).count("{") >= bare.count("{")
+    square = raw("pow", Formula(3.0, symbol=symbol), 2.0)
+    for latex in (symbol.latex, Latex().updated(symbol), Latex().write(square)):
+        bare = latex.replace(r"\{", "").replace(r"\}", "")
+        assert bare.count("{") == bare.count("}")
+        ET.fromstring(converter.convert(latex))
 
 
 def test_digits_are_checked():

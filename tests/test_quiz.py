@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pprint
 
 import pytest
 
@@ -67,6 +68,20 @@ def test_every_answer_is_right_and_its_negative_is_not():
             assert not question.check(question.answer * 1.02)
 
 
+def test_nothing_shows_an_answer():
+    """Neither a quiz nor a question nor a list of them, as a notebook, a log or a debugger writes it."""
+    q = notes()
+    quiz = explain(q["E_total"], q["w1"]).quiz()
+    numbers = {f"{abs(question.answer):.4f}" for question in quiz if question.answer != q["w1"].data}
+    shown = [repr(quiz), str(quiz), repr(quiz[:]), pprint.pformat(list(quiz)), pprint.pformat(quiz), *map(str, quiz)]
+    given = str(quiz)[: str(quiz).index("Backward")]
+    for text in [*shown, repr(list(quiz)), f"{quiz}", f"{quiz[0]!r:s}"]:
+        answers = {number for number in numbers if number in text and number not in given}
+        assert not answers, text
+    assert repr(quiz) == "Quiz of 12 questions on dE_total/dw1"
+    assert not [name for name in dir(quiz) + dir(quiz[0]) if name.startswith("_repr_")]
+
+
 def test_tolerance():
     """The caller's, relative."""
     x = Value(3.0, "x")
@@ -122,6 +137,6 @@ def test_unknown_questions():
         d.check(1, None)
     with pytest.raises(ValueError, match="give one from 0"):
         d.quiz().check(1, 2.0, tolerance=-1.0)
-    assert repr(d.quiz()) == "Quiz of 1 question on Derivation of dy/dx = 2"
+    assert repr(d.quiz()) == "Quiz of 1 question on dy/dx"
     with pytest.raises(ValueError, match="'two' is no number; give one in decimals"):
         d.check(1, "two")

@@ -128,21 +128,23 @@ class Remainder:
     exact: bool
 
 
-def remainder(curve: Curve, x: float, slope: float, noise: float = 0.0) -> Remainder:
-    """The powers of h with which Taylor's remainder of `curve` at `x` vanishes, to the right; `noise` as above.
+def remainder(curve: Curve, x: float, slope: float, noise: float = 0.0, error: float = 0.0) -> Remainder:
+    """The powers of h with which Taylor's remainder of `curve` at `x` vanishes, to the right.
+
+    `noise` is how far the values may be off, as above, and `error` how far the slope may be.
 
     >>> found = remainder(np.exp, 0.0, 1.0)
     >>> f"{found.slope:.1f} {found.bend:.1f}, wrong {remainder(np.exp, 0.0, 1.001).slope:.1f}"
     '2.0 2.0, wrong 1.0'
     """
     for scale in sorted({abs(x) or 1.0, 1.0}):
-        found = _rates(curve, x, slope, scale, noise)
+        found = _rates(curve, x, slope, scale, noise, error)
         if found.exact or found.slope == found.slope:
             break
     return found
 
 
-def _rates(curve: Curve, x: float, slope: float, scale: float, noise: float) -> Remainder:
+def _rates(curve: Curve, x: float, slope: float, scale: float, noise: float, error: float) -> Remainder:
     steps = np.unique(x + scale * 0.125 * 0.5 ** np.arange(HALVINGS) - x)[::-1]
     steps = steps[steps > 0.0]
     if not len(steps):
@@ -156,8 +158,9 @@ def _rates(curve: Curve, x: float, slope: float, scale: float, noise: float) -> 
         return Remainder(0.0, 0.0, False)  # no step is small for this curve
     off = np.abs(above - here - slope * steps)
     bend = np.abs(above - 2 * here + below)
-    straight = bool((off <= rounding).all() and 1e-3 * abs(slope) * steps[0] > SAFETY * rounding[0])
-    return Remainder(_power(off, steps, rounding), _power(bend, steps, rounding), straight)
+    unclear = rounding + error * steps
+    straight = bool((off <= unclear).all() and 1e-3 * abs(slope) * steps[0] > SAFETY * unclear[0])
+    return Remainder(_power(off, steps, unclear), _power(bend, steps, rounding), straight)
 
 
 def _power(off: Array, steps: Array, noise: Array) -> float:

@@ -27,7 +27,7 @@ from . import oracles as bench
 from .differences import differences, remainder
 from .estimates import NOTHING, Array, Estimate, Evidence, Sides
 from .problem import Problem
-from .rounding import Engine, engine_estimates, slopes_along
+from .rounding import ROUNDING, Engine, engine_estimates, slopes_along
 from .textbook import DeclinedError
 from .verdict import BY_VALUES, Finding, Report, Row, judge, judge_remainder
 
@@ -72,8 +72,8 @@ def gradcheck(function: Callable[..., Any], *args: Any, order: int = 1, oracles:
     returns something else the second time, another order, or an unknown oracle.
 
     >>> print(gradcheck(lambda x, y: x * y + y, 2.0, 3.0, oracles=["differences", "rational"]))
-    x = 2: pass; engine 3 +- ...; differences 3 +- ...; also rational
-    y = 3: pass; engine 3 +- ...; differences 3 +- ...; also rational
+    x = 2: pass; engine 3; differences 3 +- ...; also rational
+    y = 3: pass; engine 3; differences 3 +- ...; also rational
     >>> print(gradcheck(abs, 0.0, oracles=["dual"]))
     x = 0: at a kink
       engine      0
@@ -290,7 +290,8 @@ def _is_installed(oracle: str) -> bool:
 def _asked_of_curve(name: str, answer: Engine, curve: Callable[[Array], Array], x: float) -> Finding:
     with np.errstate(all="ignore"):
         if name == "taylor":
-            return judge_remainder(answer, remainder(curve, x, answer.value, answer.noise))
+            found = remainder(curve, x, answer.value, answer.noise, ROUNDING * answer.error)
+            return judge_remainder(answer, found)
         return judge(answer, name, Evidence(differences(curve, x, answer.noise)))
 
 

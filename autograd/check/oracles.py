@@ -1,9 +1,9 @@
 """Oracles: a graph computed anew in other numbers, in which its derivatives can be read off.
 
 - dual numbers x + x' e (forward mode): e is smaller than every float but not 0, so comparisons see on which side of a
-  kink x + e lies, and both one-sided derivatives come out, each by itself;
+  kink x + e lies, and both one-sided derivatives come out, each by itself; the rounding is sampled (`samples`);
 - the same over exact rational numbers, for graphs of + - * / and comparisons;
-- the complex step, Im f(x + ih) / h, without any subtraction (Squire and Trapp, 1998);
+- the complex step, Im f(x + ih) / h, without any subtraction (Squire and Trapp, 1998); sampled, too;
 - differences with so many digits (mpmath) that neither the step nor rounding counts.
 
 No oracle calls a partial, or a forward function, of the table: the rows stand in `textbook` once more.
@@ -20,11 +20,16 @@ import numpy as np
 
 from .estimates import NOTHING, Array, Estimate, Evidence, Sides
 from .problem import Problem
+from .samples import SAMPLES, sampling, scatter
 from .textbook import WIDE, DeclinedError, Dual, Numbers, lifted, refuse_at
 
 
 def _with_numpy(name: str, x: Array) -> Array:
-    return getattr(np, name)(x)  # type: ignore[no-any-return]  # an array
+    try:
+        return getattr(np, name)(x)  # type: ignore[no-any-return]  # an array
+    except (AttributeError, TypeError):
+        kind = " of complex numbers" if np.iscomplexobj(x) else ""
+        raise DeclinedError(f"NumPy has no {name}{kind}") from None
 
 
 # ---- Dual numbers ---------------------------------------------------------------------------------------------------
@@ -36,7 +41,19 @@ def dual(problem: Problem, second: int | None = None) -> list[Evidence]:
     With `second`, the index of a leaf, the second derivatives: by that leaf and by each.
     """
     with np.errstate(all="ignore"):
-        return _dual(problem, second, _with_numpy, float)
+        samples = _derivatives(problem, second, _Samples(_with_numpy, float), 1)[1]
+        return _dual(problem, second, _with_numpy, float, samples=samples)
+
+
+class _Samples(Numbers):
+    """Floats, or complex ones, with samples of what rounding makes of them."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.sampled = sampling()
+
+    def constant(self, number: float) -> Array:
+        return self.sampled(super().constant(number))
 
 
 def rational(problem: Problem, second: int | None = None) -> list[Evidence]:
@@ -82,28 +99,29 @@ def _dual(
     elementary: Callable[[str, Array], Array],
     constant: Callable[[float], Any],
     kind: type[Numbers] = Numbers,
+    samples: Array | None = None,
 ) -> list[Evidence]:
     here, right, left = (
         _derivatives(problem, second, kind(elementary, constant, sided=side != 0), side or 1) for side in (0, 1, -1)
     )
     found = []
-    for policy, above, below in zip(here, right, left):
-        sides = [_one_sided(policy[0], *side, towards) for side, towards in ((below, -1), (above, 1))]
-        exact = Estimate(policy[1])
-        equal = sides[0].value == sides[1].value
-        found.append(Evidence(Sides(sides[0] if equal else exact, *sides), policy[1]))
+    for i in range(len(problem.leaves)):
+        (value, slope), *sides = ([_as_float(part[i]) for part in parts] for parts in (here, left, right))
+        error = 0.0 if samples is None else scatter(samples[:, i], slope)
+        below, above = (Estimate(_one_sided(value, side, to), error) for side, to in zip(sides, (-1, 1)))
+        central = below if below.value == above.value else Estimate(slope, error)
+        found.append(Evidence(Sides(central, below, above), slope))
     return found
 
 
-def _one_sided(here: float, there: float, slope: float, side: int) -> Estimate:
-    """A one-sided derivative; infinite where the number next to `here` is another."""
-    if here == there or there != there:
-        return Estimate(slope)
-    return Estimate(copysign(inf, (there - here) * side))
+def _one_sided(here: float, side: Sequence[float], towards: int) -> float:
+    """A one-sided derivative, of a number and its slope there; infinite if that number is another than `here`."""
+    there, slope = side
+    return slope if here == there or there != there else copysign(inf, (there - here) * towards)
 
 
-def _derivatives(problem: Problem, second: int | None, m: Numbers, side: int) -> list[tuple[float, float]]:
-    """For each leaf, the number that is differentiated, and its derivative on this side."""
+def _derivatives(problem: Problem, second: int | None, m: Numbers, side: int) -> tuple[Any, Any]:
+    """For each leaf, in two arrays, the number that is differentiated, and its derivative on this side."""
     count = len(problem.leaves)
     unit = [m.constant(float(side)) * np.array([int(i == k) for i in range(count)]) for k in range(count)]
     numbers: list[Any] = [Dual(m.constant(x), unit[k]) for k, x in enumerate(problem.point)]
@@ -113,8 +131,8 @@ def _derivatives(problem: Problem, second: int | None, m: Numbers, side: int) ->
     result = problem.evaluate(numbers, m.constant, m.row)
     if second is not None:
         result = lifted(result).slope * side
-    values, slopes = (np.broadcast_to(part, count) for part in (lifted(result).value, lifted(result).slope * side))
-    return [(_as_float(value), _as_float(slope)) for value, slope in zip(values, slopes)]
+    value, slope = lifted(result).value, lifted(result).slope * side
+    return np.broadcast_to(value, unit[0].shape), np.broadcast_to(slope, unit[0].shape)
 
 
 def _as_float(x: Any) -> float:
@@ -144,18 +162,29 @@ def _elementary_of_complex(name: str, x: Array) -> Array:
 
 
 def complex_step(problem: Problem, second: int | None = None) -> list[Evidence]:
-    """The derivative by each leaf, to rounding: Im f(x + ih) / h.  Declined at kinks, and for second derivatives."""
+    """The derivative by each leaf, to rounding: Im f(x + ih) / h.  Declined at kinks, and for second derivatives.
+
+    Every sample has a step of its own: where the function ends, or branches, quotients depend on it.
+    """
     if second is not None:
         raise DeclinedError("the complex step is for first derivatives")
     if any(0.0 < abs(x) < WIDE * STEP for x in problem.point):
         raise DeclinedError("a number is as small as the step")
-    m = Numbers(_elementary_of_complex, complex)
-    unit = np.eye(len(problem.leaves)) * complex(0.0, STEP)
+    m = _Samples(_elementary_of_complex, complex)
+    count = len(problem.point)
+    steps = STEP / 2.0 ** np.arange(SAMPLES + 1)
+    moved = [m.sampled(np.full(count, complex(x))) for x in problem.point]
+    for i, x in enumerate(moved):
+        x.imag[:, i] = steps
     with np.errstate(all="ignore"):
-        result = problem.evaluate([x + row for x, row in zip(problem.point, unit)], m.constant, m.row)
-        slopes = np.broadcast_to(np.imag(result) / STEP, len(problem.leaves))
-    estimates = [Estimate(x, LOSS * abs(x) if abs(x) > LEAST else LEAST) for x in map(float, slopes)]
-    return [Evidence(Sides(estimate, estimate, estimate)) for estimate in estimates]
+        result = problem.evaluate(moved, m.constant, m.row)
+        slopes = np.broadcast_to(np.imag(result) / steps[:, np.newaxis], (len(steps), count))
+    found = []
+    for samples in slopes.T:
+        slope = float(samples[0])
+        error = max(scatter(samples, slope), LOSS * abs(slope), LEAST)
+        found.append(Evidence(Sides(*[Estimate(slope, error)] * 3)))
+    return found
 
 
 # ---- Many digits ----------------------------------------------------------------------------------------------------
@@ -194,12 +223,14 @@ def _quotients(problem: Problem, second: int | None, mp: Any, digits: int, below
     """For each leaf, the difference quotients, central, to the left, to the right, and what rounding takes of them."""
     sizes = [log10(abs(x)) for x in problem.point if x] or [0.0]
     mp.dps = digits + 2 * max(0, round(-min(sizes))) + max(0, round(max(sizes)))
-    names = {"arctan": "atan"}
 
     def elementary(name: str, x: Array) -> Array:
         if name not in ("log", "log1p", "sqrt", "arctan") and any(mp.mag(y) > MOST_BITS for y in x.ravel()):
             raise DeclinedError(f"{name} of a number of more than 2^{MOST_BITS}")
-        return np.frompyfunc(getattr(mp, names.get(name, name)), 1, 1)(x)  # type: ignore[no-any-return]  # an array
+        function = getattr(mp, name.replace("arc", "a"), None)
+        if function is None:
+            raise DeclinedError(f"mpmath has no {name}")
+        return np.frompyfunc(function, 1, 1)(x)  # type: ignore[no-any-return]  # an array
 
     m = Numbers(elementary, mp.mpf)
     point = [mp.mpf(x) for x in problem.point]

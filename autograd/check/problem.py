@@ -65,5 +65,8 @@ class Problem:
         """The output, (K,), where the leaf of this index has each of the numbers `xs`, (K,), and the others stay."""
         numbers: list[Any] = list(self.point)
         numbers[index] = xs
-        values = self.evaluate(numbers, float, lambda node, *operands: node.op.ufunc(*operands))
-        return np.broadcast_to(np.asarray(values, dtype=float), xs.shape)
+
+        def rows(node: Any, *operands: Any) -> Array:
+            return np.asarray(node.op.ufunc(*operands), dtype=float)  # also of np.frompyfunc
+
+        return np.broadcast_to(self.evaluate(numbers, float, rows), xs.shape)

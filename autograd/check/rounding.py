@@ -1,14 +1,10 @@
-"""The engine's answer, and how far rounding may have moved it: Monte Carlo arithmetic (Parker, 1997).
-
-The sweep is repeated with every number wrong in its last bit, at random, and its result scatters as rounding makes it.
-"""
+"""The engine's answer, and how far rounding may have moved it: the sweep on samples, partials and all."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from math import inf, isfinite
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -16,12 +12,10 @@ import numpy as np
 from ..graph import chain_rule, gradients, number_of_node
 from .estimates import SAFETY, SHARP, Array, Estimate
 from .problem import Problem
-
-SAMPLES = 8
-"""So many sweeps with random rounding tell how large the engine's rounding is."""
+from .samples import Sampled, sampling, scatter
 
 ROUNDING = 8.0
-"""What the engine rounds may be so many times what was seen in them."""
+"""What the engine rounds may be so many times what was seen in the samples."""
 
 TAIL = 2.0**-36
 """Where a derivative is lost in rounding, as that of sigmoid far out, so much of the largest adjoint may be missing."""
@@ -54,25 +48,25 @@ class Engine:
         """How far the two may be apart."""
         return SAFETY * estimate.error + ROUNDING * self.error
 
-    def is_known(self, estimate: Estimate) -> bool:
-        """Whether both numbers are more than rounding."""
+    def is_known(self, estimate: Estimate, by_steps: bool) -> bool:
+        """Whether both numbers are more than rounding, also that of the steps that a difference takes."""
         if not (isfinite(estimate.error) and estimate.value == estimate.value):
             return False
         if not isfinite(self.value):
             return SAFETY * estimate.error <= SHARP * abs(estimate.value)
-        size = max(abs(self.value), abs(estimate.value))
-        if estimate.error and size < FAINT * self.lost:
+        size = max(filter(isfinite, (abs(self.value), abs(estimate.value))))
+        if by_steps and size < FAINT * self.lost:
             return False
         return ROUNDING * self.error <= max(0.1 * size, self.lost)
 
-    def sees_apart(self, left: Estimate, right: Estimate) -> bool:
-        """Whether two one-sided derivatives are more than errors apart."""
+    def sees_apart(self, left: Estimate, right: Estimate, least: float) -> bool:
+        """Whether two one-sided derivatives are more than errors apart, and more than this share of them."""
         if left.value == right.value or left.value != left.value or right.value != right.value:
             return False
         apart = abs(left.value - right.value)
         if not isfinite(apart):
             return True
-        seen = SHARP * max(abs(left.value), abs(right.value)) if left.error + right.error else 0.0
+        seen = least * max(abs(left.value), abs(right.value))
         return apart > max(SAFETY * (left.error + right.error) + ROUNDING * self.error, seen)
 
     def is_sharp(self, estimate: Estimate) -> bool:
@@ -82,61 +76,45 @@ class Engine:
         if self.value == estimate.value and not (estimate.error or self.error):
             return True
         size = max(abs(self.value), abs(estimate.value))
-        return SAFETY * estimate.error <= SHARP * max(size, self.error) and ROUNDING * self.error <= max(
-            SHARP * size, self.lost
-        )
+        sharp = SAFETY * estimate.error <= SHARP * max(size, self.error) and isfinite(estimate.error)
+        return sharp and ROUNDING * self.error <= max(SHARP * size, self.lost)
 
 
 def engine_estimates(problem: Problem) -> list[Engine]:
     """The engine's derivatives, with the errors that rounding may have made in them."""
     found = gradients(problem.output, problem.leaves)
     with np.errstate(all="ignore"):
-        outputs, samples = _scattered(problem)
+        sampled = sampling()
+        output, samples = _swept(problem, [sampled(x) for x in problem.point], sampled)
         sizes = [float(np.max(np.abs(sample))) for sample in samples.values()]
-        errors = [float(np.max(np.abs(samples.get(leaf, 0.0) - slope))) for leaf, slope in zip(problem.leaves, found)]
-        noise = float(np.max(np.abs(outputs - number_of_node(problem.output))))
-    noise = ROUNDING * noise if isfinite(noise) else 0.0
+        errors = [scatter(samples.get(leaf, 0.0), slope) for leaf, slope in zip(problem.leaves, found)]
+        noise = ROUNDING * scatter(output, number_of_node(problem.output))
     lost = TAIL * max(filter(isfinite, sizes), default=1.0)
-    return [Engine(slope, _rounding(slope, error), lost, noise) for slope, error in zip(found, errors)]
-
-
-def _rounding(slope: float, error: float) -> float:
-    """The scatter of a slope as an error: none of what is not finite, anything of what is only so by luck."""
-    return 0.0 if not isfinite(slope) else inf if error != error else error
-
-
-def _scattered(problem: Problem) -> tuple[Any, dict[Any, Any]]:
-    """The output and all adjoints, sampled: every operation, forward and backward, is wrong by about its last bit."""
-    random = np.random.default_rng(0)
-
-    def noisy(numbers: Any) -> Any:
-        moved = numbers * (1.0 + sys.float_info.epsilon * random.uniform(-1.0, 1.0, SAMPLES))
-        faint = (moved != 0.0) & (np.abs(moved) < sys.float_info.min)
-        return np.where(faint, moved + 5e-324 * random.integers(-1, 2, SAMPLES), moved)
-
-    return _swept(problem, problem.point, noisy)
+    return [Engine(slope, error, lost, noise if isfinite(noise) else 0.0) for slope, error in zip(found, errors)]
 
 
 def _swept(
-    problem: Problem, numbers: Sequence[Any], noise: Callable[[Any], Any] | None = None
+    problem: Problem, numbers: Sequence[Any], constant: Callable[[float], Any] = float
 ) -> tuple[Any, dict[Any, Any]]:
-    """The output, and the engine's sweep from it, where the leaves are `numbers`; with `noise` in every result."""
+    """The output, and the engine's sweep from it, where the leaves are `numbers`, and `constant` makes all others."""
     seen: dict[Any, Any] = {x: x.numbers for x in problem.order if x.op is not None}
 
     def rows(node: Any, *operands: Any) -> Any:
-        if noise and _tied(node):  # with noise it would not be: the rules at kinks hold
-            return operands[2] if node.op.name == "where" else node.numbers[0]
+        if constant is not float and _tied(node):  # with errors it would not be: the rules at kinks hold
+            return operands[2] if node.op.name == "where" else constant(node.numbers[0])
         result = node.op.ufunc(*operands)
-        result = noise(result) if noise else result
+        if not isinstance(result, Sampled):
+            result = np.asarray(result, dtype=float)
+            result = result if constant is float else constant(1.0) * result  # of a function that knows no samples
         seen[node] = (result, *operands)
         return result
 
     def times(adjoint: Any, slope: Any, gate: bool) -> Any:
-        product = noise(adjoint * slope) if noise else adjoint * slope
+        product = adjoint * slope
         wins = (adjoint == 0.0) | ((slope == 0.0) & gate)
         return np.where(wins & np.isnan(product), 0.0, product)
 
-    output = problem.evaluate(numbers, float, rows)
+    output = problem.evaluate(numbers, constant, rows)
     return output, chain_rule(reversed(problem.order), {problem.output: 1.0}, seen.__getitem__, times)
 
 

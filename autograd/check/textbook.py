@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .estimates import Array
+from .samples import unsampled
 
 
 class DeclinedError(Exception):
@@ -47,6 +48,8 @@ class Numbers:
     def function(self, name: str, x: Any) -> Any:
         """An elementary function."""
         if isinstance(x, Dual):
+            if name not in SLOPES:
+                raise DeclinedError(f"there is no textbook derivative of {name}")
             return Dual(self.function(name, x.value), _times(SLOPES[name](self, x.value), x.slope))
         return self.elementary(name, x)
 
@@ -55,6 +58,7 @@ class Numbers:
         if isinstance(x, Dual):
             by_value = self.sign(x.value)
             return np.where(by_value == 0, self.sign(x.slope), by_value) if self.sided else by_value
+        x = unsampled(x)  # no sample crosses a kink
         if np.iscomplexobj(x):
             refuse_at(np.abs(x.real) <= WIDE * np.abs(x.imag) + 1e-280, x, "at a kink")
             x = x.real
@@ -65,6 +69,7 @@ class Numbers:
         """Which are positive, but for infinitesimals; what smooth rows ask, to choose between formulas for the same."""
         while isinstance(x, Dual):
             x = x.value
+        x = unsampled(x)
         positive: Array = (x.real if np.iscomplexobj(x) else x) > 0
         return positive
 
@@ -204,7 +209,11 @@ TEXTBOOK: dict[str, Callable[..., Any]] = {
     "where":    lambda m, c, x, y: m.choose(m.sign(c) != 0, x, y),
     **{name: lambda m, x, name=name: m.function(name, x) for name in SLOPES},
 }
-"""Every row of the table but `detach`, which makes a constant."""
+"""Every row of the table but `detach`, which makes a constant.
+
+A row of one's own is checked by its values alone until it has a definition here, and a new elementary function its
+derivative in `SLOPES`: ``TEXTBOOK["arcsin"] = lambda m, x: m.function("arctan", x / m.function("sqrt", 1 - x * x))``.
+"""
 # fmt: on
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..notation import counted
 from .differences import Remainder
-from .estimates import SHARP, Estimate, Evidence
+from .estimates import NOTHING, SAFETY, SHARP, Estimate, Evidence
 from .rounding import ROUNDING, Engine
 
 PASS, FAIL, KINK, UNSURE = "pass", "FAIL", "at a kink", "unsure"
@@ -32,6 +32,12 @@ class Finding:
     verdict: str
     knows_policy: bool = False
     """Whether it knows what the rules at kinks make of the derivative."""
+    central: Estimate = NOTHING
+
+    def contradicts(self, other: Finding) -> bool:
+        """Whether their numbers are further apart than both errors explain."""
+        apart = abs(self.central.value - other.central.value)
+        return apart > SAFETY * (self.central.error + other.central.error)
 
 
 @dataclass(frozen=True)
@@ -56,10 +62,21 @@ class Row:
         """`pass`, `FAIL`, `at a kink` or, where nothing is left to compare with, `unsure`."""
         if any(finding.knows_policy and finding.verdict == KINK for finding in self.findings):
             return KINK
-        found = [finding.verdict for finding in self.findings]
-        if self._graph_is_right and not self.cut:  # values alone may mislead, such as where waves are short
-            found = [verdict for verdict in found if verdict != FAIL]
+        overruled = () if self.cut else self._overruled
+        found = [finding.verdict for finding in self.findings if finding not in overruled]
         return next((verdict for verdict in (FAIL, KINK, PASS) if verdict in found), UNSURE)
+
+    @property
+    def _overruled(self) -> list[Finding]:
+        """The mistakes that values alone report, misled by short waves or poles, where the graph says otherwise."""
+        graph = [finding for finding in self.findings if finding.oracle not in BY_VALUES]
+        return [
+            finding
+            for finding in self.findings
+            if finding.oracle in BY_VALUES
+            and finding.verdict == FAIL
+            and (self._graph_is_right or any(map(finding.contradicts, graph)))
+        ]
 
     @property
     def _graph_is_right(self) -> bool:
@@ -117,21 +134,22 @@ def judge(answer: Engine, oracle: str, evidence: Evidence) -> Finding:
     """The verdict that follows from the evidence of an oracle."""
     sides, policy = evidence.sides, evidence.policy
     central, left, right = sides.central, sides.left, sides.right
-    if answer.sees_apart(left, right):
+    if answer.sees_apart(left, right, SHARP if policy is None else 0.0):
         numbers = f"{left.value + 0.0:.6g} from the left, {right.value + 0.0:.6g} from the right"
         if policy is None:
             low, high = sorted((left, right), key=lambda side: side.value)
             within = low.value - answer.bound(low) <= answer.value <= high.value + answer.bound(high)
             return Finding(oracle, numbers, KINK if within else FAIL)
-        verdict = KINK if answer.agrees(Estimate(policy)) else FAIL
+        verdict = KINK if answer.agrees(Estimate(policy, central.error)) else FAIL
         return Finding(oracle, f"{numbers}, {policy:.6g} by the rules", verdict, True)
     if answer.agrees(central):
-        return Finding(oracle, str(central), PASS if answer.is_sharp(central) else UNSURE)
-    if policy is not None and policy != central.value and answer.agrees(Estimate(policy)):
+        return Finding(oracle, str(central), PASS if answer.is_sharp(central) else UNSURE, central=central)
+    if policy is not None and policy != central.value and answer.agrees(Estimate(policy, central.error)):
         return Finding(oracle, f"{central}, {policy:.6g} by the rules at kinks", KINK, True)
     # Where one side was seen and the other was not, the middle may be the derivative of neither.
     halved = isfinite(left.error) != isfinite(right.error)
-    return Finding(oracle, str(central), FAIL if answer.is_known(central) and not halved else UNSURE)
+    known = answer.is_known(central, by_steps=oracle in BY_VALUES)
+    return Finding(oracle, str(central), FAIL if known and not halved else UNSURE, central=central)
 
 
 def judge_remainder(answer: Engine, found: Remainder) -> Finding:
