@@ -766,6 +766,8 @@ def test_rows_of_lists_are_what_the_lists_hold():
     eager_rows_agree(lambda x, y: (2 * x)[1] * w[0] + (2 * y)[2] * w[1], w, ROWS, ROWS.tolist())
     for numbers in (ROWS[:, 0], ROWS[:, 0].tolist(), ROWS[:, 0].astype(int)):
         eager_rows_agree(lambda x: x * w[0] if x != 0 else w[1] * 2.0, w, numbers)
+    assert compile(lambda x: x * w[0], w, reduction="sum").value([2.0, 0.0], range(4)) == 12.0
+    assert compile(lambda x: w[0] * (len(x) + 3.0), w).value([2.0, 0.0], [[], []]) == 6.0  # rows of nothing
     with pytest.raises(TypeError, match="rows of list and ndarray; give rows of one kind"):
         compile(lambda x: w[0] * x[0], w).value([0.5, 1.0], [[1.0, 2.0], np.array([3.0, 4.0])])
 
@@ -789,6 +791,8 @@ def test_a_branch_may_be_a_plain_number():
     assert hinge.value_and_grad([0.5], [1.0, 4.0], [1.0, 1.0]) == (0.25, [-0.5])
     assert hinge.value_and_grad([0.5], [4.0, 8.0], [1.0, 1.0]) == (0.0, [0.0])
     assert hinge.backward([4.0], [1.0]) == 0.0 and w[0].grad == 0.0
+    boxed = compile(lambda x: np.array(w[0] * x), w)  # a 0-d array
+    assert boxed.value_and_grad([0.5], [3.0]) == (1.5, [3.0])
     signs = compile(lambda x: 1.0 if x > 0 else 0, w, reduction="sum")
     assert signs.value_and_grad([0.5], [1.0, -1.0, 2.0]) == (2.0, [0.0])
     for wrong in (None, "1", [1.0], 1j, np.array([1.0, 2.0])):
@@ -1094,8 +1098,10 @@ def test_refusals_are_raised_again_however_they_are_caught():
     for function in (suppressed, bare, another, unbound, elsewhere):
         with pytest.raises(TypeError, match=r"\(at .*functions\.py:\d+\)$"):
             compile(function, w).value([2.0], [0.5])
-    with pytest.raises(TypeError, match="in what is compiled, compute with the functions of autograd"):
-        compile(lambda x: w[0] * math.exp(x), w).value([2.0], [0.5])
+    with pytest.raises(
+        TypeError, match=r"in what is compiled, compute with the functions of autograd, where and select$"
+    ):
+        compile(lambda x: w[0] * math.exp(x), w).value([2.0], [0.5])  # which nobody caught
     with pytest.raises(ValueError, match="my own"):
         compile(lambda x: w[0] * int("my own"), w).value([2.0], [0.5])
 
@@ -1717,7 +1723,10 @@ def test_comparisons_are_exact_or_refused():
     assert near.value([0.5, -1.2], [0.0, 1.0, 2.0]).tolist() == [-1.2, 0.5, 0.5]
     finite = compile(lambda x: w[0] * 0.0 if x != x else w[0] * x, w, reduction="none")
     assert finite.value([0.5, -1.2], [1.0, math.nan]).tolist() == [0.5, 0.0]
-    for other in (Fraction(1, 3), 2**53 + 1, Decimal("0.5"), 1 + 0j, np.float32(0.1)):
+    for two in (np.int64(2), np.bool_(True) + 1, np.array(2), np.float64(2.0), 2):
+        below = compile(lambda x, two=two: w[0] if x < two and x != two and two >= x else w[1], w, reduction="none")
+        assert below.value([0.5, -1.2], [0.0, 2.0, 3.0]).tolist() == [0.5, -1.2, -1.2]
+    for other in (Fraction(1, 3), 2**53 + 1, 10**400, Decimal("0.5"), 1 + 0j, np.float32(0.1)):
         with pytest.raises(TypeError, match="compare with a float"):
             compile(lambda x, other=other: w[0] if x == other else w[1], w).value([0.5, -1.2], [1.0])
 
