@@ -25,6 +25,10 @@ class Scaled:
     scale = 1.0
 
 
+class Derived(Scaled):
+    """The same number, from its base."""
+
+
 def by_a_global():
     """What others call."""
     return SCALE
@@ -66,6 +70,13 @@ def test_so_many_things():
     assert notices(lambda: (near, far), lambda: far.__setitem__(0, [1.0] * 200))
     table = dict.fromkeys(range(120), 1.0)
     assert notices(lambda: table, lambda: table.__setitem__(5, 2.0))
+    table = dict.fromkeys(range(130), 1.0)  # of the keys, too
+    assert not notices(lambda: table, lambda: table.__setitem__(5, 2.0))
+    ring: list[object] = [1.0]
+    ring.append(ring)  # which counts once
+    bottom = [1.0]
+    chain = functools.reduce(lambda x, _: [x], range(100), bottom)
+    assert notices(lambda: (ring, chain), lambda: bottom.__setitem__(0, 2.0))
     deep: list[object] = []
     for _ in range(10**4):  # what is linked without end is followed as far as that
         deep = [deep]
@@ -148,15 +159,18 @@ def test_what_leads_to_a_function():
     try:
         assert notices(lambda: Scaled.scale, lambda: setattr(Scaled, "scale", 2.0))
         assert notices(inner, lambda: setattr(Scaled, "scale", 3.0))
+        assert notices(lambda: Derived.scale, lambda: setattr(Scaled, "scale", 4.0))
+        assert notices(lambda: Derived.scale, lambda: setattr(Derived, "scale", 4.0))
     finally:
         Scaled.scale = 1.0
+        del Derived.scale
 
 
 def test_names_that_are_not_bound_yet():
     """A cell that is filled later; a builtin is no name of ours."""
 
     def function():
-        return len(later)  # noqa: F821
+        return len(later)
 
     outside = Outside(function)
     assert outside.is_same()
@@ -164,6 +178,8 @@ def test_names_that_are_not_bound_yet():
     assert not outside.is_same()
     del later
     assert outside.is_same()
+    later = None
+    assert not outside.is_same()
 
 
 def test_states_of_generators():
