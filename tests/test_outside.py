@@ -166,6 +166,17 @@ def test_what_leads_to_a_function():
         del Derived.scale
 
 
+def test_a_module_that_is_not_there_yet():
+    """It is looked for only among those that are."""
+
+    def imports():
+        import no_such_module
+
+        return no_such_module
+
+    assert Outside(imports).is_same()
+
+
 def test_names_that_are_not_bound_yet():
     """A cell that is filled later; a builtin is no name of ours."""
 

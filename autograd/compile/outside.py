@@ -143,20 +143,20 @@ class _Owner:
     """Something with attributes, or that leads to a function: an object, a class, a module, a method, a partial."""
 
     def __init__(self, thing: Any) -> None:
-        self._met: set[str] = set()
-        self._thing, self.parts = thing, list[Any]()
         kind = thing if isinstance(thing, type) else type(thing)
+        own = [vars(thing)] if kind is not thing and hasattr(thing, "__dict__") else []
         classes = [vars(base) for base in kind.__mro__ if not _is_library(base.__module__)]
-        if isinstance(thing, ModuleType):
-            self._scopes: list[Mapping[str, Any]] = [] if _is_library(thing.__name__) else [vars(thing)]
-        else:
-            own = [vars(thing)] if kind is not thing and hasattr(thing, "__dict__") else []
-            self._scopes = [*own, *classes]
-            self.parts += [vars(thing)["__wrapped__"]] if own and "__wrapped__" in own[0] else []
-        for name in _LEADS.get(kind, ()):
-            self.parts.append(getattr(thing, name))
-        for scope in classes:  # operators, which no code names
-            self.parts += [x for name, x in scope.items() if name.startswith("__") and isinstance(x, FunctionType)]
+        if isinstance(thing, ModuleType) and _is_library(thing.__name__):
+            own = []
+        self._thing, self._met = thing, set[str]()
+        self._scopes: list[Mapping[str, Any]] = [*own, *classes]
+        # No code names the methods of operators.
+        operators = [x for scope in classes for name, x in scope.items() if name.startswith("__")]
+        self.parts = [
+            *[getattr(thing, name) for name in _LEADS.get(kind, ())],
+            *[scope["__wrapped__"] for scope in own if "__wrapped__" in scope],
+            *[x for x in operators if isinstance(x, FunctionType)],
+        ]
 
     def attributes(self, names: set[str]) -> list[Callable[[], Any]]:
         """What reads those of these names that it has, each once; where it may be hidden by another, that too."""
