@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, KeysView, Sequence
 from contextlib import contextmanager
+from copy import copy
 from inspect import isfunction, ismemberdescriptor
 from itertools import repeat, starmap
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
@@ -93,9 +94,8 @@ def _comparison(compare: Callable[[float, float], bool]) -> Callable[[Value, Any
             number: float | None = other  # which Python compares exactly, however large it is
         else:
             number = other._number if isinstance(other, Value) else _as_number(other)
-        if number is None:
-            return NotImplemented  # type: ignore[no-any-return]  # Python's own sign, not a result
-        answer = compare(self._number, number)
+        # What is no number is for Python to compare: NotImplemented is its own sign for that.
+        answer = NotImplemented if number is None else compare(self._number, number)
         return tell(compare, (self, other), answer) if _watches else answer
 
     return method
@@ -104,7 +104,8 @@ def _comparison(compare: Callable[[float, float], bool]) -> Callable[[Value, Any
 def _refusal(what: str, hint: str) -> Callable[..., NoReturn]:
     def method(self: Value, *_: Any) -> NoReturn:
         compiling = "in what is compiled, compute with the functions of autograd, where and select"
-        raise TypeError(f"{what} of a Value would cut the graph silently; {compiling if _watches else hint}")
+        error = TypeError(f"{what} of a Value would cut the graph silently; {compiling if _watches else hint}")
+        raise tell(TypeError, (self,), error)
 
     return method
 
@@ -119,8 +120,9 @@ _lock, _answering = threading.Lock(), threading.local()
 def watching(watch: Watch) -> Iterator[None]:
     """A block in which `watch` answers what a program asks of Values: given the question, the operands and the answer.
 
-    It is for `compile`.  Questions are operators such as ``operator.gt``, and `hash`; None is for data that are read.
-    Other threads are asked, too: it is for `watch` to tell its own.
+    It is for `compile`.  Questions are operators such as ``operator.gt``, and `hash`, `copy` and `repr`; None is for
+    data that are read, TypeError for what a Value refuses, with the error as the answer.  Other threads are asked, too:
+    it is for `watch` to tell its own.
 
     >>> with watching(lambda question, operands, answer: print(question, operands, answer)):
     ...     Value(3.0) * 2 > 5.0
@@ -293,10 +295,11 @@ class Value:
     __int__ = __trunc__ = _refusal("int()", "write int(v.data) for the number")
 
     def __index__(self) -> NoReturn:
-        raise TypeError(
+        error = TypeError(
             "a Value is no int, as an index or the length of a range has to be; to pick from a sequence by a Value "
             "write select(sequence, index), or int(v.data) for the number"
         )
+        raise tell(TypeError, (self,), error)
 
     __complex__ = _refusal("complex()", "write complex(v.data) for the number")
     __round__ = _refusal("round()", "write round(v.data, digits) for the number")
@@ -308,7 +311,8 @@ class Value:
 
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
-        return f"Value(data={self._number!r}, grad={self._grad!r}{label})"
+        text = f"Value(data={self.data!r}, grad={self.grad!r}{label})"
+        return tell(repr, (self,), text) if _watches else text
 
     def __format__(self, spec: str) -> str:
         return format(self.data, spec) if spec else repr(self)
@@ -317,10 +321,11 @@ class Value:
         """``np.exp(v)`` records the row ``exp``; with an array among the inputs, one node per element."""
         function, operands = _BY_UFUNC.get(ufunc), [unboxed(x) for x in inputs]
         if ufunc in _ASKED:
-            raise TypeError(
+            error = TypeError(
                 f"np.{ufunc.__name__} of a Value; write {_ASKED[ufunc]}, or ask its number, v.data; take derivatives "
                 "for SciPy under no_grad(), where they are plain numbers"
             )
+            raise tell(TypeError, (self,), error)
         if method == "__call__" and function is not None and not options:
             result = function(*operands)
         elif method == "at":  # which changes an array in place
@@ -330,10 +335,11 @@ class Value:
         else:  # np.less, np.add.reduce and the like: by way of Python's operators
             try:
                 result = getattr(ufunc, method)(*(np.asarray(x, dtype=object) for x in operands), **options)
-            except (TypeError, AttributeError) as error:
-                if "cut the graph" in str(error):  # one of the refusals above
+            except (TypeError, AttributeError) as raised:
+                if "cut the graph" in str(raised):  # one of the refusals above
                     raise
-                raise TypeError(f"np.{ufunc.__name__} is no primitive; those are {', '.join(TABLE)}") from None
+                error = TypeError(f"np.{ufunc.__name__} is no primitive; those are {', '.join(TABLE)}")
+                raise tell(TypeError, (self,), error) from None
         if out is None:
             return result
         out[0][...] = result  # arr += v
@@ -347,7 +353,7 @@ class Value:
         return _new_node(op, (op.forward(*numbers), *numbers), *inputs)
 
     def _copy_with(self, inputs: tuple[_Input, ...]) -> Value:
-        tell(None, (self,), self._number)
+        tell(copy, (self,), self)
         node = _restore(None, self._kind(), self._number, self._grad, self.label, self.op, self.numbers, *inputs)
         copying.set_state(node, self._state())
         return node
@@ -375,7 +381,7 @@ class Value:
         return copying.deepcopy(self, memo, Value._copy_with)  # type: ignore[no-any-return]  # a Value
 
     def __reduce__(self) -> tuple[Any, ...]:
-        tell(None, (self,), self._number)
+        tell(copy, (self,), self)
         fields = (self._kind(), self._number, self._grad, self.label, self.op, self.numbers, *self.inputs)
         return _restore, (copying.ancestors(self), *fields), self._state()
 
@@ -485,7 +491,7 @@ def data_of(values: Iterable[Value]) -> list[float]:
     >>> data_of([Value(2.0), Value(3.0)])
     [2.0, 3.0]
     """
-    return list(map(_get_data, values))
+    return [x.data for x in values] if _watches else list(map(_get_data, values))
 
 
 def grads_of(values: Iterable[Value]) -> list[float]:
@@ -494,7 +500,7 @@ def grads_of(values: Iterable[Value]) -> list[float]:
     >>> grads_of([Value(2.0)])
     [0.0]
     """
-    return list(map(_get_grad, values))
+    return [x.grad for x in values] if _watches else list(map(_get_grad, values))
 
 
 def assign_grads(values: Collection[Value], slopes: Iterable[float]) -> None:

@@ -172,11 +172,9 @@ def check_gradients(
 def _check_compiled_function(
     function: CompiledFunction, arrays: Sequence[Any], order: int, oracles: Iterable[str] | None
 ) -> Report:
-    if not function.wrt:
-        raise ValueError("a function that was compiled without parameters has no gradient; give wrt=[...]")
     theta = np.array(data_of(function.wrt))
     function.value_and_grad(theta, *arrays)  # its own errors, for arrays that it cannot take
-    rows = list(zip(*(np.asarray(array, dtype=float).tolist() for array in arrays)))
+    rows = list(zip(*(x if isinstance(x, (list, tuple)) else np.asarray(x, dtype=float) for x in arrays)))
     output = sum(function.function(*row) for row in rows) * (1 / len(rows) if function.reduction == "mean" else 1.0)
     problem = Problem(output, tuple(function.wrt))
     return _report_of_compiled(problem, order, oracles, function, theta, arrays, range(len(theta)))
