@@ -34,6 +34,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .graph import derivatives, tangents, topological_order
+from .numpy_protocol import ValueArray
 from .ops import as_float
 from .recording import DETACHED, enable_grad, recording
 from .value import Value, any_older, call_begins
@@ -272,7 +273,7 @@ class Structure:
         return _Branch(type(tree), keys, list(map(self._take_apart, parts, likes)), holding, names)
 
     def _add_leaf(self, leaf: Any) -> None:
-        if type(leaf) is np.ndarray:  # no matrix, which multiplies otherwise, and no mask
+        if type(leaf) in (np.ndarray, ValueArray):  # no matrix, which multiplies otherwise, and no mask
             self.scalars += [x if isinstance(x, Value) else as_float(x) for x in leaf.ravel().tolist()]
             self.shapes.append(leaf.shape)
             return
@@ -408,7 +409,9 @@ def _words(skeleton: _Branch | None, shapes: Iterator[tuple[int, ...]]) -> str:
 def _leaf(numbers: list[Any], shape: tuple[int, ...]) -> Any:
     if not shape:
         return numbers[0]
-    return np.array(numbers, dtype=object if _any_value(numbers) else float).reshape(shape)
+    if _any_value(numbers):
+        return np.array(numbers, dtype=object).reshape(shape).view(ValueArray)
+    return np.array(numbers, dtype=float).reshape(shape)
 
 
 def _as_argnums(argnums: Any) -> int | tuple[int, ...]:

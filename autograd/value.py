@@ -18,7 +18,8 @@ import numpy as np
 
 from . import copying, ops
 from .graph import adjoints, chain_rule
-from .ops import TABLE, Op, as_float, unboxed
+from .numpy_protocol import call_function, call_ufunc
+from .ops import TABLE, Op, as_float
 from .recording import DETACHED, TRACED, recording, watched
 
 _Infix: TypeAlias = "Callable[[Value, Any], Value]"
@@ -271,10 +272,12 @@ class Value:
         """The Value itself, which is real; NumPy's ``std``, ``var``, ``vdot`` and ``norm`` ask for it.
 
         >>> x = Value(3.0)
-        >>> x.conjugate() is x
+        >>> x.conjugate() is x is x.real
         True
         """
         return self
+
+    real = property(conjugate)
 
     __eq__ = _comparison(operator.eq)
     __ne__ = _comparison(operator.ne)
@@ -319,31 +322,16 @@ class Value:
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
         """``np.exp(v)`` records the row ``exp``; with an array among the inputs, one node per element."""
-        function, operands = _BY_UFUNC.get(ufunc), [unboxed(x) for x in inputs]
-        if ufunc in _ASKED:
-            error = TypeError(
-                f"np.{ufunc.__name__} of a Value; write {_ASKED[ufunc]}, or ask its number, v.data; take derivatives "
-                "for SciPy under no_grad(), where they are plain numbers"
-            )
-            raise tell(TypeError, (self,), error)
-        if method == "__call__" and function is not None and not options:
-            result = function(*operands)
-        elif method == "at":  # which changes an array in place
+        return call_ufunc(ufunc, method, inputs, out, options)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        """``np.where(mask, v, 1.0)`` gives an array on which NumPy's functions record (`ValueArray`)."""
+        if not all(issubclass(kind, (np.ndarray, Value)) for kind in types):
             return NotImplemented
-        elif ufunc in _TRUTHS:  # which choose among objects, where they answer with bools among numbers
-            result = getattr(ufunc, method)(*(np.asarray(x, dtype=object).astype(bool) for x in operands), **options)
-        else:  # np.less, np.add.reduce and the like: by way of Python's operators
-            try:
-                result = getattr(ufunc, method)(*(np.asarray(x, dtype=object) for x in operands), **options)
-            except (TypeError, AttributeError) as raised:
-                if "cut the graph" in str(raised):  # one of the refusals above
-                    raise
-                error = TypeError(f"np.{ufunc.__name__} is no primitive; those are {', '.join(TABLE)}")
-                raise tell(TypeError, (self,), error) from None
-        if out is None:
-            return result
-        out[0][...] = result  # arr += v
-        return out[0]
+        return call_function(function, args, kwargs)
+
+    def _refused(self, error: TypeError) -> TypeError:
+        return tell(TypeError, (self,), error)  # type: ignore[no-any-return]  # an error
 
     @staticmethod
     def __record__(op: Op, operands: Sequence[Any]) -> Value:
@@ -474,11 +462,6 @@ _get_numbers, _set_numbers = Value.__dict__["numbers"].__get__, Value.__dict__["
 _get_marks = operator.attrgetter("numbers")
 _get_data, _get_grad = operator.attrgetter("_number"), operator.attrgetter("_grad")
 _set_grad = Value.__dict__["_grad"].__set__
-_BY_UFUNC: dict[Any, Op] = {ufunc: op for op in TABLE.values() for ufunc in (op.ufunc, getattr(np, op.name, None))}
-_BY_UFUNC[np.power] = ops.POW
-_TRUTHS = (np.logical_and, np.logical_or, np.logical_xor, np.logical_not)
-_ASKED = {np.isnan: "v != v", np.isinf: "abs(v) == math.inf", np.isfinite: "abs(v) < math.inf"}
-del _BY_UFUNC[np.equal]  # the comparison, which gives bools; the row `equal` records 0 or 1
 
 for _op in TABLE.values():
     if len(_op.partials) == 1:

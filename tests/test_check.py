@@ -139,6 +139,13 @@ def test_kinks_that_cancel_and_jumps():
     assert end.rows[0].engine.value == math.inf and end.rows[0].verdict == PASS
 
 
+@pytest.mark.parametrize("function", [lambda x: 3.0, lambda x: max(0, 1 - 2 * x), lambda x: np.float64(1.0)])
+def test_a_constant_has_gradient_zero(function):
+    """A function, or a branch of it, that returns a plain number."""
+    (row,) = gradcheck(function, 2.0).rows
+    assert row.verdict == PASS and row.engine.value == 0.0
+
+
 def test_an_oracle_that_knows_nothing_lets_nothing_pass():
     """Beyond all floats the complex step is -inf, give or take infinity: that is no evidence."""
     report = gradcheck(lambda x: cos(x * 1e308), 1.0, oracles=["complex"])
@@ -439,7 +446,7 @@ def test_what_cannot_be_checked_is_refused():
     x = Value(1.0)
     h = x * 2.0
     for bad, error, message in (
-        (lambda: gradcheck(lambda x: 3.0, 1.0), TypeError, "gradcheck takes a function whose result"),
+        (lambda: gradcheck(lambda x: [x], 1.0), TypeError, "gradcheck takes a function whose result"),
         (lambda: gradcheck(lambda x: x, "1"), TypeError, "is not a real number"),
         (lambda: gradcheck(lambda x: x, 1.0, order=3), ValueError, "order is 3; give 1, or 2"),
         (lambda: gradcheck(lambda x: x, 1.0, oracles=["tea leaves"]), ValueError, "oracle 'tea leaves'; give some of"),

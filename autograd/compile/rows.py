@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..numpy_protocol import ValueArray
 from ..value import Value
 
 Form: TypeAlias = "tuple[type, Form] | None"
@@ -53,7 +54,7 @@ def row_of(values: Sequence[Value], shape: tuple[int, ...], form: Form) -> Any:
     if kind is np.ndarray:
         row = np.empty(len(values), dtype=object)
         row[:] = values
-        return row.reshape(shape)
+        return row.reshape(shape).view(ValueArray)
     size = prod(shape[1:])
     parts = [row_of(values[i * size : (i + 1) * size], shape[1:], inner) for i in range(shape[0])]
     make = getattr(kind, "_make", tuple if issubclass(kind, tuple) else list)  # of named tuples
