@@ -33,9 +33,9 @@ from autograd import (
     topological_order,
     where,
 )
+from autograd.collector import paused_collector
 from autograd.compile import lower as lowering
 from autograd.compile.blocks import Gather
-from autograd.compile.collector import paused_collector
 from autograd.compile.lower import NARROW
 from autograd.compile.program import loaded
 from autograd.strategies import DOMAINS, SMOOTH, expressions

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, overload
 
+from ..collector import paused_collector
 from ..graph import topological_order
 from ..value import Value, require_value
-from .collector import paused_collector
 from .function import CompiledFunction
 from .program import DTYPES, Program
 from .trace import trace

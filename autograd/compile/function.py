@@ -14,12 +14,12 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
+from ..collector import paused_collector
 from ..functions import is_index
 from ..graph import topological_order
 from ..notation import counted
 from ..value import Value, WatchedValue, add_to_grads, data_of, line_outside, require_held
 from .code import HELPERS
-from .collector import paused_collector
 from .guards import Guards, Question, Recorder
 from .outside import Outside
 from .program import REDUCTIONS, Program, as_array, reduced
