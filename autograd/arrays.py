@@ -43,14 +43,19 @@ def as_real_array(name: str, data: Any) -> np.ndarray[Any, Any]:
     return _each(name, plain if isinstance(plain, np.ndarray) else np.asarray(plain, dtype=object))
 
 
+def unmasked(name: str, array: np.ndarray[Any, Any], place: Place = ()) -> np.ndarray[Any, Any]:
+    """`array` without its mask; a TypeError with the first masked place, if there is one."""
+    masked = np.argwhere(np.ma.getmaskarray(array))
+    if len(masked):
+        first = (*place, *masked[0].tolist())
+        raise TypeError(f"{name} has a masked entry at {first}; fill it in or leave it out")
+    return np.ma.getdata(array)
+
+
 def _plain(name: str, data: Any, place: Place) -> Any:
     """`data` without masks and iterators; a TypeError for a masked entry, and for what NumPy would misread."""
     if isinstance(data, np.ma.MaskedArray):
-        masked = np.argwhere(np.ma.getmaskarray(data))
-        if len(masked):
-            first = (*place, *masked[0].tolist())
-            raise TypeError(f"{name} has a masked entry at {first}; fill it in or leave it out")
-        return data.data
+        return unmasked(name, data, place)
     if callable(getattr(data, "toarray", None)):
         raise TypeError(f"{name} is sparse ({type(data).__name__}); give {name}.toarray()")
     if isinstance(data, (Mapping, Set)):

@@ -21,8 +21,20 @@ def deepcopy(node: Any, memo: dict[int, Any], copy_with: Callable[[Any, tuple[An
         inputs = (x if x.__class__ is float else memo[id(x)] for x in original.inputs)
         memo[id(original)] = copy_with(original, tuple(inputs))
     for original in order:  # now, as what was added may refer to any of the nodes
-        memo[id(original)]._add(copy.deepcopy(original._added(), memo))
+        set_state(memo[id(original)], copy.deepcopy(original._state(), memo))
     return memo[id(node)]
+
+
+def set_state(node: Any, state: Any) -> None:
+    """Gives `node` what subclasses of `Value` have added, as a pickle does: attributes, or attributes and slots."""
+    if state is None:
+        return
+    if hasattr(node, "__setstate__"):
+        node.__setstate__(state)
+        return
+    for attributes in state if isinstance(state, tuple) else (state,):
+        for name, attribute in (attributes or {}).items():
+            object.__setattr__(node, name, attribute)
 
 
 class _Copied:

@@ -11,7 +11,7 @@ from typing import Any
 from .formula import Formula, Formulas, symbols
 from .graph import adjoints, edges, number_of_node, routes, times, topological_order
 from .notation import Text, counted, quoted
-from .ops import FLAT
+from .ops import FLAT, RELU
 from .value import Value, require_value
 
 # ---- Why a derivative is zero ---------------------------------------------------------------------------------------
@@ -135,7 +135,8 @@ def places_of_zero(output: Value, variable: Value) -> list[Zero]:
                 places.append(Zero(node, index))
             elif not isfinite(slope):
                 places.append(Zero(node, index, beaten=slope))
-            if slope != 0.0 or not node.op.gate:  # type: ignore[union-attr]
+            at_kink = node.op is RELU and node.numbers[1] == 0.0  # where the gate is not closed for good
+            if slope != 0.0 or at_kink or not node.op.gate:  # type: ignore[union-attr]
                 zeroed.add(x)
     return places
 

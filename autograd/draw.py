@@ -21,6 +21,7 @@ from typing import Any
 import graphviz
 import numpy as np
 
+from .collector import paused_collector
 from .derivation import Derivation
 from .graph import number_of_node, routes, topological_order
 from .notation import counted, decimal
@@ -89,6 +90,7 @@ class Picture:
             return {"text/plain": f"{self!r}\n{error}"}
 
 
+@paused_collector()
 def draw(thing: Any, *, derivatives: bool = True, max_nodes: int = 300) -> Picture:
     """The picture of a graph (of the Value at its end, or a list of them), of a derivation (its routes highlighted), or
     of a model.

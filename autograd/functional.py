@@ -34,6 +34,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .graph import derivatives, tangents, topological_order
+from .numpy_protocol import ValueArray
 from .ops import as_float
 from .recording import DETACHED, enable_grad, recording
 from .value import Value, any_older, call_begins
@@ -193,9 +194,13 @@ class _Trace:
                 replaced[i] = arg
             self.result = Structure(function(*replaced, **kwargs))
         self.outputs = _as_values(self.result.scalars)
-        self.order = topological_order(self.outputs) if self.records else None
+        self.order = self._order(self.outputs) if self.records else None
         # Whether Values come out: all of them, or none.
         self.symbolic = self.order is not None and (_any_value(self.inputs.scalars) or any_older(self.order, call))
+
+    def _order(self, outputs: Sequence[Value]) -> list[Value]:
+        """The nodes from the arguments up; what these were computed from is none of the function's."""
+        return topological_order(outputs, known={*self.arguments})
 
     def finished(self, numbers: list[Any]) -> list[Any]:
         """`numbers`, floats and Values, as what comes out: Values, or floats."""
@@ -204,7 +209,7 @@ class _Trace:
         return [x if x.__class__ is float else x.data for x in numbers]
 
     def gradients(self, output: Value) -> list[Any]:
-        order = self.order if self.order and len(self.outputs) == 1 else topological_order(output)
+        order = self.order if self.order and len(self.outputs) == 1 else self._order([output])
         return derivatives(order[::-1], {output: 1.0}, self.arguments, self.symbolic)
 
     def push(self, directions: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
@@ -268,7 +273,7 @@ class Structure:
         return _Branch(type(tree), keys, list(map(self._take_apart, parts, likes)), holding, names)
 
     def _add_leaf(self, leaf: Any) -> None:
-        if type(leaf) is np.ndarray:  # no matrix, which multiplies otherwise, and no mask
+        if type(leaf) in (np.ndarray, ValueArray):  # no matrix, which multiplies otherwise, and no mask
             self.scalars += [x if isinstance(x, Value) else as_float(x) for x in leaf.ravel().tolist()]
             self.shapes.append(leaf.shape)
             return
@@ -336,9 +341,11 @@ def _opened(tree: Any) -> _Opened | None:
         empty: Callable[..., Any] = partial(defaultdict, tree.default_factory)
         return tuple(tree), tree.values(), partial(_mapping, empty, tuple(tree)), _KEYS
     if isinstance(tree, tuple) and hasattr(kind, "_make"):
+        _require_only(tree, kind._fields)
         return kind._fields, tree, kind._make, _FIELDS
     if is_dataclass(kind) and kind.__new__ is object.__new__:
         names = _field_names(kind)
+        _require_only(tree, names)
         return names, [getattr(tree, name) for name in names], partial(_object, kind, names), _FIELDS
     return None
 
@@ -357,6 +364,13 @@ def _object(kind: type, names: Iterable[str], parts: Iterable[Any]) -> Any:
     for name, part in zip(names, parts):
         object.__setattr__(made, name, part)  # it may be frozen
     return made
+
+
+def _require_only(tree: Any, names: Sequence[str]) -> None:
+    """A TypeError for an attribute that is no field: it may follow from the fields, and would keep its old number."""
+    for name in getattr(tree, "__dict__", ()):
+        if name not in names:
+            raise TypeError(f"{type(tree).__name__}.{name} is no field; make it one, or a property")
 
 
 def _field_names(kind: Any) -> tuple[str, ...]:
@@ -395,7 +409,9 @@ def _words(skeleton: _Branch | None, shapes: Iterator[tuple[int, ...]]) -> str:
 def _leaf(numbers: list[Any], shape: tuple[int, ...]) -> Any:
     if not shape:
         return numbers[0]
-    return np.array(numbers, dtype=object if _any_value(numbers) else float).reshape(shape)
+    if _any_value(numbers):
+        return np.array(numbers, dtype=object).reshape(shape).view(ValueArray)
+    return np.array(numbers, dtype=float).reshape(shape)
 
 
 def _as_argnums(argnums: Any) -> int | tuple[int, ...]:

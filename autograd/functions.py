@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from .arrays import unmasked
 from .ops import DETACH, EQUAL, EXP, LOG, MAXIMUM, WHERE, as_float
 from .value import Value, tell
 
@@ -135,7 +136,7 @@ def _shifted(name: str, xs: Iterable[Any]) -> list[Any]:
 def _at_least_one(name: str, xs: Iterable[Any], rows: bool = False) -> Sequence[Any]:
     if isinstance(xs, np.ndarray) and xs.ndim != 1 and not rows:
         raise ValueError(f"{name} of an array of shape {xs.shape}; give one sequence, such as each row in turn")
-    xs = xs.tolist() if isinstance(xs, np.ndarray) else list(xs)
+    xs = unmasked(name, xs).tolist() if isinstance(xs, np.ndarray) else list(xs)
     if not xs:
         raise ValueError(f"{name} of an empty sequence; give at least one number")
     return xs

@@ -11,7 +11,7 @@ from math import nan
 from operator import attrgetter
 from typing import Any, Protocol, TypeVar
 
-from .ops import ADD, FLAT, MUL, NEG, SUB, WHERE, Op
+from .ops import ADD, FLAT, MUL, NEG, SIGN, STEP, SUB, WHERE, Op
 from .recording import enable_grad
 
 
@@ -45,7 +45,7 @@ def topological_order(outputs: N | Iterable[N], known: Container[Any] = frozense
     order: list[N] = []
     reached: set[N] = set()
     # Nodes to visit; below a None, one whose inputs are all placed.
-    path: list[N | None] = [outputs] if hasattr(outputs, "numbers") else list(outputs)  # type: ignore[list-item]
+    path: list[N | None] = [*_require_nodes(outputs)]
     path.reverse()
     while path:
         node = path.pop()
@@ -159,7 +159,7 @@ def tangents(outputs: Sequence[Node], seeds: Mapping[Any, Any]) -> list[Any]:
     [25.0]
     """
     record = any(tangent.__class__ is not float for tangent in seeds.values())
-    order = topological_order(map(_require_node, outputs), known=seeds)
+    order = topological_order(outputs, known=seeds)
     moving = {x: seed for x, seed in seeds.items() if seed.__class__ is not float or seed != 0.0}
     return derivatives(order, moving, outputs, record, forward=True)
 
@@ -297,8 +297,8 @@ class _RecordedTimes:
     """`times` for factors that may be Values: recorded, but for products by a constant 1.
 
     The only zeros that win over infinity and NaN are those that stay zero around here: of closed gates, and whatever is
-    multiplied by one.  Another may be 0 at this point alone, so that the derivative of its product is unknown: then the
-    product is NaN, and so are its derivatives.
+    multiplied by one.  Another may be 0 at this point alone, such as at a kink, so that the derivative of its product
+    is unknown: then the product is NaN, and so are its derivatives.
     """
 
     def __init__(self) -> None:
@@ -327,11 +327,18 @@ class _RecordedTimes:
         op, zeros = node.op, [x == 0.0 if x.__class__ is float else self._stay[x] for x in node.inputs]
         if op is WHERE:
             return zeros[1 if node.numbers[1] else 2]
+        if op in (STEP, SIGN):
+            return node.numbers[1] != 0.0  # where they jump
         return op in FLAT or (op is MUL and any(zeros)) or (op in (ADD, SUB, NEG) and all(zeros))
 
 
 def _value_of(derivative: Any, like: Any) -> Any:
     return type(like)(derivative) if derivative.__class__ is float else derivative
+
+
+def _require_nodes(outputs: Any) -> list[Any]:
+    several = hasattr(outputs, "__iter__") and not hasattr(outputs, "numbers")
+    return [_require_node(x) for x in (outputs if several else [outputs])]
 
 
 def _require_node(x: Any) -> Any:

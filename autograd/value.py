@@ -9,7 +9,8 @@ import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, KeysView, Sequence
 from contextlib import contextmanager
-from inspect import ismemberdescriptor
+from copy import copy
+from inspect import isfunction, ismemberdescriptor
 from itertools import repeat, starmap
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
@@ -17,7 +18,8 @@ import numpy as np
 
 from . import copying, ops
 from .graph import adjoints, chain_rule
-from .ops import TABLE, Op, as_float, unboxed
+from .numpy_protocol import call_function, call_ufunc
+from .ops import TABLE, Op, as_float
 from .recording import DETACHED, TRACED, recording, watched
 
 _Infix: TypeAlias = "Callable[[Value, Any], Value]"
@@ -68,9 +70,9 @@ def _infix(op: Op) -> tuple[_Infix, _Infix]:
 
 
 def _left_to(other: Any) -> Any:
-    """Leaves an operation to `other`, such as an array.  Python's sequences would take the Value for an index."""
-    if type(other) in (str, bytes, bytearray, list, tuple):
-        hint = ", or np.array(...) to compute element by element" if type(other) in (list, tuple) else ""
+    """Leaves an operation to `other`, such as an array.  Python's own sequences would take the Value for an index."""
+    if isinstance(other, Sequence) and not isfunction(getattr(type(other), "__rmul__", None)):
+        hint = ", or np.array(...) to compute element by element" if isinstance(other, (list, tuple)) else ""
         raise TypeError(f"{other!r:.60} ({type(other).__name__}) is not a real number; give a number or a Value{hint}")
     return NotImplemented
 
@@ -89,13 +91,12 @@ def _prefix(op: Op) -> Callable[[Value], Value]:
 
 def _comparison(compare: Callable[[float, float], bool]) -> Callable[[Value, Any], bool]:
     def method(self: Value, other: Any) -> bool:
-        try:
+        if isinstance(other, int):
+            number: float | None = other  # which Python compares exactly, however large it is
+        else:
             number = other._number if isinstance(other, Value) else _as_number(other)
-        except OverflowError:
-            number = other  # an int beyond all floats, which Python compares exactly
-        if number is None:
-            return NotImplemented  # type: ignore[no-any-return]  # Python's own sign, not a result
-        answer = compare(self._number, number)
+        # What is no number is for Python to compare: NotImplemented is its own sign for that.
+        answer = NotImplemented if number is None else compare(self._number, number)
         return tell(compare, (self, other), answer) if _watches else answer
 
     return method
@@ -104,7 +105,8 @@ def _comparison(compare: Callable[[float, float], bool]) -> Callable[[Value, Any
 def _refusal(what: str, hint: str) -> Callable[..., NoReturn]:
     def method(self: Value, *_: Any) -> NoReturn:
         compiling = "in what is compiled, compute with the functions of autograd, where and select"
-        raise TypeError(f"{what} of a Value would cut the graph silently; {compiling if _watches else hint}")
+        error = TypeError(f"{what} of a Value would cut the graph silently; {compiling if _watches else hint}")
+        raise tell(TypeError, (self,), error)
 
     return method
 
@@ -119,8 +121,9 @@ _lock, _answering = threading.Lock(), threading.local()
 def watching(watch: Watch) -> Iterator[None]:
     """A block in which `watch` answers what a program asks of Values: given the question, the operands and the answer.
 
-    It is for `compile`.  Questions are operators such as ``operator.gt``, and `hash`; None is for data that are read.
-    Other threads are asked, too: it is for `watch` to tell its own.
+    It is for `compile`.  Questions are operators such as ``operator.gt``, and `hash`, `copy` and `repr`; None is for
+    data that are read, TypeError for what a Value refuses, with the error as the answer.  Other threads are asked, too:
+    it is for `watch` to tell its own.
 
     >>> with watching(lambda question, operands, answer: print(question, operands, answer)):
     ...     Value(3.0) * 2 > 5.0
@@ -269,10 +272,12 @@ class Value:
         """The Value itself, which is real; NumPy's ``std``, ``var``, ``vdot`` and ``norm`` ask for it.
 
         >>> x = Value(3.0)
-        >>> x.conjugate() is x
+        >>> x.conjugate() is x is x.real
         True
         """
         return self
+
+    real = property(conjugate)
 
     __eq__ = _comparison(operator.eq)
     __ne__ = _comparison(operator.ne)
@@ -293,10 +298,11 @@ class Value:
     __int__ = __trunc__ = _refusal("int()", "write int(v.data) for the number")
 
     def __index__(self) -> NoReturn:
-        raise TypeError(
+        error = TypeError(
             "a Value is no int, as an index or the length of a range has to be; to pick from a sequence by a Value "
             "write select(sequence, index), or int(v.data) for the number"
         )
+        raise tell(TypeError, (self,), error)
 
     __complex__ = _refusal("complex()", "write complex(v.data) for the number")
     __round__ = _refusal("round()", "write round(v.data, digits) for the number")
@@ -308,34 +314,24 @@ class Value:
 
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
-        return f"Value(data={self._number!r}, grad={self._grad!r}{label})"
+        text = f"Value(data={self.data!r}, grad={self.grad!r}{label})"
+        return tell(repr, (self,), text) if _watches else text
 
     def __format__(self, spec: str) -> str:
         return format(self.data, spec) if spec else repr(self)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
         """``np.exp(v)`` records the row ``exp``; with an array among the inputs, one node per element."""
-        function, operands = _BY_UFUNC.get(ufunc), [unboxed(x) for x in inputs]
-        if ufunc in _ASKED:
-            raise TypeError(
-                f"np.{ufunc.__name__} of a Value; write {_ASKED[ufunc]}, or ask its number, v.data; take derivatives "
-                "for SciPy under no_grad(), where they are plain numbers"
-            )
-        if method == "__call__" and function is not None and not options:
-            result = function(*operands)
-        elif method == "at":  # which changes an array in place
+        return call_ufunc(ufunc, method, inputs, out, options)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        """``np.where(mask, v, 1.0)`` gives an array on which NumPy's functions record (`ValueArray`)."""
+        if not all(issubclass(kind, (np.ndarray, Value)) for kind in types):
             return NotImplemented
-        else:  # np.less, np.add.reduce and the like: by way of Python's operators
-            try:
-                result = getattr(ufunc, method)(*(np.asarray(x, dtype=object) for x in operands), **options)
-            except (TypeError, AttributeError) as error:
-                if "cut the graph" in str(error):  # one of the refusals above
-                    raise
-                raise TypeError(f"np.{ufunc.__name__} is no primitive; those are {', '.join(TABLE)}") from None
-        if out is None:
-            return result
-        out[0][...] = result  # arr += v
-        return out[0]
+        return call_function(function, args, kwargs)
+
+    def _refused(self, error: TypeError) -> TypeError:
+        return tell(TypeError, (self,), error)  # type: ignore[no-any-return]  # an error
 
     @staticmethod
     def __record__(op: Op, operands: Sequence[Any]) -> Value:
@@ -345,27 +341,27 @@ class Value:
         return _new_node(op, (op.forward(*numbers), *numbers), *inputs)
 
     def _copy_with(self, inputs: tuple[_Input, ...]) -> Value:
-        tell(None, (self,), self._number)
+        tell(copy, (self,), self)
         numbers = self.numbers or ()  # nobody holds a copy, see `Held`
         node = _restore(None, self._kind(), self._number, self._grad, self.label, self.op, numbers, *inputs)
-        node._add(self._added())
+        copying.set_state(node, self._state())
         return node
 
     def _kind(self) -> type[Value]:
         """The class of a copy, which does not stem from the line that the original does."""
         return Value if isinstance(self, (TracedValue, WatchedValue)) else type(self)
 
-    def _added(self) -> dict[str, Any]:
-        """The attributes that a subclass has given to the node, in slots or not."""
+    def _state(self) -> Any:
+        """What a subclass has given to the node, as Python's own copies and pickles have it; None if nothing."""
         kinds = self._kind().__mro__
+        if getattr(kinds[0], "__getstate__", None) is not getattr(object, "__getstate__", None):
+            return self.__getstate__()  # type: ignore[attr-defined,unused-ignore]  # from Python 3.11 on
         slots = (
-            name for kind in kinds[: kinds.index(Value)] for name in vars(kind) if ismemberdescriptor(vars(kind)[name])
+            name for kind in kinds[: kinds.index(Value)] for name, x in vars(kind).items() if ismemberdescriptor(x)
         )
-        return {name: getattr(self, name) for name in slots if hasattr(self, name)} | getattr(self, "__dict__", {})
-
-    def _add(self, attributes: dict[str, Any]) -> None:
-        for name, attribute in attributes.items():
-            object.__setattr__(self, name, attribute)
+        filled = {name: getattr(self, name) for name in slots if hasattr(self, name)}
+        attributes = getattr(self, "__dict__", None) or None
+        return (attributes, filled) if filled else attributes
 
     def __copy__(self) -> Value:
         return self._copy_with(self.inputs)
@@ -374,9 +370,9 @@ class Value:
         return copying.deepcopy(self, memo, Value._copy_with)  # type: ignore[no-any-return]  # a Value
 
     def __reduce__(self) -> tuple[Any, ...]:
-        tell(None, (self,), self._number)
+        tell(copy, (self,), self)
         fields = (self._kind(), self._number, self._grad, self.label, self.op, self.numbers, *self.inputs)
-        return _restore, (copying.ancestors(self), *fields), (None, self._added()) if self._added() else None
+        return _restore, (copying.ancestors(self), *fields), self._state()
 
     if TYPE_CHECKING:  # exp(), relu() and the other unary rows of the table, attached below
 
@@ -467,10 +463,6 @@ _get_numbers, _set_numbers = Value.__dict__["numbers"].__get__, Value.__dict__["
 _get_marks = operator.attrgetter("numbers")
 _get_data, _get_grad = operator.attrgetter("_number"), operator.attrgetter("_grad")
 _set_grad = Value.__dict__["_grad"].__set__
-_BY_UFUNC: dict[Any, Op] = {ufunc: op for op in TABLE.values() for ufunc in (op.ufunc, getattr(np, op.name, None))}
-_BY_UFUNC[np.power] = ops.POW
-_ASKED = {np.isnan: "v != v", np.isinf: "abs(v) == math.inf", np.isfinite: "abs(v) < math.inf"}
-del _BY_UFUNC[np.equal]  # the comparison, which gives bools; the row `equal` records 0 or 1
 
 for _op in TABLE.values():
     if len(_op.partials) == 1:
@@ -483,7 +475,7 @@ def data_of(values: Iterable[Value]) -> list[float]:
     >>> data_of([Value(2.0), Value(3.0)])
     [2.0, 3.0]
     """
-    return list(map(_get_data, values))
+    return [x.data for x in values] if _watches else list(map(_get_data, values))
 
 
 def grads_of(values: Iterable[Value]) -> list[float]:
@@ -492,7 +484,7 @@ def grads_of(values: Iterable[Value]) -> list[float]:
     >>> grads_of([Value(2.0)])
     [0.0]
     """
-    return list(map(_get_grad, values))
+    return [x.grad for x in values] if _watches else list(map(_get_grad, values))
 
 
 def assign_grads(values: Collection[Value], slopes: Iterable[float]) -> None:

@@ -10,6 +10,8 @@ from inspect import Parameter, signature
 from math import inf, nan
 from typing import Any, ParamSpec, TypeVar
 
+import numpy as np
+
 from autograd.ops import as_float
 
 P = ParamSpec("P")
@@ -92,6 +94,20 @@ def as_function(what: str, given: Any, names: Sequence[str]) -> Callable[..., An
     initials = [name for name in names if "".join(word[0] for word in name.split("_")) == text]
     meant = [*initials, *get_close_matches(text, names, 1), names[0]]
     raise TypeError(f"{what} {given!r:.60} is not a function; give one, such as nn.{meant[0]}")
+
+
+def as_plain(what: str, given: Any) -> Any:
+    """An array as Python's numbers and Values, anything else as it is; a TypeError for a masked entry.
+
+    >>> import numpy as np
+    >>> as_plain("x", np.ma.array([1.0, 2.0], mask=[False, True]))
+    Traceback (most recent call last):
+    TypeError: x has a masked entry at (1,); fill it in or leave it out
+    """
+    if isinstance(given, np.ma.MaskedArray) and np.ma.is_masked(given):
+        place = tuple(np.argwhere(np.ma.getmaskarray(given))[0].tolist())
+        raise TypeError(f"{what} has a masked entry{f' at {place}' if place else ''}; fill it in or leave it out")
+    return given.tolist() if isinstance(given, np.ndarray) else given
 
 
 def as_count(what: str, count: Any, least: int = 1) -> int:

@@ -157,6 +157,8 @@ def _header(shape: Shape, fortran_order: bool) -> bytes:
 
 def check_arrays(owner: str, given: Mapping[str, Any], shapes: Mapping[str, Shape]) -> Arrays:
     """`given` as arrays of floats; a ValueError for a missing, extra, misshapen or non-finite one."""
+    if not isinstance(given, Mapping):
+        raise TypeError(f"the state is {given!r:.60} ({type(given).__name__}); give a state_dict(), arrays by name")
     _check_names("the state", given, shapes)
     arrays = {}
     for name, shape in shapes.items():

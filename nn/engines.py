@@ -93,8 +93,8 @@ class Compiled:
         self.x, self.y = np.array(task.examples), np.array(task.targets)
         model, loss = task.model, task.loss
 
-        def loss_of_an_example(x: Any, y: Any) -> Any:
-            return loss(model(x), y)
+        def loss_of_an_example(x: Any, y: Any) -> Any:  # as lists, which is what the eager engine gives
+            return loss(model(x.tolist()), y.tolist() if isinstance(y, np.ndarray) else y)
 
         self.function = autograd.compile(loss_of_an_example, task.parameters)
         self.check([0])

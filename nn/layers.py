@@ -13,7 +13,7 @@ from autograd.draw import Picture
 from autograd.ops import as_float
 
 from .activations import ACTIVATIONS, LAYERWISE, identity, name_of
-from .arguments import as_count, as_function, checked_call
+from .arguments import as_count, as_function, as_plain, checked_call
 from .draw import network_picture, neuron_picture
 from .initialization import INITIALIZERS, as_random, normal, uniform
 from .module import Module
@@ -60,10 +60,13 @@ class Neuron(Module):
         """
         x = _inputs(self, x, len(self.w))
         try:
-            return self._labeled(dot(self.w, x) + self.b, "z")
+            z = dot(self.w, x) + self.b
         except TypeError:
             _check_numbers(self, x)
             raise
+        if z is np.ma.masked:
+            _check_numbers(self, x)
+        return self._labeled(z, "z")
 
     def __call__(self, x: Sequence[Any]) -> Any:
         """The output for `x`, a sequence of `nin` numbers or Values; a ValueError for any other length."""
@@ -148,7 +151,7 @@ class MLP(Module):
     'layers.0.neurons.3.w.1'
     """
 
-    @checked_call()
+    @checked_call(nonlin="output_activation=, the identity if not given")
     def __init__(
         self,
         nin: int,
@@ -227,7 +230,7 @@ def _inputs(owner: Module, x: Any, nin: int) -> Sequence[Any]:
             )
         if isinstance(x, (dict, set, frozenset, bytes)):
             raise TypeError(f"{owner} takes a sequence of {nin} inputs, not a {type(x).__name__}")
-        x = x.tolist() if isinstance(x, np.ndarray) else x
+        x = list(as_plain(f"the example for {owner}", x)) if isinstance(x, np.ndarray) else x
     try:
         count = len(x)
     except TypeError:
@@ -241,7 +244,7 @@ def _check_numbers(owner: Module, x: Sequence[Any]) -> None:
     """A TypeError for the first input that is neither a number nor a Value."""
     for i, given in enumerate(x):
         try:
-            given if isinstance(given, Value) else as_float(given)
+            given if isinstance(given, Value) else as_float(as_plain("it", given))
         except TypeError:
             kind = type(given).__name__
             raise TypeError(f"input {i} of {owner} is {given!r:.60} ({kind}); give numbers or Values") from None

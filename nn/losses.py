@@ -31,6 +31,8 @@ from autograd import (
 from autograd import pow as power
 from autograd.ops import as_float
 
+from .arguments import as_plain
+
 
 def half_squared_error(outputs: Any, targets: Any) -> Any:
     """The sum over the outputs of 1/2 (target - output)^2.
@@ -193,9 +195,8 @@ def _pairs(outputs: Any, targets: Any) -> list[tuple[Any, Any]]:
 
 def _as_list(x: Any) -> list[Any]:
     """A number or Value as a list of one; a sequence as a list, arrays with Python's numbers."""
-    if isinstance(x, np.ndarray):
-        x = x.tolist()
-    return list(x) if isinstance(x, (list, tuple)) else [x]
+    x = as_plain("an argument of the loss", x)
+    return [as_plain("an argument of the loss", y) for y in x] if isinstance(x, (list, tuple)) else [x]
 
 
 def _single(name: str, output: Any) -> list[Any]:

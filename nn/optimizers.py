@@ -58,6 +58,11 @@ class Optimizer:
         self.steps = 0
         self.epochs = 0
         self.state: dict[str, Vector] = {name: np.zeros(len(self.parameters)) for name in self.state_names}
+        if callable(learning_rate):
+            try:
+                self.rate  # noqa: B018  # now, rather than in the first step
+            except TypeError as error:
+                raise TypeError(f"learning_rate is no schedule, a function of the number of steps: {error}") from None
 
     @property
     def rate(self) -> float:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import chain
-from math import isfinite
+from math import isfinite, nan
 from os import PathLike
 from random import Random
 from typing import Any
@@ -20,6 +20,7 @@ from tqdm import tqdm
 from autograd import Value, enable_grad, no_grad, origin_of_nonfinite, topological_order, trace_lines
 from autograd.arrays import as_real_array
 from autograd.diagnose import Origin
+from autograd.ops import as_float
 from autograd.value import changes_of, data_of, require_held, set_at_once
 
 from .arguments import as_count, as_function, checked_call
@@ -301,6 +302,7 @@ def accuracy(model: Module, x: Any, y: Any, threshold: float = 0.0) -> float:
     >>> accuracy(model, x, [2 * int(score > 0) - 1 for score in predict(model, x)])
     1.0
     """
+    threshold = _as_threshold(threshold)
     x, y = _examples(x, y)
     outputs, labels = predict(model, x).reshape(len(x), -1), np.array(y).reshape(len(x), -1)
     count = outputs.shape[1]
@@ -321,6 +323,16 @@ def accuracy(model: Module, x: Any, y: Any, threshold: float = 0.0) -> float:
         wrong = classes[~np.isin(classes, range(count))][0]
         raise ValueError(f"class {wrong} with {count} outputs; give classes from 0 to {count - 1}")
     return float(np.mean(outputs.argmax(axis=1) == classes))
+
+
+def _as_threshold(threshold: Any) -> float:
+    try:
+        number = as_float(threshold)
+    except (TypeError, OverflowError):
+        number = nan
+    if number != number:
+        raise ValueError(f"threshold is {threshold!r:.60}; give a number, such as 0.5 for a probability")
+    return number
 
 
 def _check_two_classes(labels: np.ndarray[Any, Any]) -> None:

@@ -27,14 +27,15 @@ from autograd import (
     gradients,
     log_softmax,
     maximum,
+    no_grad,
     select,
     softmax,
     topological_order,
     where,
 )
+from autograd.collector import paused_collector
 from autograd.compile import lower as lowering
 from autograd.compile.blocks import Gather
-from autograd.compile.collector import paused_collector
 from autograd.compile.lower import NARROW
 from autograd.compile.program import loaded
 from autograd.strategies import DOMAINS, SMOOTH, expressions
@@ -304,12 +305,16 @@ def test_backward_of_a_graph_returns_its_value():
 
 
 def test_several_outputs():
-    """Their values; a gradient is of one."""
+    """Their values; a value and a gradient are of one."""
     x = [Value(2.0), Value(3.0)]
     program = compile([x[0] * x[1], x[0], x[1].sin()], x)
     assert program.outputs([2.0, 3.0]).tolist() == [6.0, 2.0, math.sin(3.0)]
     with pytest.raises(ValueError, match="a gradient of several outputs"):
         program.value_and_grad([2.0, 3.0])
+    for several in (program, pickle.loads(pickle.dumps(program))):
+        with pytest.raises(ValueError, match=r"the value of several outputs; call outputs\(theta, ...\)"):
+            several.value([2.0, 3.0])
+    assert compile([x[0] * x[1]], x).value([2.0, 3.0]) == 6.0  # a list of one is one
 
 
 def test_interior_nodes_may_be_parameters():
@@ -319,6 +324,44 @@ def test_interior_nodes_may_be_parameters():
     output = h * h + x
     value, gradient = compile(output, [h]).value_and_grad([5.0])
     assert (value, gradient.tolist()) == (27.0, [10.0])
+
+
+def test_a_computed_value_is_a_parameter_only_by_itself():
+    """L = h*h*w with h = w*x at w = 1, x = -0.5: dL/dh = 2hw = -1, dL/dw = 3 w^2 x^2 = 0.75, not h*h = 0.25."""
+    w, x = Value(1.0), Value(-0.5)
+    h = w * x
+    loss = h * h * w
+    assert compile(loss, [h]).value_and_grad([-0.5]) == (0.25, [-1.0])
+    assert compile(loss, [w, x]).value_and_grad([1.0, -0.5])[1].tolist() == [0.75, -1.0]
+    again = (h * 2.0) * 3.0
+    for wrt, inputs in (([h, w], []), ([w, h], []), ([w], [h]), ([h], [w]), ([again, x], []), ([], [h, x])):
+        with pytest.raises(ValueError, match="was computed from another Value of wrt or inputs"):
+            compile(loss + again, wrt, inputs=inputs)
+    with pytest.raises(ValueError, match="was computed from another"):
+        compile(lambda t: h * h * w * t, [h, w])
+    scaled = x * 2.0
+    assert compile(scaled * w, [w], inputs=[scaled]).value_and_grad([3.0], [5.0]) == (15.0, [5.0])
+    with no_grad():
+        free = w * 2.0  # computed, but from nothing that is known
+    assert compile(free * w, [free, w]).value_and_grad([2.0, 1.0])[1].tolist() == [1.0, 2.0]
+
+
+def test_what_trains_nothing_is_an_error_that_says_what_to_write():
+    """A function without parameters, as a call and as a decorator; a graph in which nothing varies."""
+    w, x = Value(2.0), Value(3.0)
+    for call in (
+        lambda: compile(lambda x: w * x),
+        lambda: compile(lambda x: w * x, []),
+        lambda: compile(lambda x: w * x, wrt=()),
+        lambda: compile(nn.MLP(1, [1])),
+        lambda: compile(reduction="sum"),
+    ):
+        with pytest.raises(ValueError, match=r"write compile\(function, parameters\).* or @compile\(wrt=parameters\)"):
+            call()
+    for values in (w * x, [w * x]):
+        with pytest.raises(ValueError, match=r"write compile\(loss, parameters\)"):
+            compile(values)
+    assert compile(w * x, [], inputs=[x]).value([], [5.0]) == 10.0
 
 
 def test_an_output_that_is_a_leaf_or_a_constant():

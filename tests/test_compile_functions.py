@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import copy
+import gc
+import io
 import itertools
+import json
+import logging
 import math
 import operator
 import pickle
 import random
 import re
+import sys
 import threading
+import warnings
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial, wraps
+from types import SimpleNamespace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -110,14 +120,14 @@ def test_random_functions_on_batches(expression, data):
             st.lists(st.lists(numbers, min_size=count - split, max_size=count - split), min_size=batch, max_size=batch)
         )
     )
-    wrt = [Value(0.0) for _ in theta]
     example = expression(*map(Value, [*theta, *x[0]]))
     assume(isinstance(example, Value))
     for row in x:
         leaves = [Value(number) for number in (*theta, *row)]
         output = expression(*leaves)
         assume(abs(output.data) < 1e4 and all(abs(g) < 1e4 for g in gradients(output, leaves)))
-    rows_agree(lambda row: expression(*wrt, *row), wrt, theta, x, atol=1e-8)
+    wrt = [Value(0.0) for _ in (*theta, "and one that is not used")]
+    rows_agree(lambda row: expression(*wrt[:-1], *row), wrt, [*theta, 0.0], x, atol=1e-8)
 
 
 def test_the_batch_reads_like_the_matrix_notes():
@@ -286,16 +296,17 @@ def test_what_would_bake_an_example_in_is_refused():
         lambda x: w[0] * x[0].data,
         lambda x: w[0].data * x[0],
         lambda x: w[0] * float(f"{x[0] * 2:.1f}"),
+        lambda x: w[0] * int(f"{x[0]}"),
         lambda x: x[0] * gradients(w[0] ** 3, w)[0],
         lambda x: x[0] * copy.copy(w[0]),
         lambda x: x[0] * (w[0] * 2).numbers[0],
     ):
-        with pytest.raises(TypeError, match="was read while compiling"):
+        with pytest.raises(TypeError, match=r"was (read|looked up in a set or a dict) while compiling"):
             compile(function, w).value([1.0], x)
-    noise = np.random.default_rng(0)
+    noise, count = np.random.default_rng(0), itertools.count()
     for function, what in (
-        (lambda x: w[0] * x[0] + noise.normal(), r"functions\.py:\d+\) does something else every time"),
-        (lambda x: w[0] * float(repr(x[0])[11:14]), "does something else every time"),
+        (lambda x: w[0] * x[0] + noise.normal(), r"functions\.py:\d+\) draws random numbers"),
+        (lambda x: w[0] * x[0] + next(count), r"functions\.py:\d+\) does something else every time"),
         (lambda x: w[0] * x[0] if random.random() < 2.0 else x[0], "draws random numbers"),
         (lambda x: w[0] * x[0] if np.random.rand() < 2.0 else x[0], "draws random numbers"),
     ):
@@ -304,22 +315,22 @@ def test_what_would_bake_an_example_in_is_refused():
     assert w[0] > 0.5 and bool(w[0]) and w[0].data == 1.0  # afterwards, all as before
 
 
-def read(x: Value, characters: int | None = None) -> float:
-    """The number that a Value prints, which nobody notices; of so many characters."""
-    return float(repr(x).partition("=")[2].partition(",")[0][:characters])
+def read(x: Value, digits: int = 17) -> float:
+    """The number of a Value, past everything that watches; to so many digits."""
+    return float(f"{x._number:.{digits}g}")
 
 
 @pytest.mark.parametrize(
     ("function", "row"),
     [
         (lambda w, x, i: w * read(x) * select([1.0, 2.0], i), (0.5, 1.0)),
-        (lambda w, x: w * read(x, 3) if 0.0 < x < 2.0 else w, (0.5,)),  # as far as it can be read
+        (lambda w, x: w * read(x, 1) if 0.0 < x < 2.0 else w, (0.5,)),  # as far as it can be read
         (lambda w, x: w * read(x) if 0.9 < x < 1.1 else w, (1.0,)),
         (lambda w, x: w * read(x) if x > 0 else w, (math.inf,)),
         (lambda w, x, y: w * read(x - y), (1.0, 1.0)),
     ],
 )
-def test_numbers_that_are_read_from_a_text_are_noticed(function, row):
+def test_numbers_that_are_read_by_stealth_are_noticed(function, row):
     """Beside an index, where a question lets little change, of an infinity, of a difference."""
     w = Value(2.0)
     with pytest.raises(TypeError, match="does something else every time"):
@@ -340,9 +351,9 @@ def test_callables_that_are_no_functions():
             return x * random.random()
 
     with pytest.raises(TypeError, match=r"^Noisy draws random numbers; compile"):
-        compile(Noisy(), []).value([], [1.0])
-    larger = compile(max, [], reduction="none")
-    assert larger.value([], [1.0, 2.0], [0.0, 5.0]).tolist() == [1.0, 5.0]
+        compile(Noisy(), [Value(0.0)]).value([0.0], [1.0])
+    larger = compile(max, [Value(0.0)], reduction="none")
+    assert larger.value([0.0], [1.0, 2.0], [0.0, 5.0]).tolist() == [1.0, 5.0]
     assert larger.source([1.0], [0.0]).count("(theta, x1, x2):") == 2
 
 
@@ -364,8 +375,6 @@ def test_functions_check_their_arguments():
         double.value([1.0], [])
     with pytest.raises(ValueError, match=r"theta has shape \(2,\); give \(1,\): a number for each parameter"):
         double.value([1.0, 2.0], [1.0])
-    with pytest.raises(ValueError, match=r"give \(0,\): it was compiled without parameters"):
-        compile(lambda x: x * 2.0, []).value([1.0], [1.0])
     with pytest.raises(ValueError, match="give one of mean, sum, none"):
         compile(lambda x: x, w, reduction="max")
     with pytest.raises(ValueError, match="a gradient of each row"):
@@ -562,6 +571,7 @@ def test_rows_take_their_own_branches():
     rng = np.random.default_rng(0)
     w = [Value(9.0), Value(-9.0)]
     x = np.round(rng.normal(size=(40, 2)) * 2) / 2
+    warnings.simplefilter("ignore", RuntimeWarning)  # of many branches, which are meant
     assert (x == 0.5).any() and (x > 1).any()
     rows_agree(lambda x: piecewise(w, x), w, [0.5, 1.5], x, inputs=float)
     function = compile(lambda x: piecewise(w, x), w)
@@ -603,12 +613,32 @@ def test_too_many_branches():
 
     line = sixteenths.__code__.co_firstlineno + 4
     function, rows = compile(sixteenths, w), np.arange(65) / 16.0
-    assert function.value([1.0], rows[:64]) == 31.5
+    said = rf"sixteenths \(.*\) takes 8 branches so far, .* may take 64; .* as at .*functions\.py:{line}$"
+    with pytest.warns(RuntimeWarning, match=said) as warned:
+        assert function.value([1.0], rows[:64]) == 31.5
+    assert len(warned) == 1 and warned[0].filename == __file__
     with pytest.raises(RuntimeError, match=rf"more than 64 branches.* as at .*functions\.py:{line}$"):
         function.value([1.0], rows)
     rows = np.array(list(itertools.permutations(range(5))), dtype=float)
-    with pytest.raises(RuntimeError, match="more than 64 branches"):
+    with pytest.warns(RuntimeWarning), pytest.raises(RuntimeError, match="more than 64 branches"):
         compile(lambda x: w[0] * sorted(x)[0], w).value([1.0], rows)
+
+
+def test_many_branches_are_said_before_they_are_all_traced():
+    """At the eighth; seven are quiet."""
+    w, calls = [Value(2.0)], []
+
+    def steps(x):
+        calls.append(x)
+        return w[0] * next(k for k in range(60) if x < k)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert compile(steps, w).value([1.0], np.arange(7.0)) == 4.0
+        calls.clear()
+        with pytest.raises(RuntimeWarning, match="takes 8 branches so far"):
+            compile(steps, w).value([1.0], np.arange(50.0))
+    assert len(calls) == 16  # twice for each
 
 
 @pytest.mark.parametrize(
@@ -660,6 +690,499 @@ def test_a_guard_that_is_not_checked_is_noticed(monkeypatch):
     assert compiled() == 2.5
     monkeypatch.setattr(Guards, "hold", lambda *_: np.array([True, True]))
     assert compiled() == -2.0
+
+
+# ---- Rows ----
+
+
+ROWS = np.array([[1.0, 2.0], [3.0, -4.0], [0.0, 0.0]])
+
+
+def eager_rows_agree(function, w: list[Value], *batches) -> None:
+    """The compiled function on batches against the eager one on what iterating over them gives."""
+    outputs = [function(*row) for row in zip(*batches)]
+    expected = [output.data for output in outputs]
+    theta = [p.data for p in w]
+    np.testing.assert_allclose(compile(function, w, reduction="none").value(theta, *batches), expected, rtol=1e-12)
+    value, gradient = compile(function, w, reduction="sum").value_and_grad(theta, *batches)
+    slopes = np.sum([gradients(output, w) for output in outputs], axis=0)
+    assert value == pytest.approx(sum(expected), rel=1e-12)
+    np.testing.assert_allclose(gradient, slopes, rtol=1e-12, atol=1e-15)
+
+
+def test_twice_a_row_is_what_was_passed():
+    """An array is scaled, so that its first two are 6 and 10; a list is repeated: 3 and 5 are its first two."""
+    w = [Value(1.0)]
+    function = compile(lambda x: (2 * x)[0] * w[0] + (2 * x)[1] * w[0], w)
+    assert function.value([1.0], np.array([[3.0, 5.0]])) == 16.0
+    assert function.value([1.0], [[3.0, 5.0]]) == function.value([1.0], [(3.0, 5.0)]) == 8.0
+    assert function.value([1.0], [np.array([3.0, 5.0])]) == 16.0  # a list of arrays has arrays as rows
+    assert repr(function).endswith("3 programs so far")  # of arrays, lists and tuples
+
+
+@pytest.mark.parametrize(
+    "of_a_row",
+    [
+        lambda x, w: (2 * x)[0] * w[0] + (x + x)[1] * w[1],
+        lambda x, w: x @ np.array(w),
+        lambda x, w: x.sum() * w[0] + x.mean() * w[1] + x.max() + x.shape[0] * x.size * x.ndim * w[0],
+        lambda x, w: np.linalg.norm(x) * w[0] + np.linalg.norm(x, 0) * w[1] + np.linalg.norm(x, 1) * w[0],
+        lambda x, w: (np.where(x == 0, 1, x) ** -1.0).sum() * w[0],  # NumPy's double where
+        lambda x, w: np.where(x > 0, x, 0.0).sum() * w[0] + x[x > 0].sum() * w[1],
+        lambda x, w: w[0] if np.array_equal(x, [3.0, -4.0]) else w[1] * x[1],
+        lambda x, w: w[0] * int(np.equal(x, 0).sum()) + w[1] * int(np.not_equal(x, -4.0).sum()),
+        lambda x, w: np.sort(x)[0] * w[0] + int(np.argmax(x)) * w[1] + np.abs(x).sum() * w[0],
+        lambda x, w: (x.reshape(1, 2).T @ np.array([w]))[1, 0] + np.outer(x, w).sum(),
+        lambda x, w: (x.tolist() * 2)[2] * w[0] + x[::-1][0] * w[1],
+        lambda x, w: np.concatenate([x, np.zeros_like(x), [1.0]]).sum() * w[0] + np.exp(x).sum() * w[1],
+        lambda x, w: w[0] * x[0] if isinstance(x, np.ndarray) and (x >= 0).all() and x.any() else w[1] * x[1],
+    ],
+)
+def test_a_row_of_an_array_is_an_array(of_a_row):
+    """With whatever arrays can do, in any mixture with the parameters; ints are numbers, too."""
+    w = [Value(0.5), Value(-1.5)]
+    for batch in (ROWS, list(ROWS), tuple(ROWS), ROWS.astype(int), np.asfortranarray(ROWS)):
+        eager_rows_agree(lambda x: of_a_row(x, w) + 0.0 * w[0], w, batch)
+
+
+class Point(NamedTuple):
+    """A row with names."""
+
+    x: float
+    y: float
+
+
+def test_rows_of_lists_are_what_the_lists_hold():
+    """Lists, tuples, tuples with names, arrays within lists; numbers are Values; a cube has matrices as rows."""
+    w = [Value(0.5), Value(-1.5)]
+    eager_rows_agree(lambda x: (x + x)[3] * w[0] + x.index(max(x)) * w[1] + len(x) * w[0], w, ROWS.tolist())
+    eager_rows_agree(lambda x: w[0] if x == [3.0, -4.0] and type(x) is list else w[1] * x[0], w, ROWS.tolist())
+    eager_rows_agree(lambda x: (x + x)[3] * w[0] if type(x) is tuple else w[1], w, [*map(tuple, ROWS.tolist())])
+    eager_rows_agree(lambda p: p.x * w[0] + p[1] * w[1] * len(p._fields), w, [Point(*row) for row in ROWS.tolist()])
+    eager_rows_agree(lambda x: w[0] * x[0][1] * x[1].sum() if isinstance(x, list) else w[1], w, [list(ROWS)] * 2)
+    cube = np.arange(12.0).reshape(2, 2, 3)
+    eager_rows_agree(lambda x: (x @ x.T)[0, 1] * w[0] + x.shape[1] * w[1], w, cube)
+    eager_rows_agree(lambda x: (2 * x)[2][0] * w[0], w, cube.tolist())
+    eager_rows_agree(lambda x, y: (2 * x)[1] * w[0] + (2 * y)[2] * w[1], w, ROWS, ROWS.tolist())
+    for numbers in (ROWS[:, 0], ROWS[:, 0].tolist(), ROWS[:, 0].astype(int)):
+        eager_rows_agree(lambda x: x * w[0] if x != 0 else w[1] * 2.0, w, numbers)
+    assert compile(lambda x: x * w[0], w, reduction="sum").value([2.0, 0.0], range(4)) == 12.0
+    assert compile(lambda x: w[0] * (len(x) + 3.0), w).value([2.0, 0.0], [[], []]) == 6.0  # rows of nothing
+    with pytest.raises(TypeError, match="rows of list and ndarray; give rows of one kind"):
+        compile(lambda x: w[0] * x[0], w).value([0.5, 1.0], [[1.0, 2.0], np.array([3.0, 4.0])])
+
+
+# ---- Constants ----
+
+
+@pytest.mark.parametrize("constant", [0.0, 3, True, np.float32(0.5), np.array(2.0), Value(2.5), math.inf])
+def test_a_function_may_return_a_plain_number(constant):
+    """Its gradient is 0."""
+    w, number = [Value(0.5), Value(1.0)], constant.data if isinstance(constant, Value) else float(constant)
+    value, gradient = compile(lambda x: constant, w).value_and_grad([0.5, 1.0], [1.0, 2.0])
+    assert value == number and type(value) is float and gradient.tolist() == [0.0, 0.0]
+    assert compile(lambda x: constant, w, reduction="none").value([0.5, 1.0], [1.0, 2.0]).tolist() == [number] * 2
+
+
+def test_a_branch_may_be_a_plain_number():
+    """The hinge loss as one writes it; all rows constant, some, and each another constant."""
+    w = [Value(0.5)]
+    hinge = compile(lambda x, t: max(0, 1 - t * w[0] * x), w)
+    assert hinge.value_and_grad([0.5], [1.0, 4.0], [1.0, 1.0]) == (0.25, [-0.5])
+    assert hinge.value_and_grad([0.5], [4.0, 8.0], [1.0, 1.0]) == (0.0, [0.0])
+    assert hinge.backward([4.0], [1.0]) == 0.0 and w[0].grad == 0.0
+    boxed = compile(lambda x: np.array(w[0] * x), w)  # a 0-d array
+    assert boxed.value_and_grad([0.5], [3.0]) == (1.5, [3.0])
+    signs = compile(lambda x: 1.0 if x > 0 else 0, w, reduction="sum")
+    assert signs.value_and_grad([0.5], [1.0, -1.0, 2.0]) == (2.0, [0.0])
+    for wrong in (None, "1", [1.0], 1j, np.array([1.0, 2.0])):
+        with pytest.raises(TypeError, match="it must return one Value, or a number"):
+            compile(lambda x, wrong=wrong: wrong, w).value([0.5], [1.0])
+
+
+# ---- What a function reads from outside ----
+
+
+GLOBAL, FLAG, MODE, OUTER, SHADOWED, EMPTY = 3.0, True, "a", Value(3.0), 3.0, None
+SETTINGS, ITEMS, ARRAY, NAMESPACE = {"scale": 3.0}, [3.0, [3.0]], np.array([3.0, 3.0]), SimpleNamespace(scale=3.0)
+
+
+def by_a_global(x):
+    """A helper."""
+    return x * GLOBAL
+
+
+class Scaled:
+    """Numbers of an object and of its class; a property, a method, an operator."""
+
+    of_class = 3.0
+
+    def __init__(self):
+        self.scale = 3.0
+
+    @property
+    def doubled(self):
+        return self.scale * 2.0
+
+    def __call__(self, x):
+        return x * self.scale
+
+    def method(self, x):
+        return x * self.of_class
+
+    def __rmul__(self, x):
+        return x * self.scale
+
+
+class Slotted:
+    """Without a dict."""
+
+    __slots__ = ("scale",)
+
+    def __init__(self):
+        self.scale = 3.0
+
+
+def with_default(x, scale=3.0, *, more=1.0):
+    """Both kinds."""
+    return x * scale * more
+
+
+def with_import(x):
+    """At every call."""
+    from tests.test_compile_functions import GLOBAL as scale  # noqa: N811
+
+    return x * scale
+
+
+def changes():
+    """(name, function, change): a number that a function reads is 3 at first and then another."""
+    cell, scaled, slotted, keyword = 3.0, Scaled(), Slotted(), partial(with_default, more=3.0)
+
+    def in_a_cell(x):
+        return x * cell
+
+    def change_cell():
+        nonlocal cell
+        cell = 5.0
+
+    def nested(x):
+        def inner(y):
+            return (lambda z: z * GLOBAL)(y)
+
+        return sum(inner(v) for v in (x, x))
+
+    def setting(**names):
+        return lambda: globals().update(names)
+
+    yield "cell", in_a_cell, change_cell
+    yield "global", lambda x: x * GLOBAL, setting(GLOBAL=5.0)
+    yield "helper", lambda x: by_a_global(x), setting(GLOBAL=5.0)
+    yield "helper in a list", lambda x, helpers=[by_a_global]: helpers[0](x), setting(GLOBAL=5.0)
+    yield "wrapped", wraps(by_a_global)(lambda x: by_a_global(x)), setting(GLOBAL=5.0)
+    yield "nested", nested, setting(GLOBAL=5.0)
+    yield "import", with_import, setting(GLOBAL=5.0)
+    yield "module", lambda x: x * THIS.GLOBAL, setting(GLOBAL=5.0)
+    yield "flag", lambda x: x if FLAG else x * 2, setting(FLAG=False)
+    yield "mode", lambda x: x if MODE == "a" else x * 2, setting(MODE="b")
+    yield "none", lambda x: x if EMPTY is None else x * EMPTY, setting(EMPTY=5.0)
+    yield "Value", lambda x: x * OUTER, setting(OUTER=Value(5.0))
+    yield "scalar", lambda x: x * SHADOWED, setting(SHADOWED=np.float64(5.0))
+    yield "sign of zero", lambda x: x / GLOBAL, setting(GLOBAL=-3)
+    yield "default", with_default, lambda: setattr(with_default, "__defaults__", (5.0,))
+    yield "keyword default", with_default, lambda: with_default.__kwdefaults__.update(more=5.0)
+    yield "partial", keyword, lambda: keyword.keywords.update(more=5.0)
+    yield "dict", lambda x: x * SETTINGS["scale"], lambda: SETTINGS.update(scale=5.0)
+    yield "list", lambda x: x * ITEMS[0], lambda: operator.setitem(ITEMS, 0, 5.0)
+    yield "list in a list", lambda x: x * ITEMS[1][0], lambda: operator.setitem(ITEMS[1], 0, 5.0)
+    yield "longer list", lambda x: x * len(ITEMS), lambda: ITEMS.append(5.0)
+    yield "array", lambda x: x * ARRAY[0], lambda: operator.setitem(ARRAY, 0, 5.0)
+    yield "namespace", lambda x: x * NAMESPACE.scale, lambda: setattr(NAMESPACE, "scale", 5.0)
+    yield "attribute", lambda x: x * scaled.scale, lambda: setattr(scaled, "scale", 5.0)
+    yield "slot", lambda x: x * slotted.scale, lambda: setattr(slotted, "scale", 5.0)
+    yield "callable", scaled, lambda: setattr(scaled, "scale", 7.0)
+    yield "property", lambda x: x * scaled.doubled, lambda: setattr(scaled, "scale", 5.0)
+    yield "operator", lambda x: x * 1.0 + x * scaled, lambda: setattr(scaled, "scale", 6.0)
+    yield "class", scaled.method, lambda: setattr(Scaled, "of_class", 5.0)
+    yield "hidden", scaled.method, lambda: setattr(scaled, "of_class", 6.0)
+
+
+THIS = sys.modules[__name__]
+
+
+def test_what_a_function_reads_from_outside_may_change(monkeypatch):
+    """Wherever it stands, it is noticed, and the function traced again; undone, it is what it was."""
+    monkeypatch.setattr(Scaled, "of_class", 3.0)
+    w = [Value(2.0)]
+    names = dict(globals())
+    for name, function, change in changes():
+
+        def scaled(x, function=function):
+            return w[0] * function(x)
+
+        compiled, before = compile(scaled, w), scaled(1.5).data
+        assert compiled.value([2.0], [1.5]) == before, name
+        change()
+        after = scaled(1.5).data
+        assert after != before and compiled.value([2.0], [1.5]) == after, name
+        globals().update(names)
+
+
+def test_a_function_that_is_a_method_or_a_partial_itself():
+    """As the one that is compiled."""
+    w, scaled = [Value(2.0)], Scaled()
+    scaled.w = w
+    for function, change in (
+        (partial(lambda scale, x: w[0] * x * scale[0], [3.0]), None),
+        (scaled.__call__, lambda: setattr(scaled, "scale", 5.0)),
+        (scaled, lambda: setattr(scaled, "scale", 7.0)),
+    ):
+        compiled = compile(lambda x, function=function: w[0] * function(x), w) if change else compile(function, w)
+        direct = compile(function, w, reduction="sum")
+        before = direct.value([2.0], [1.5]), compiled.value([2.0], [1.5])
+        (change or (lambda function=function: operator.setitem(function.args[0], 0, 5.0)))()
+        assert direct.value([2.0], [1.5]) == getattr(function(1.5), "data", function(1.5)) != before[0]
+        assert compiled.value([2.0], [1.5]) != before[1]
+
+
+def test_what_is_equal_is_not_traced_again():
+    """A number that is bound anew, NaN included; but -0.0 is another number than 0.0; a call that counts itself."""
+    w, calls, number, count = [Value(2.0)], [], math.nan, 0
+
+    def function(x):
+        nonlocal count
+        calls.append(x)
+        count += 1
+        return w[0] * x if number != number else w[0] * x / number
+
+    compiled = compile(function, w)
+    compiled([1.0])
+    traced = len(calls)
+    for same in (float("nan"), math.nan, -math.nan):
+        number = same
+        compiled([1.0])
+    assert len(calls) == traced
+    number = 0.0
+    assert compiled([1.0]) == math.inf
+    number = -0.0
+    assert compiled([1.0]) == -math.inf
+    traced, number = len(calls), float("-0.0")
+    assert compiled([1.0]) == -math.inf and len(calls) == traced
+
+
+def test_parameters_that_are_replaced_are_constants_from_then_on():
+    """As in the eager run, whose gradient by the old one is 0; where they are bound to a name or stand in a list."""
+    w = [Value(2.0)]
+    old = w[0]
+    function = compile(lambda x: w[0] * x, [old])
+    assert function.value_and_grad([2.0], [3.0]) == (6.0, [3.0])
+    w[0] = Value(5.0)
+    assert function.value_and_grad([2.0], [3.0]) == (15.0, [0.0])
+    w[0] = old
+    assert function.value_and_grad([2.0], [3.0]) == (6.0, [3.0])
+
+
+def test_generators_that_a_function_draws_from_are_noticed():
+    """Though what they draw decides nothing: wherever they stand, whatever their kind."""
+    w, bit = [Value(2.0)], np.random.PCG64(0)
+    generators = [random.Random(0), np.random.default_rng(0), np.random.RandomState(0), np.random.Generator(bit)]
+
+    class Noisy:
+        def __init__(self, generator):
+            self.generator = generator
+
+        def __call__(self, x):
+            return w[0] * x if self.generator.random() < 2.0 else x
+
+    for generator in generators:
+        draw = generator.random
+        for function in (
+            lambda x, generator=generator: w[0] * x if generator.random() < 2.0 else x,
+            lambda x, draw=draw: w[0] * x if draw() < 2.0 else x,
+            lambda x, held={"a": [generator]}: w[0] * x if held["a"][0].random() < 2.0 else x,
+            Noisy(generator),
+            partial(lambda noisy, x: noisy(x), Noisy(generator)),
+        ):
+            with pytest.raises(TypeError, match="draws random numbers"):
+                compile(function, w).value([2.0], [1.0])
+    fixed = compile(lambda x: w[0] * x * np.random.default_rng(0).random(), w)
+    assert fixed.value([2.0], [1.0]) == 2.0 * np.random.default_rng(0).random()  # one of its own, with its seed
+
+
+def test_large_containers_are_looked_at_from_outside_only():
+    """As it says: replaced, they are noticed; what changes within them is not."""
+    w, many = [Value(2.0)], [3.0] * 1000
+    compiled = compile(lambda x: w[0] * x * many[0], w)
+    assert compiled.value([2.0], [1.0]) == 6.0
+    many[0] = 5.0
+    assert compiled.value([2.0], [1.0]) == 6.0
+    many = [7.0] * 1000
+    assert compiled.value([2.0], [1.0]) == 14.0
+
+
+# ---- Numbers that are read ----
+
+
+def swallowing(function):
+    """What goes on with another number, whatever happens."""
+    try:
+        return function()
+    except Exception:
+        return 1.0
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        float, int, complex, round, math.exp, math.floor, hash, pickle.dumps, copy.copy, copy.deepcopy, np.float64,
+        lambda x: [1.0, 2.0][x], lambda x: range(x), lambda x: x % 2.0, lambda x: {0.5: 2.0}[x],
+        lambda x: np.asarray(x, dtype=float), lambda x: operator.setitem(np.zeros(1), 0, x), np.isfinite,
+        lambda x: x.data * 2.0, lambda x: 2.0 - x.data, lambda x: -x.data, lambda x: abs(x.data),
+        lambda x: float(x.data),
+        lambda x: math.sqrt(x.data), lambda x: np.exp(x.data), lambda x: np.array([x.data, 1.0]),
+        lambda x: Value(x.data),
+        lambda x: x.data > 0.0, lambda x: x.data == 0.5, lambda x: x.data in [0.5], lambda x: x.data in {0.5},
+        lambda x: bool(x.data), lambda x: round(x.data, 1), lambda x: x.data.is_integer(), lambda x: x.data.real,
+        lambda x: sum([x.data]), lambda x: max(x.data, 1.0), lambda x: "%.3f" % x.data, lambda x: [1.0][x.data],  # noqa: UP031
+        lambda x: pickle.dumps(x.data), lambda x: copy.copy(x.data), lambda x: x * x.data, lambda x: x < x.data,
+        lambda x: sin(x.data), lambda x: x.grad + 1.0, lambda x: (x * 2.0).numbers[0] + 1.0, lambda x: float(repr(x)),
+        lambda x: float(f"{x:.3f}"), lambda x: float(str(x.data)), lambda x: setattr(Value(1.0), "data", x.data),
+        lambda x: x < Fraction(1, 3), lambda x: np.array([x], dtype=object).astype(float),
+    ],
+)  # fmt: skip
+def test_a_refusal_that_the_function_catches_is_raised_again(read):
+    """With the line where it was caught; of an input, a parameter, and what is computed from them."""
+    w = [Value(2.0)]
+    for function in (
+        lambda x: w[0] * x * (swallowing(lambda: read(x)) is None),
+        lambda x: w[0] * x * (swallowing(lambda: read(w[0] * x)) is None),
+    ):
+        with pytest.raises(
+            TypeError, match=r"(?s)(while compiling|in what is compiled|is no int|isfinite).*\(at .*:\d+\)$"
+        ):
+            compile(function, w).value([2.0], [0.5])
+    assert w[0].data == 2.0 and float(w[0].data) == 2.0
+
+
+def test_refusals_are_raised_again_however_they_are_caught():
+    """By contextlib, by a bare except, by an error of its own, in a thread; or after all by nobody."""
+    w = [Value(2.0)]
+
+    def suppressed(x):
+        with suppress(TypeError):
+            return w[0] * math.exp(x)
+        return w[0]
+
+    def bare(x):
+        try:
+            return w[0] * math.exp(x)
+        except:  # noqa: E722
+            return w[0]
+
+    def another(x):
+        try:
+            return w[0] * math.exp(x)
+        except TypeError:
+            raise ValueError("no number") from None
+
+    def unbound(x):
+        with suppress(TypeError):
+            scale = math.exp(x)
+        return w[0] * scale
+
+    def elsewhere(x):
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(lambda: x.data + 1.0)
+        return w[0] * x
+
+    for function in (suppressed, bare, another, unbound, elsewhere):
+        with pytest.raises(TypeError, match=r"\(at .*functions\.py:\d+\)$"):
+            compile(function, w).value([2.0], [0.5])
+    with pytest.raises(
+        TypeError, match=r"in what is compiled, compute with the functions of autograd, where and select$"
+    ):
+        compile(lambda x: w[0] * math.exp(x), w).value([2.0], [0.5])  # which nobody caught
+    with pytest.raises(ValueError, match="my own"):
+        compile(lambda x: w[0] * int("my own"), w).value([2.0], [0.5])
+
+
+def test_a_number_may_be_read_and_printed(capsys):
+    """Logs do not stop a trace, and their text has no number; what is no use is as in the eager run."""
+    w, log, texts = [Value(2.0)], logging.getLogger("of a compiled function"), []
+    log.addHandler(handler := logging.StreamHandler(io.StringIO()))
+    log.setLevel("INFO")
+
+    def function(x):
+        print(x, x.data, f"{x.data:.3f}", f"{x:8.3f}", "%s" % x.grad, w[0].data)  # noqa: UP031
+        log.info("%s", x.data)
+        log.info("at %r of %s", x, x.data)
+        texts.append(repr(x) + str(x.data) + format(x * 2.0, ".2f") + json.dumps({"x": x.data}, default=str))
+        assert hasattr(x, "data") and x.data is not None and isinstance(x.data, float)
+        assert not isinstance(x.data, (int, str)) and len((x * x).numbers) == 3
+        return w[0] * x
+
+    assert compile(function, w, reduction="none").value([2.0], [0.5, -123.25]).tolist() == [1.0, -246.5]
+    assert len({*texts}) == 1 and not any(text in texts[0] for text in ("0.5", "123", "nan"))
+    for logged in (capsys.readouterr().out, handler.stream.getvalue()):
+        assert logged.count("<traced>") >= 4 and "0.5" not in logged
+    reads = []
+    compile(lambda x: (reads.append(x.data), w[0] * x)[1], w).value([2.0], [0.5])
+    assert not isinstance(reads[0], float)  # it is none, and says so when nobody traces
+    with pytest.raises(TypeError, match="was read while compiling"):
+        reads[0] + 1.0
+
+
+def test_the_text_of_a_constant_has_its_number():
+    """And the function is traced again when it changes."""
+    w, c = [Value(2.0)], Value(0.25)
+    compiled = compile(lambda x: w[0] * x * float(f"{c:.2f}") * len(str(c.data)), w)
+    assert compiled.value([2.0], [1.0]) == 2.0 * 0.25 * 4
+    c.data = 0.5
+    assert compiled.value([2.0], [1.0]) == 2.0 * 0.5 * 3
+
+
+# ---- What is kept ----
+
+
+def test_the_traced_graph_is_not_kept():
+    """Nor by what the function logged; only programs are."""
+    w, logged = [Value(0.1), Value(0.2)], []
+    gc.collect()
+    before = sum(type(x) is values.WatchedValue for x in gc.get_objects())
+
+    def function(x):
+        logged.append((x.data, repr(x)))
+        y = x * w[0]
+        for _ in range(50):
+            y = (y * w[1] + x).sin()
+        return y * 2.0 if y > 0 and dot([x, y], w) > 0.5 else y
+
+    compiled = compile(function, w)
+    compiled([1.0, -1.0, 5.0])
+    assert compiled([1.0, -1.0, 5.0]) == pytest.approx(compiled([1.0, -1.0, 5.0]))
+    gc.collect()
+    assert sum(type(x) is values.WatchedValue for x in gc.get_objects()) == before
+
+
+def test_programs_are_kept_for_the_shapes_used_last():
+    """64 of them; the first is compiled anew when it comes back, one that is used stays."""
+    w, calls = [Value(2.0)], []
+
+    def function(x):
+        calls.append(len(x))
+        return w[0] * sum(x)
+
+    compiled = compile(function, w)
+    for size in range(1, 100):
+        assert compiled.value([2.0], np.ones((1, size))) == 2.0 * size
+        compiled.value([2.0], np.ones((1, 1)))
+    assert repr(compiled).endswith("64 programs so far")
+    traced = len(calls)
+    for size in (99, 1, 40):
+        compiled.value([2.0], np.ones((1, size)))
+    assert len(calls) == traced
+    compiled.value([2.0], np.ones((1, 30)))
+    assert {*calls[traced:]} == {30}
 
 
 # ---- Ragged waves ----
@@ -1081,9 +1604,9 @@ def test_questions_are_written_as_they_were_asked():
     """With the operator of Python."""
     for compare, text in (
         (operator.lt, "2 < 3"), (operator.le, "2 <= 3"), (operator.gt, "2 > 3"), (operator.ge, "2 >= 3"),
-        (operator.eq, "2 == 3"), (operator.truth, "2 != 3"),
+        (operator.eq, "2 == 3"), (operator.ne, "2 != 3"), (operator.truth, "2 != 3"),
     ):  # fmt: skip
-        question = Question(compare, (Value(2.0), Value(3.0)), (2.0, 3.0), True, "line 1")
+        question = Question(compare, (2.0, 3.0), True, "line 1")
         assert str(question) == f"{text} was True at line 1"
 
 
@@ -1107,27 +1630,54 @@ def test_inputs_of_many_axes():
     assert gradient.tolist() == [0.5, 1.5]
 
 
-def test_values_are_compared_by_identity_as_in_the_eager_run():
-    """Only what is computed from inputs alone is a plain number there."""
-    w = [Value(0.5), Value(-1.5)]
+def test_equality_compares_data_and_is_asked_again():
+    """Of what an input or a parameter computes, and of constants; NaN differs from itself."""
+    w, x = [Value(0.5), Value(-1.5)], np.array([0.0, 2.0, math.nan, -1.0])
+    one = Value(1.0) * 1.0
+    for question in (
+        lambda x: x == 0.0,
+        lambda x: 0.0 != x,  # noqa: SIM300
+        lambda x: w[0] * x == 1.0,  # 0.5 * 2.0
+        lambda x: w[0] * x != Value(1.0),
+        lambda x: x == x * 1.0,
+        lambda x: w[0] * x != w[0] * x,
+        lambda x: x in [Value(2.0), -1.0],
+        lambda x: [5.0, Value(-1.0), 2.0].count(w[0] * x * 2.0) == 1,
+        lambda x: (x, 0.0) == (0.0, x),
+        lambda x: not x != 2.0,  # noqa: SIM202
+        lambda x: one == 1.0 and one == Value(1.0) and x == -one,
+        lambda x: x == "a" or x is None or x == None or (x != "b" and x == 2.0),  # noqa: E711
+        lambda x: np.equal(x, 2.0),
+        lambda x: np.not_equal(x, w[0] * 4.0),
+    ):
+        rows_agree(lambda x, question=question: w[1] * 3 if question(x) else w[1] * x, w, [0.5, -1.5], x)
 
-    def function(x):
-        h = w[0] * x
-        return w[1] * 3 if h == 0.0 else w[1] * 5
 
-    assert compile(function, w).value([0.5, -1.5], [0.0]) == function(0.0).data == -7.5
+def test_sinc_and_a_rotation_by_nothing():
+    """The branches at 0 of published programs: sin(x)/x, and Rodrigues' formula for a camera that is not turned."""
+    w = [Value(0.0)]
+    sinc = compile(lambda x: 1.0 if w[0] * x == 0 else sin(w[0] * x) / (w[0] * x), w, reduction="none")
+    assert sinc.value([2.0], [0.0, 1.0]).tolist() == [1.0, math.sin(2.0) / 2.0]
+    value, slope = compile(sinc.function, w).value_and_grad([2.0], [0.0, 1.0])
+    assert value == pytest.approx((1.0 + math.sin(2.0) / 2.0) / 2) and np.isfinite(slope).all()
+    # d/dw sin(w)/w at w = 2: (2 cos 2 - sin 2)/4, and half of that is the mean's
+    assert slope[0] == pytest.approx((2.0 * math.cos(2.0) - math.sin(2.0)) / 8.0)
 
-    def itself(x):
-        h = w[0] * x
-        return w[1] * 3 if h == h and x != h else w[1] * 5
+    r = [Value(0.0) for _ in range(3)]
 
-    assert compile(itself, w).value([1.0, -1.5], [2.0]) == itself(2.0).data == -4.5
+    def rotated(point):
+        theta = sum(x * x for x in r).sqrt()
+        if theta != 0.0:
+            k, c, s = [x / theta for x in r], theta.cos(), theta.sin()
+            cross = [k[1] * point[2] - k[2] * point[1], k[2] * point[0] - k[0] * point[2]]
+            along = dot(k, point) * (1.0 - c)
+            return point[0] * c + cross[0] * s + k[0] * along + 2.0 * (point[1] * c + cross[1] * s + k[1] * along)
+        return point[0] - r[2] * point[1] + r[1] * point[2] + 2.0 * (point[1] + r[2] * point[0] - r[0] * point[2])
 
-    def constant(x):
-        one = Value(1.0) * 1.0
-        return w[0] * x if one == 1.0 or one == Value(1.0) or one != one else w[1] * x
-
-    assert compile(constant, w).value([0.5, -1.5], [2.0]) == constant(2.0).data == -3.0
+    compiled = compile(rotated, r, reduction="sum")
+    value, gradient = compiled.value_and_grad([0.0, 0.0, 0.0], [[1.0, 2.0, 3.0]])
+    assert value == 5.0 and gradient.tolist() == [-6.0, 3.0, 0.0]  # of p + r x p
+    assert compiled.value([0.0, 0.0, math.pi / 2], [[1.0, 2.0, 3.0]]) == pytest.approx(-2.0 + 2.0 * 1.0)  # (-2, 1, 3)
 
 
 def test_selections_of_all_kinds():
@@ -1173,7 +1723,10 @@ def test_comparisons_are_exact_or_refused():
     assert near.value([0.5, -1.2], [0.0, 1.0, 2.0]).tolist() == [-1.2, 0.5, 0.5]
     finite = compile(lambda x: w[0] * 0.0 if x != x else w[0] * x, w, reduction="none")
     assert finite.value([0.5, -1.2], [1.0, math.nan]).tolist() == [0.5, 0.0]
-    for other in (Fraction(1, 3), 2**53 + 1, Decimal("0.5"), 1 + 0j, np.float32(0.1)):
+    for two in (np.int64(2), np.bool_(True) + 1, np.array(2), np.float64(2.0), 2):
+        below = compile(lambda x, two=two: w[0] if x < two and x != two and two >= x else w[1], w, reduction="none")
+        assert below.value([0.5, -1.2], [0.0, 2.0, 3.0]).tolist() == [0.5, -1.2, -1.2]
+    for other in (Fraction(1, 3), 2**53 + 1, 10**400, Decimal("0.5"), 1 + 0j, np.float32(0.1)):
         with pytest.raises(TypeError, match="compare with a float"):
             compile(lambda x, other=other: w[0] if x == other else w[1], w).value([0.5, -1.2], [1.0])
 

@@ -224,6 +224,7 @@ def test_an_infinity_that_was_beaten_is_told():
     ]
     x = Value(1.0, "x")
     assert any("wins over the infinite" in reason for reason in why_zero(0.5 * sqrt((x - 1) * (x - 1)) ** 2, x))
+    assert any("wins over the infinite" in reason for reason in why_zero(relu(sqrt(s)) ** 2, s))  # at the kink of relu
     for build in (lambda v: where(v, sqrt(v), 0.0), lambda v: sqrt(relu(v - 1.0)), lambda v: relu(v - 1.0) * v):
         assert not any("wins" in reason for reason in why_zero(build(s), s))  # a gate that is closed stays closed
 

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from autograd import (
     Value,
     exp,
+    functional,
     grad,
     gradients,
     hessian,
@@ -755,3 +756,45 @@ def test_composition_of_rows():
 
     assert close(grad(f)(0.7), f(0.7) * (-1) + math.exp(-0.7) * (1 - math.tanh(0.7) ** 2), 1e-14)
     assert np.allclose(f(np.array([0.7])), f(0.7))
+
+
+def test_a_verb_stops_at_its_arguments():
+    """What an argument was computed from is none of the function's: a loop of verbs is linear, not quadratic."""
+    w = Value(2.0)
+    p = w
+    for _ in range(1000):
+        p = p * 0.999
+    trace = functional._Trace(lambda q: q * q * w, (p,), {}, 0)
+    assert len(trace.order) == 3  # w, and two products
+    steps = []
+    for _ in range(3):  # q - 0.1 d/dq (q - 3)^2 w, by hand: q (1 - 0.2 w) + 0.6 w
+        before = p
+        p = p - 0.1 * grad(lambda q: (q - 3.0) ** 2 * w)(p)
+        steps.append((p.data, before.data * (1.0 - 0.4) + 1.2))
+    assert all(close(got, expected, 1e-14) for got, expected in steps)
+
+
+@dataclass
+class Scaled:
+    """One field, and a number that the class has."""
+
+    w: float
+    scale = 2.0
+
+
+class Single(NamedTuple):
+    w: float
+
+
+class ScaledSingle(Single):
+    scale = 2.0
+
+
+@pytest.mark.parametrize("kind", [Scaled, ScaledSingle])
+def test_an_attribute_that_is_no_field_is_refused(kind):
+    """It may follow from the fields, or not: the structure that is made anew would have another one."""
+    thing = kind(3.0)
+    assert grad(lambda t: t.scale * t.w)(thing).w == 2.0
+    thing.scale = 10.0
+    with pytest.raises(TypeError, match=rf"{kind.__name__}\.scale is no field; make it one, or a property"):
+        grad(lambda t: t.scale * t.w)(thing)

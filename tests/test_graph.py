@@ -373,3 +373,11 @@ def test_one_output_or_several():
     z = x * y
     assert same(topological_order(z), [x, y, z])
     assert [leaf.label for leaf in leaves(z)] == [leaf.label for leaf in leaves([z, x])] == ["x", "y"]
+
+
+@pytest.mark.parametrize("bad", [3.0, [3.0], {"x": 1.0}, "ab", [[Value(1.0)]], None], ids=repr)
+@pytest.mark.parametrize("walk", [leaves, topological_order])
+def test_what_is_no_node_has_no_graph(walk, bad):
+    """A TypeError that says what was given."""
+    with pytest.raises(TypeError, match="is not a Value"):
+        walk(bad)

@@ -50,9 +50,15 @@ def test_eager_compiled_forward_and_numerical_agree(expression):
         assert_close(compiled[i], slope, error, f"compiled {expression}")
         assert_close(tangents([output], {leaf: 1.0})[0], slope, error, f"forward {expression}")
         found = differences(lambda xs, i=i: problem.along(i, xs), leaf.data, noise=1e-15 * (1.0 + abs(output.data)))
-        if SAFETY * found.central.error < 1e-3 * abs(slope) and not kinked(found):
+        if SAFETY * found.central.error < 1e-3 * abs(slope) and not (kinked(found) or chooses_here_alone(output)):
             bound = SAFETY * found.central.error + 32 * error
             assert abs(slope - found.central.value) <= bound, f"numerical {expression}: {slope}, {found.central}"
+
+
+def chooses_here_alone(output):
+    """Whether a condition is 0, or two numbers are equal, at this point, and maybe not around it."""
+    rows = [(node.op.name, node.numbers) for node in topological_order(output) if node.op]
+    return any((name == "where" and not xs[1]) or (name == "equal" and xs[1] == xs[2]) for name, xs in rows)
 
 
 def kinked(found):

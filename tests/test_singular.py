@@ -9,6 +9,8 @@ import pytest
 
 from autograd import (
     Value,
+    abs,
+    exp,
     grad,
     gradients,
     hessian,
@@ -18,6 +20,7 @@ from autograd import (
     log,
     maximum,
     relu,
+    sign,
     sqrt,
     step,
     value_and_grad,
@@ -39,6 +42,13 @@ def half_squared_norm(y):
         (lambda x: log(1 + sqrt(x * x) ** 2), 0.0, 0.0, 2.0),
         (lambda x: (x * x) ** 0.5 * (x * x) ** 0.5, 0.0, 0.0, 2.0),
         (lambda x: sqrt(x) * sqrt(x) * x, 0.0, 0.0, 2.0),
+        (lambda x: abs(sqrt(x * x)) ** 2, 0.0, 0.0, 2.0),  # at a kink, too
+        (lambda x: relu(sqrt(x * x)) ** 2, 0.0, 0.0, 2.0),
+        (lambda x: maximum(sqrt(x * x), 0.0) ** 2, 0.0, 0.0, 2.0),
+        (lambda x: sign(sqrt(x * x)) * sqrt(x * x) ** 2, 0.0, 0.0, 2.0),
+        (lambda x: sqrt(abs(x)) ** 4, 0.0, 0.0, 2.0),
+        (lambda x: exp(2 * log(abs(x))), 0.0, 0.0, 2.0),
+        (lambda x: 1 / (1 / abs(x)) ** 2, 0.0, 0.0, 2.0),
     ],
 )
 def test_a_zero_that_won_over_infinity_has_no_made_up_derivative(function, x, first, second):

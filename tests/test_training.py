@@ -769,7 +769,7 @@ def test_a_model_that_changes_is_noticed():
             self.inner, self.scale = MLP(2, [6, 1], activation=tanh, seed=0), 1.0
 
         def __call__(self, inputs):
-            return self.inner(inputs) * self.scale
+            return self.inner(inputs) * vars(self)["scale"]  # which the code does not name
 
     model = Warm()
     before = data(model)
@@ -790,6 +790,50 @@ def test_a_model_that_changes_is_noticed():
     assert found["auto"].loss == found["eager"].loss and "begun anew" in found["auto"].reason
 
 
+def test_a_number_of_the_model_may_change_while_it_is_trained():
+    """Compiled as eager: the function is traced again."""
+    x, y = np.vstack([X, X]), np.concatenate([LINE, LINE])
+
+    class Warm(Module):
+        def __init__(self):
+            self.inner, self.scale = MLP(2, [6, 1], activation=tanh, seed=0), 1.0
+
+        def __call__(self, inputs):
+            return self.inner(inputs) * self.scale
+
+    losses = {}
+    for engine in ("compiled", "eager"):
+        model = Warm()
+
+        def until(history, model=model):
+            model.scale *= 0.5
+
+        options = {"loss": half_squared_error, "epochs": 3, "batch_size": 10, "until": until, "progress": False}
+        losses[engine] = fit(model, x, y, engine=engine, **options).loss
+    assert losses["compiled"] == pytest.approx(losses["eager"], rel=1e-12)
+
+
+@pytest.mark.parametrize("engine", ["eager", "compiled"])
+def test_models_and_losses_get_lists_from_either_engine(engine):
+    """Of the features and of a row of targets; a target by itself is a number."""
+    seen = set()
+
+    class Seeing(Module):
+        def __init__(self):
+            self.inner = MLP(2, [2], seed=0)
+
+        def __call__(self, inputs):
+            seen.add(type(inputs))
+            return self.inner(inputs)
+
+    def loss(outputs, target):
+        seen.add(type(target))
+        return half_squared_error(outputs, target)
+
+    fit(Seeing(), X, np.column_stack([LINE, LINE]), loss=loss, engine=engine, epochs=1, progress=False)
+    assert seen == {list}
+
+
 def test_a_model_of_many_branches_falls_back():
     """More than a program can be made for each."""
 
@@ -802,10 +846,11 @@ def test_a_model_of_many_branches_falls_back():
 
     x = np.random.default_rng(0).uniform(-45, 45, size=(300, 2))
     model = Odd()
-    history = fit(
-        model, x, x[:, 1], loss=half_squared_error, epochs=2, batch_size=100, progress=False, engine="auto",
-        optimizer=SGD(model.parameters(), 1e-4),
-    )  # fmt: skip
+    with pytest.warns(RuntimeWarning, match="takes 8 branches so far"):
+        history = fit(
+            model, x, x[:, 1], loss=half_squared_error, epochs=2, batch_size=100, progress=False, engine="auto",
+            optimizer=SGD(model.parameters(), 1e-4),
+        )  # fmt: skip
     assert history.engine == "eager" and "branches" in history.reason
 
 

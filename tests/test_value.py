@@ -13,6 +13,7 @@ import pickle
 import random
 import re
 import threading
+from collections import deque
 from contextlib import contextmanager
 from decimal import Decimal
 from fractions import Fraction
@@ -128,6 +129,7 @@ def test_nan_differs_from_itself():
 
 def test_a_number_beyond_all_floats_compares_exactly():
     """Python compares an int with a float exactly, of any size."""
+    assert Value(2.0**53) != 2**53 + 1 and Value(2.0**53) < 2**53 + 1 and not Value(2.0**53) > 2**53
     assert Value(1.7e308) < 10**400 and Value(1.0) != 10**400 and Value(1.0) < 10**400 and Value(1.0) > -(10**400)
 
 
@@ -270,7 +272,22 @@ def test_numbers_too_large_are_an_overflow_error_at_the_leaf():
             make(10**400)
 
 
-@pytest.mark.parametrize("bad", ["1.5", b"2", [1.0], (1.0, 2.0), []], ids=repr)
+class Row(list):
+    """A sequence with an arithmetic of its own."""
+
+    def __mul__(self, factor):
+        return [factor * x for x in self]
+
+    __rmul__ = __mul__
+
+
+def test_a_sequence_with_its_own_arithmetic_is_asked():
+    """On either side."""
+    x = Value(2.0)
+    assert [y.data for y in x * Row([1.0, 3.0])] == [y.data for y in Row([1.0, 3.0]) * x] == [2.0, 6.0]
+
+
+@pytest.mark.parametrize("bad", ["1.5", b"2", [1.0], (1.0, 2.0), [], np.str_("a"), deque([1.0]), range(2)], ids=repr)
 @pytest.mark.parametrize("operate", BINARY)
 def test_operators_refuse_sequences(operate, bad):
     """A TypeError that says what was given, on either side; Python would take the Value for a number of repeats."""
@@ -632,6 +649,21 @@ class Slotted(Weight):
         return self.__secret[0]
 
 
+class Locked(Weight):
+    """Its lock cannot be copied: it says itself what is."""
+
+    def __init__(self, data):
+        super().__init__(data)
+        self.lock = threading.Lock()
+
+    def __getstate__(self):
+        return {name: x for name, x in vars(self).items() if name != "lock"}
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        self.lock = threading.Lock()
+
+
 DUPLICATES = [copy.copy, copy.deepcopy, *(lambda v, p=p: pickle.loads(pickle.dumps(v, p)) for p in range(6))]
 
 
@@ -645,6 +677,15 @@ def test_copies_keep_what_a_subclass_adds(duplicate):
     assert not hasattr(found, "unset") and found.secret() is (w if duplicate is copy.copy else found)
     assert (found.history is w.history) is (duplicate is copy.copy)
     assert type(duplicate(Value(2.0))) is Value and not hasattr(duplicate(Value(2.0)), "__dict__")
+
+
+@pytest.mark.parametrize("duplicate", DUPLICATES)
+def test_copies_ask_a_subclass_what_to_keep(duplicate):
+    """As Python's own copies and pickles do, of a leaf and in a graph."""
+    w = Locked(2.0)
+    for found in (duplicate(w), duplicate(w * 3.0).inputs[0]):
+        assert found.data == 2.0 and found.history == [2.0] and found.lock.acquire(blocking=False)
+        found.lock.release()
 
 
 @pytest.mark.parametrize("duplicate", DUPLICATES[1:])

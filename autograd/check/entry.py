@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from importlib.util import find_spec
 from math import isfinite, nan
+from numbers import Real
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -91,7 +92,9 @@ def gradcheck(function: Callable[..., Any], *args: Any, order: int = 1, oracles:
     def recorded(numbers: Sequence[float]) -> tuple[Value, list[Value]]:
         leaves = [Value(x, name) for x, name in zip(numbers, names)]
         output = function(*structure.build(leaves))
-        require_value(output, "gradcheck takes a function whose result is one number that depends on its arguments")
+        if isinstance(output, (Real, np.generic)):  # a constant
+            output = Value(output)
+        require_value(output, "gradcheck takes a function whose result is one number")
         return output, leaves
 
     @enable_grad()  # so that it computes what `recorded` does: in no_grad, verbs give numbers
@@ -169,11 +172,9 @@ def check_gradients(
 def _check_compiled_function(
     function: CompiledFunction, arrays: Sequence[Any], order: int, oracles: Iterable[str] | None
 ) -> Report:
-    if not function.wrt:
-        raise ValueError("a function that was compiled without parameters has no gradient; give wrt=[...]")
     theta = np.array(data_of(function.wrt))
     function.value_and_grad(theta, *arrays)  # its own errors, for arrays that it cannot take
-    rows = list(zip(*(np.asarray(array, dtype=float).tolist() for array in arrays)))
+    rows = list(zip(*(x if isinstance(x, (list, tuple)) else np.asarray(x, dtype=float) for x in arrays)))
     output = sum(function.function(*row) for row in rows) * (1 / len(rows) if function.reduction == "mean" else 1.0)
     problem = Problem(output, tuple(function.wrt))
     return _report_of_compiled(problem, order, oracles, function, theta, arrays, range(len(theta)))

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, overload
 
+from ..collector import paused_collector
+from ..graph import topological_order
 from ..value import Value, require_value
-from .collector import paused_collector
 from .function import CompiledFunction
 from .program import DTYPES, Program
 from .trace import trace
@@ -51,7 +52,8 @@ def compile(
     numbers that they have now, and comparisons the outcomes that they had.  `dtype` is "float64" or "float32".
 
     Sums are re-associated; otherwise values and gradients are those of the engine.  A TypeError for what is not a
-    Value, a ValueError for a Value that is given twice.
+    Value; a ValueError for a Value that is given twice or was computed from another one of `wrt` and `inputs`, and for
+    a function without `wrt`, which would train nothing.
 
     >>> w, x = [Value(0.5), Value(-1.0)], [Value(2.0), Value(3.0)]
     >>> program = compile((w[0] * x[0] + w[1] * x[1]).tanh(), w, inputs=x)
@@ -79,28 +81,48 @@ def compile(
     dtype = getattr(dtype, "__name__", str(dtype))
     if dtype not in DTYPES:
         raise ValueError(f"dtype is {dtype!r:.60}; give one of {', '.join(DTYPES)}")
-    wrt = _listed("wrt", wrt)
-    for x in wrt:
-        require_value(x, "compile(loss, parameters) takes Values")
-    if len(set(wrt)) < len(wrt):
-        raise ValueError("a Value is given twice in wrt; give each once")
-    if values is None:
-        return partial(compile, wrt=wrt, reduction=reduction, branches=branches, dtype=dtype)
-    if callable(values):
+    wrt, inputs = _listed("wrt", wrt), _listed("inputs", inputs)
+    _check_varying(wrt, inputs)
+    if values is None or callable(values):
         if inputs:
             raise ValueError("inputs= of a function; its arguments are its inputs, arrays in each call")
-        return CompiledFunction(values, wrt, reduction, branches, dtype)
-    outputs, inputs = [values] if isinstance(values, Value) else _listed("values", values), _listed("inputs", inputs)
+        if not wrt:
+            raise ValueError(
+                "a function that is compiled without parameters trains nothing; write compile(function, parameters), "
+                "with the list of Values to differentiate by, such as model.parameters(), or @compile(wrt=parameters)"
+            )
+        options: dict[str, Any] = {"reduction": reduction, "branches": branches, "dtype": dtype}
+        return CompiledFunction(values, wrt, **options) if values else partial(compile, wrt=wrt, **options)
+    outputs = [values] if isinstance(values, Value) else _listed("values", values)
     if not outputs:
         raise ValueError("compile of no Values; give one, or a list of them")
-    for x in (*outputs, *inputs):
+    if not wrt and not inputs:
+        raise ValueError("nothing varies in a graph compiled without parameters; write compile(loss, parameters)")
+    for x in outputs:
         require_value(x, "compile(loss, parameters) takes Values")
-    if len({*wrt, *inputs}) < len(wrt) + len(inputs):
-        raise ValueError("a Value is given twice among wrt and inputs; give each once")
     shapes = {"x": (len(inputs),)} if inputs else {}
     with paused_collector():
         graph = trace(outputs, wrt, inputs)
     return Program(graph, shapes, dtype=dtype, wrt=wrt, inputs=inputs)
+
+
+def _check_varying(wrt: Sequence[Any], inputs: Sequence[Any]) -> None:
+    """A program is given the numbers of all of these, so each of them once, and none that follows from another."""
+    for x in (*wrt, *inputs):
+        require_value(x, "compile(loss, parameters) takes Values")
+    for where, values in (("in wrt", wrt), ("among wrt and inputs", [*wrt, *inputs])):
+        if len(set(values)) < len(values):
+            raise ValueError(f"a Value is given twice {where}; give each once")
+    varying = {*wrt, *inputs}
+    follows: set[Value] = set()
+    for node in topological_order(varying):
+        if any(x in varying or x in follows for x in node.inputs if isinstance(x, Value)):
+            follows.add(node)
+    for x in varying & follows:
+        raise ValueError(
+            f"{x!r:.60} was computed from another Value of wrt or inputs, and so is no number of its own; give the "
+            "Values that it was computed from, or take gradients(output, values) of the graph"
+        )
 
 
 def _listed(name: str, values: Any) -> list[Any]:

@@ -4,31 +4,40 @@ from __future__ import annotations
 
 import builtins
 import inspect
-import random
 import re
+import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite, prod
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
+from ..collector import paused_collector
 from ..functions import is_index
 from ..graph import topological_order
 from ..notation import counted
-from ..recording import enable_grad
-from ..value import Value, WatchedValue, add_to_grads, data_of, require_held, watching
+from ..value import Value, WatchedValue, add_to_grads, data_of, line_outside, require_held
 from .code import HELPERS
-from .collector import paused_collector
 from .guards import Guards, Question, Recorder
+from .outside import Outside
 from .program import REDUCTIONS, Program, as_array, reduced
+from .rows import Form, form_of_rows, row_of
 from .trace import Trace, trace
 
 BRANCHES = ("trace", "raise")
-MOST_BRANCHES = 64
+MANY_BRANCHES, MOST_BRANCHES, MOST_SHAPES = 8, 64, 64
 
 
-@dataclass(frozen=True)
+class _Rows(NamedTuple):
+    """The shapes of a row's arrays, and what holds the Values."""
+
+    shapes: tuple[tuple[int, ...], ...]
+    forms: tuple[Form, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class _Branch:
     """What the function does wherever its questions have these answers."""
 
@@ -38,16 +47,22 @@ class _Branch:
     constants: dict[Value, float]
     """Leaves from outside of the function, neither parameters nor inputs, and their data, which the program keeps."""
 
+    @property
+    def questions(self) -> Sequence[Question]:
+        """What was asked."""
+        return self.guards.questions if self.guards else ()
+
     def is_current(self) -> bool:
         return all(leaf._number is data for leaf, data in self.constants.items())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Traced:
     output: Value
     graph: Trace
     inputs: list[Value]
     questions: list[Question]
+    sides: list[Value]
     asked: list[Value]
     """Leaves, neither parameters nor inputs, that were asked for their numbers."""
 
@@ -66,17 +81,27 @@ class _Traced:
 class CompiledFunction:
     """A function of one example as a program for batches; what `compile` makes of a function.
 
-    It is traced on its first call with arrays of new shapes.  Their leading axis is the batch; the function gets, for
-    each array, what is left of the shape: Values, lists of Values, lists of lists.  The value is the mean over the rows
-    (`reduction`: their sum or, with "none", each of them), and so is the gradient ("none" has none).
+    It is traced on its first call with arrays of new shapes.  Their leading axis is the batch, and the function gets a
+    row of each as the eager function would: of an array an array (of objects, the Values), of a list what it holds:
+    lists, tuples, arrays or numbers, which are Values.  The value is the mean over the rows (`reduction`: their sum or,
+    with "none", each of them), and so is the gradient ("none" has none).  A row for which the function returns a plain
+    number has gradient 0.
 
     What the function compares is checked again in every call, for every row: rows with other answers are run by a
     program of their own, traced for them, or, with ``branches="raise"``, are a RuntimeError that says which, and where.
+    The eighth branch is a RuntimeWarning, the 65th an error.  Programs are kept for the 64 shapes that were used last.
 
-    A ValueError for arrays without rows, or of different numbers of them; a TypeError, with the user's line, where a
-    number is read, which would make it a constant of the program; a TypeError for a function that draws random numbers.
-    The function runs twice or thrice for a trace, at other numbers; Python's own numbers that it reads from outside
-    keep the values that they had.  ``print`` shows the programs so far.
+    What the function reads from outside is looked at in every call, and when it has changed the function is traced
+    again: its closure, its defaults, the globals that its code names, the attributes that it names of objects and
+    modules among these, the items of containers, the numbers of arrays of up to 1,024, and the same for the functions
+    that it finds there: 256 things in all, the nearest first; a container too long for that is noticed when it is
+    replaced.  Not noticed is what no name leads to, such as ``globals()``, files and the clock, and what changes inside
+    of installed packages and of the models of `nn`.  What changes often is better an argument.
+
+    A ValueError for arrays without rows, or of different numbers of them.  A TypeError, with the user's line, where a
+    number is used in a way that would make it a constant of the program, also if the function catches the error; it may
+    be read, passed on and printed, as ``<traced>``.  A TypeError for a function that draws random numbers.  The
+    function runs twice or thrice for a trace, at other numbers.  ``print`` shows the programs so far.
 
     >>> from nn import Neuron, half_squared_error, tanh
     >>> neuron = Neuron(2, activation=tanh, seed=0)
@@ -101,7 +126,8 @@ class CompiledFunction:
                 raise ValueError(f"{name} is {given!r:.60}; give one of {', '.join(allowed)}")
         self.function, self.reduction, self.branches, self.dtype = function, reduction, branches, dtype
         self.wrt = list(wrt)
-        self._compiled: dict[tuple[tuple[int, ...], ...], list[_Branch]] = {}
+        self._compiled: dict[_Rows, list[_Branch]] = {}  # those used last at the end
+        self._outside: Outside | None = None
 
     def __call__(self, *arrays: Any) -> Any:
         """The reduced value at the numbers that the parameters have now."""
@@ -113,9 +139,9 @@ class CompiledFunction:
 
         Errors as for the class.
         """
-        theta, x = self._checked(theta, arrays)
+        theta, x, kind = self._checked(theta, arrays)
         values = np.empty(len(x[0]), dtype=self.dtype)
-        for rows, program in self._split(theta, x):
+        for rows, program in self._split(theta, x, kind):
             values[rows] = program.outputs(theta, *(a[rows] for a in x))[:, 0]
         return reduced(values, self.reduction)
 
@@ -124,10 +150,10 @@ class CompiledFunction:
 
         A ValueError if nothing is reduced.
         """
-        theta, x = self._checked(theta, arrays)
+        theta, x, kind = self._checked(theta, arrays)
         total: Any = 0.0
         gradient: Any = 0.0
-        for rows, program in self._in_order(theta, x):
+        for rows, program in self._in_order(theta, x, kind):
             if isinstance(rows, slice):  # all of them
                 return program._gradient(theta, x)
             chosen = [a[rows] for a in x]
@@ -146,8 +172,8 @@ class CompiledFunction:
 
     def program(self, *arrays: Any) -> Program:
         """The program that runs for arrays of these shapes, or, of several branches, for their first row."""
-        theta, x = self._checked(data_of(self.wrt), arrays)
-        return next(self._split(theta, [a[:1] for a in x]))[1]
+        theta, x, kind = self._checked(data_of(self.wrt), arrays)
+        return next(self._split(theta, [a[:1] for a in x], kind))[1]
 
     def source(self, *arrays: Any) -> str:
         """The source of that program."""
@@ -156,11 +182,10 @@ class CompiledFunction:
     def __str__(self) -> str:
         """Every program so far, and of which rows it is."""
         found = [repr(self)]
-        for shapes, branches in self._compiled.items():
+        for rows, branches in self._compiled.items():
             for branch in branches:
-                questions = branch.guards.questions if branch.guards else ()
-                asked = "\n  ".join(dict.fromkeys(["", *map(str, questions)]))
-                found.append(f"for rows of shapes {', '.join(map(str, shapes))}{asked}\n{branch.program}")
+                asked = "\n  ".join(dict.fromkeys(["", *map(str, branch.questions)]))
+                found.append(f"for rows of shapes {', '.join(map(str, rows.shapes))}{asked}\n{branch.program}")
         return "\n\n".join(found)
 
     def __repr__(self) -> str:
@@ -175,27 +200,26 @@ class CompiledFunction:
 
     # ---- Branches ----
 
-    def _checked(self, theta: Any, given: Sequence[Any]) -> tuple[Any, list[Any]]:
+    def _checked(self, theta: Any, given: Sequence[Any]) -> tuple[Any, list[Any], _Rows]:
         theta, arrays = as_array("theta", theta, self.dtype), [as_array("an input", a, self.dtype) for a in given]
         if theta.shape != (len(self.wrt),):
-            wanted = "a number for each parameter" if self.wrt else "it was compiled without parameters, wrt=[...]"
-            raise ValueError(f"theta has shape {theta.shape}; give ({len(self.wrt)},): {wanted}")
+            raise ValueError(f"theta has shape {theta.shape}; give ({len(self.wrt)},): a number for each parameter")
         counts = [len(a) if a.ndim else -1 for a in arrays]
         if not counts or min(counts) < 1 or len({*counts}) > 1:
             shapes = f"arrays of shapes {', '.join(str(a.shape) for a in arrays) or 'none'}"
             if not counts or min(counts) < 0:
                 raise ValueError(f"{shapes}; give at least one, each with a row for every example, [x] for one example")
             raise ValueError(f"{shapes}: rows of {counts} examples; give as many in each, at least one")
-        return theta, arrays
+        return theta, arrays, _Rows(tuple([a.shape[1:] for a in arrays]), tuple(map(form_of_rows, given)))
 
-    def _in_order(self, theta: Any, arrays: list[Any]) -> list[tuple[Any, Program]]:
+    def _in_order(self, theta: Any, arrays: list[Any], kind: _Rows) -> list[tuple[Any, Program]]:
         """The pieces of `_split` by their first row: the same sums in whichever order the branches were met."""
-        return sorted(self._split(theta, arrays), key=lambda piece: 0 if isinstance(piece[0], slice) else piece[0][0])
+        pieces = self._split(theta, arrays, kind)
+        return sorted(pieces, key=lambda piece: 0 if isinstance(piece[0], slice) else piece[0][0])
 
-    def _split(self, theta: Any, arrays: list[Any]) -> Iterator[tuple[Any, Program]]:
+    def _split(self, theta: Any, arrays: list[Any], kind: _Rows) -> Iterator[tuple[Any, Program]]:
         """Which rows are run by which program; those that no program is for are traced."""
-        shapes = tuple(a.shape[1:] for a in arrays)
-        found = [branch for branch in self._compiled.get(shapes, []) if branch.is_current()]
+        found = self._current(kind)
         if found and found[0].guards is None:
             yield slice(None), found[0].program
             return
@@ -205,10 +229,11 @@ class CompiledFunction:
                 branch = waiting.pop(0)
                 held = self._held(branch, theta, [a[left] for a in arrays])
             else:
-                branch = self._compile(shapes, theta, [a[left[0]] for a in arrays])
+                branch = self._compile(kind, theta, [a[left[0]] for a in arrays])
                 if all(other.answers != branch.answers for other in found):
                     found.append(branch)
-                    self._compiled[shapes] = found
+                    if len(found) == MANY_BRANCHES:
+                        self._warn_of_many(found)
                 held = self._held(branch, theta, [a[left] for a in arrays])
                 held[0] = True  # it was traced for this row, whatever rounding makes of it
             if held.all() and len(left) == len(arrays[0]):
@@ -225,10 +250,31 @@ class CompiledFunction:
                     f"row {left[0]} takes another branch than the one compiled for: {missed}; choose with where, or "
                     'compile with branches="trace", which traces such rows'
                 )
-        last = branch.guards.questions[-1].line  # type: ignore[union-attr]  # without, it would hold for every row
+        last = branch.questions[-1].line  # there is one: without, it would hold for every row
         raise RuntimeError(
             f"the rows take more than {MOST_BRANCHES} branches, each a program of its own; choose with where, maximum "
             f"or select instead of comparing numbers, as at {last}"
+        )
+
+    def _current(self, kind: _Rows) -> list[_Branch]:
+        """The branches of such rows that still hold; what the function reads from outside may have changed."""
+        if self._outside is None or not self._outside.is_same():
+            self._compiled.clear()
+        found = self._compiled[kind] = [branch for branch in self._compiled.pop(kind, []) if branch.is_current()]
+        if len(self._compiled) > MOST_SHAPES:
+            self._compiled.pop(next(iter(self._compiled)), None)
+        return found
+
+    def _warn_of_many(self, found: Sequence[_Branch]) -> None:
+        asked = Counter(branch.questions[-1].line for branch in found)  # each has one, or it would hold for every row
+        file, _, number = line_outside().rpartition(":")
+        warnings.warn_explicit(
+            f"{_where(self.function)} takes {len(found)} branches so far, each traced and compiled by itself, and may "
+            f"take {MOST_BRANCHES}; choose with where, maximum or select instead of comparing numbers, as at "
+            f"{', '.join(line for line, _ in asked.most_common(3))}",
+            RuntimeWarning,
+            file,
+            int(number),
         )
 
     @staticmethod
@@ -237,52 +283,53 @@ class CompiledFunction:
             return np.ones(len(arrays[0]), dtype=bool)
         return np.array(branch.guards.hold(theta, arrays))
 
-    def _compile(self, shapes: tuple[tuple[int, ...], ...], theta: Any, sample: Sequence[Any]) -> _Branch:
+    def _compile(self, kind: _Rows, theta: Any, sample: Sequence[Any]) -> _Branch:
         numbers = np.concatenate([a.ravel() for a in sample]).tolist()
-        before = _random_state()
         require_held(self.wrt, "the compiled function")
+        outside = Outside(self.function)
+        before = outside.random_state()
         with paused_collector():
-            traced = self._traced(shapes, theta, numbers)
-            drew = _random_state() != before
-            again = self._traced_elsewhere(shapes, theta, numbers, traced)
+            traced = self._traced(kind, theta, numbers)
+            again = self._traced_elsewhere(kind, theta, numbers, traced)
+        drew = outside.random_state() != before
         if drew or not traced.does_the_same(again):
             raise TypeError(
                 f"{_where(self.function)} {'draws random numbers' if drew else 'does something else every time'}; "
                 "compile repeats one computation for every row: compute with the Values, and draw at random outside"
             )
-        names = dict(zip(_names(self.function, len(shapes)), shapes))
+        self._outside = Outside(self.function)  # as the function leaves it: it may count its calls
+        names = dict(zip(_names(self.function, len(kind.shapes)), kind.shapes))
         program = Program(traced.graph, names, batch=True, reduction=self.reduction, dtype=self.dtype, wrt=self.wrt)
-        guards = Guards(traced.questions, self.wrt, traced.inputs, names) if traced.questions else None
-        outside = {*traced.leaves()} & {*again.leaves()} - {*self.wrt}  # each trace has its own inputs and inner leaves
-        return _Branch(program, guards, traced.answers(), {x: x._number for x in outside})
+        guards = Guards(traced.questions, traced.sides, self.wrt, traced.inputs, names) if traced.questions else None
+        constants = {*traced.leaves()} & {*again.leaves()} - {*self.wrt}  # each trace has inputs and leaves of its own
+        return _Branch(program, guards, traced.answers(), {x: x._number for x in constants})
 
-    def _traced_elsewhere(self, shapes: Any, theta: Any, numbers: Sequence[float], traced: _Traced) -> _Traced:
+    def _traced_elsewhere(self, kind: _Rows, theta: Any, numbers: Sequence[float], traced: _Traced) -> _Traced:
         """A second trace, for other numbers that give the same answers, or, if none do, for the same."""
-        indexes = [question.operands[0] for question in traced.questions if question.compare is is_index]
+        asked = zip(traced.questions, traced.sides[::2])
+        indexes = [index for question, index in asked if question.compare is is_index]
         fixed = {*topological_order(indexes)}
         for step in (0.7, 1e-3):
             others = _others(numbers, step)
             others = [x if leaf in fixed else other for leaf, x, other in zip(traced.inputs, numbers, others)]
             try:
-                found = self._traced(shapes, np.array(_others(theta.tolist(), step)), others)
+                found = self._traced(kind, np.array(_others(theta.tolist(), step)), others)
             except Exception:  # the function may refuse numbers; those of the sample it did not
                 continue
             if found.answers() == traced.answers():
                 return found
-        return self._traced(shapes, theta, numbers)
+        return self._traced(kind, theta, numbers)
 
-    def _traced(self, shapes: Sequence[tuple[int, ...]], theta: Any, numbers: Sequence[float]) -> _Traced:
+    def _traced(self, kind: _Rows, theta: Any, numbers: Sequence[float]) -> _Traced:
         inputs: list[Value] = [WatchedValue(x) for x in numbers]
         arguments, start = [], 0
-        for shape in shapes:
-            arguments.append(_nested(inputs[start : start + prod(shape)], shape))
+        for shape, form in zip(kind.shapes, kind.forms):
+            arguments.append(row_of(inputs[start : start + prod(shape)], shape, form))
             start += prod(shape)
         recorder = Recorder(dict(zip(self.wrt, theta.tolist())), dict(zip(inputs, numbers)))
-        with enable_grad(), watching(recorder):
-            output = self.function(*arguments)
-        if not isinstance(output, Value):
-            raise TypeError(f"the function returned {output!r:.60} ({type(output).__name__}); it must return one Value")
-        return _Traced(output, trace([output], self.wrt, inputs), inputs, recorder.questions, [*recorder.constants])
+        output = recorder.run(self.function, arguments)
+        graph = trace([output], self.wrt, inputs)
+        return _Traced(output, graph, inputs, recorder.questions, recorder.sides, [*recorder.constants])
 
 
 def _where(function: Callable[..., Any]) -> str:
@@ -291,22 +338,9 @@ def _where(function: Callable[..., Any]) -> str:
     return f"{name} ({code.co_filename}:{code.co_firstlineno})" if code else name
 
 
-def _random_state() -> Any:
-    """The states of the global generators, in a form that can be compared."""
-    name, keys, *rest = np.random.get_state(legacy=True)
-    return random.getstate(), name, str(keys), rest
-
-
 def _others(numbers: Sequence[float], step: float) -> list[float]:
     """Other numbers, some `step` away."""
     return [x + step * (1.0 + i / len(numbers)) if isfinite(x) else 0.5 for i, x in enumerate(numbers)]
-
-
-def _nested(values: list[Value], shape: tuple[int, ...]) -> Any:
-    if not shape:
-        return values[0]
-    size = prod(shape[1:])
-    return [_nested(values[i * size : (i + 1) * size], shape[1:]) for i in range(shape[0])]
 
 
 def _names(function: Callable[..., Any], count: int) -> list[str]:

@@ -5,28 +5,33 @@ from __future__ import annotations
 import operator
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
+from numbers import Number
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from .. import functional, graph
 from ..functions import is_index
 from ..graph import topological_order
-from ..ops import ABS, DIV, MUL, NEG, SUB, elementwise
-from ..value import PACKAGE, Value, line_outside
+from ..ops import ABS, DIV, MUL, NEG, SUB, elementwise, unboxed
+from ..recording import enable_grad
+from ..value import PACKAGE, Value, line_outside, watching
 from .program import Program
 from .trace import trace
+from .unknown import Text, Unknown
 
 _ON_ARRAYS: dict[Any, Callable[[Any, Any], Any]] = {
     operator.lt: np.less, operator.le: np.less_equal, operator.gt: np.greater, operator.ge: np.greater_equal,
-    operator.eq: np.equal, operator.truth: np.not_equal, is_index: is_index,
+    operator.eq: np.equal, operator.ne: np.not_equal, operator.truth: np.not_equal, is_index: is_index,
 }  # fmt: skip
 _WRITTEN = {
     operator.lt: "{} < {}", operator.le: "{} <= {}", operator.gt: "{} > {}", operator.ge: "{} >= {}",
-    operator.eq: "{} == {}", operator.truth: "{} != {}", is_index: "{} is an index of {}",
+    operator.eq: "{} == {}", operator.ne: "{} != {}", operator.truth: "{} != {}", is_index: "{} is an index of {}",
 }  # fmt: skip
 _ROUNDED_ALIKE = (SUB, MUL, DIV, NEG, ABS)
 """What NumPy and Python compute to the same last digit, as they do what only chooses (a gate): neither sums nor exp."""
@@ -34,10 +39,9 @@ _ROUNDED_ALIKE = (SUB, MUL, DIV, NEG, ABS)
 
 @dataclass(frozen=True)
 class Question:
-    """A comparison that the function made: of what, with which answer, in which line."""
+    """A comparison that the function made: of which numbers, with which answer, in which line."""
 
     compare: Callable[..., Any]
-    operands: tuple[Value, Value]
     numbers: tuple[float, float]
     answer: bool
     line: str
@@ -47,77 +51,153 @@ class Question:
         return f"{_WRITTEN[self.compare].format(x, y)} was {self.answer} at {self.line}"
 
 
+class _Refusals:
+    """Raises a TypeError for what is refused while a function runs, and once more where the function catches it."""
+
+    def __init__(self) -> None:
+        self._first: tuple[TypeError, str] | None = None
+        self._watched = False
+
+    def __call__(self, error: TypeError | str) -> NoReturn:
+        error = error if isinstance(error, TypeError) else TypeError(error)
+        self._first = self._first or (error, line_outside())
+        raise error
+
+    def use(self, what: str) -> NoReturn:
+        """For a number that would become a constant."""
+        self(
+            f"a number that depends on an input or a parameter was {what} while compiling, which would make it a "
+            "constant; compute with the Value, select(sequence, index) with it, or do it outside of the function"
+        )
+
+    def reading(self) -> NoReturn:
+        """For a number that is used as a number."""
+        self.use("read")
+
+    def is_watched(self) -> bool:
+        """Whether the function still runs."""
+        return self._watched
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """The block in which it runs."""
+        self._watched = True
+        try:
+            yield
+        except Exception as error:
+            self._raise_again(unless=error)
+            raise
+        finally:
+            self._watched = False
+        self._raise_again()
+
+    def _raise_again(self, unless: Exception | None = None) -> None:
+        if self._first is not None and self._first[0] is not unless:
+            error, line = self._first
+            raise TypeError(f"{error} (at {line})") from error
+
+
 class Recorder:
     """Answers every question while a function is traced (`autograd.value.watching`), and keeps it.
 
-    `parameters` and `inputs` are Values with their numbers; the answers are for these, whatever the Values hold.  A
-    TypeError where a number is read that depends on any of them, which would make it a constant of the program.
+    `parameters` and `inputs` are Values with their numbers; the answers are for these, whatever the Values hold.  What
+    would make a number that depends on any of them a constant of the program is refused, with a TypeError.
     """
 
     def __init__(self, parameters: dict[Value, float], inputs: dict[Value, float]) -> None:
         self.questions: list[Question] = []
+        self.sides: list[Value] = []
+        """What was compared: two for each question."""
         self.constants: dict[Value, float] = {}
         """Other leaves that were asked for their numbers."""
         self._numbers = {**parameters, **inputs}
-        self._varying, self._inputs, self._plain = {*self._numbers}, {*inputs}, {*inputs}
+        self._varying, self._inputs = {*self._numbers}, {*inputs}
         self._thread = threading.get_ident()
+        self._refusals = _Refusals()
 
-    def __call__(self, compare: Callable[..., Any] | None, operands: tuple[Any, ...], answer: Any) -> Any:
+    def run(self, function: Callable[..., Any], arguments: Sequence[Any]) -> Value:
+        """What the function returns; a TypeError if anything was refused, whatever the function made of that."""
+        with self._refusals.watched(), enable_grad(), watching(self):
+            return _as_value(function(*arguments))
+
+    def __call__(self, question: Callable[..., Any] | None, operands: tuple[Any, ...], answer: Any) -> Any:
         """The answer."""
-        own = threading.get_ident() == self._thread
-        if not own:
-            return answer if compare is hash else self._overheard(operands, answer)
-        return self._answer(compare, operands, answer)
-
-    def _answer(self, compare: Callable[..., Any] | None, operands: tuple[Any, ...], answer: Any) -> Any:
         values = [x for x in operands if isinstance(x, Value)]
-        numbers = [self._number(x) if isinstance(x, Value) else x for x in operands]
-        if self._varying.isdisjoint(values):
+        own = threading.get_ident() == self._thread
+        if not self._vary(values) if own else self._inputs.isdisjoint(topological_order(values)):
             return answer
-        if (compare is None or compare is hash) and _on_a_walk():
-            raise TypeError(
+        if question is hash and not own:  # which gives no number away
+            return answer
+        refuse = self._refusals
+        if question is TypeError:
+            refuse(answer)
+        if question in (None, hash) and _on_a_walk():
+            refuse(
                 "the graph was read while compiling, as verbs (grad, jacobian ...) and backward do; compiled functions "
                 'cannot hold derivatives yet: run it eagerly, as nn.fit(..., engine="eager") does, or compile the '
                 "graph that has the derivative in it, compile(loss, parameters)"
             )
-        if compare is None or compare is hash:
-            what = "read" if compare is None else "looked up in a set or a dict"
-            raise TypeError(
-                f"a number that depends on an input or a parameter was {what} while compiling, which would make it a "
-                "constant; compute with the Value, select(sequence, index) with it, or do it outside of the function"
+        if question is None:
+            unknown = Unknown(refuse.reading, refuse.is_watched)
+            return tuple([unknown] * len(answer)) if isinstance(answer, tuple) else unknown
+        if question is repr:
+            return Text(answer, refuse.reading)
+        if question in (hash, copy):
+            refuse.use("looked up in a set or a dict" if question is hash else "read")
+        if not own:
+            refuse(
+                "a number that depends on an input was compared in another thread while compiling; compute it in the "
+                "thread that compiles"
             )
-        if compare is operator.eq and not all(x in self._plain for x in values):
-            return operands[0] is operands[1]  # as Values are compared: they are no plain numbers in the eager run
+        return self._answer(question, operands, answer)
+
+    def _answer(self, compare: Callable[..., Any], operands: tuple[Any, ...], answer: Any) -> Any:
+        operands = tuple([x if isinstance(x, (Value, np.floating)) else unboxed(x) for x in operands])
+        if answer is NotImplemented and not isinstance(operands[1], Number):
+            return answer
+        numbers = [self._number(x) if isinstance(x, Value) else x for x in operands]
         for x in numbers:
-            if type(x) not in (float, int, bool, np.float64) or float(x) != x == x:
-                raise TypeError(f"{x!r:.60} ({type(x).__name__}) compared while compiling; compare with a float")
+            if not _is_exact(x):
+                self._refusals(f"{x!r:.60} ({type(x).__name__}) compared while compiling; compare with a float")
         answer = bool(compare(*numbers))
-        left, right = (x if isinstance(x, Value) else Value(x) for x in (*operands, 0.0)[:2])
         x, y = (*numbers, 0.0)[:2]
-        self.questions.append(Question(compare, (left, right), (x, y), answer, line_outside()))
+        self.sides += [side if isinstance(side, Value) else Value(side) for side in (*operands, 0.0)[:2]]
+        self.questions.append(Question(compare, (x, y), answer, line_outside()))
         return answer
 
-    def _overheard(self, operands: tuple[Any, ...], answer: Any) -> Any:
-        """Other threads may ask what they like, but not of the numbers that are traced here."""
-        if not self._inputs.isdisjoint(topological_order([x for x in operands if isinstance(x, Value)])):
-            raise TypeError(
-                "a number that depends on an input was compared or read in another thread while compiling; compute it "
-                "in the thread that compiles"
-            )
-        return answer
+    def _vary(self, values: Sequence[Value]) -> bool:
+        """Whether any of them depends on a parameter or an input."""
+        for value in values:
+            self._number(value)
+        return not self._varying.isdisjoint(values)
 
     def _number(self, value: Value) -> float:
         for node in topological_order([value], self._numbers):
-            below = [x for x in node.inputs if isinstance(x, Value)]
             if node.op is None:
                 self._numbers[node] = self.constants[node] = node._number
                 continue
             self._numbers[node] = node.op(*(self._numbers[x] if isinstance(x, Value) else x for x in node.inputs))
-            if not self._varying.isdisjoint(below):
+            if not self._varying.isdisjoint(x for x in node.inputs if isinstance(x, Value)):
                 self._varying.add(node)
-            if self._plain.issuperset(below):
-                self._plain.add(node)
         return self._numbers[value]
+
+
+def _as_value(output: Any) -> Value:
+    """What a function returned, a plain number as a constant."""
+    output = unboxed(output)
+    try:
+        return output if isinstance(output, Value) else Value(output)
+    except TypeError:
+        given = f"{output!r:.60} ({type(output).__name__})"
+        raise TypeError(f"the function returned {given}; it must return one Value, or a number") from None
+
+
+def _is_exact(number: Any) -> bool:
+    """Whether a float compares as this number does."""
+    try:
+        return type(number) in (float, int, bool, np.float64) and (number != number or float(number) == number)
+    except OverflowError:
+        return False
 
 
 def _on_a_walk() -> bool:
@@ -136,20 +216,21 @@ class Guards:
     def __init__(
         self,
         questions: Sequence[Question],
+        sides: Sequence[Value],
         wrt: Sequence[Value],
         inputs: Sequence[Value],
         shapes: Mapping[str, tuple[int, ...]],
     ) -> None:
         self.questions = questions
-        sides = [x for question in questions for x in question.operands]
-        self._graph = trace(sides, wrt, inputs)
-        self._program = Program(self._graph, shapes, batch=True)
+        graph = trace(sides, wrt, inputs)
+        self._program = Program(graph, shapes, batch=True)
         inexact: list[bool] = []
-        for op, operands in zip(self._graph.ops, self._graph.operands):
+        for op, operands in zip(graph.ops, graph.operands):
             alike = op is None or op.gate or op in _ROUNDED_ALIKE
             inexact.append(not alike or any(inexact[i] for i in operands))
-        pairs = zip(self._graph.outputs[::2], self._graph.outputs[1::2])
+        pairs = zip(graph.outputs[::2], graph.outputs[1::2])
         self._inexact = [i for i, (x, y) in enumerate(pairs) if inexact[x] or inexact[y]]
+        self._graph = graph if self._inexact else None
         self._columns: dict[tuple[Any, bool], list[int]] = {}
         for i, question in enumerate(questions):
             self._columns.setdefault((question.compare, question.answer), []).append(i)
@@ -186,6 +267,7 @@ class Guards:
     def _one_by_one(self, theta: Any, arrays: Sequence[Any]) -> Any:
         """The sides, by the engine's own operations on floats, in its order."""
         rows, graph = np.concatenate([a.reshape(len(a), -1) for a in arrays], axis=1), self._graph
+        assert graph is not None, "only what is inexact is computed so"
         numbers = [*theta.tolist(), *rows.T, *graph.numbers[graph.parameters + graph.inputs :]]
         for i, (op, operands) in enumerate(zip(graph.ops, graph.operands)):
             if op is not None:

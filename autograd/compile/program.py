@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from math import prod
 from typing import Any
@@ -10,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from ..arrays import as_real_array
+from ..collector import paused_collector
 from ..value import Value, add_to_grads, data_of, require_held
 from .blocks import Lowered
-from .collector import paused_collector
 from .contract import Node, contract
 from .emit import emit, listing
 from .lower import lower
@@ -58,6 +59,7 @@ class Program:
             graph = simplify(graph)
             nodes = contract(graph)
             waves = schedule(nodes, graph)
+        graph = replace(graph, operands=[])  # most of its memory; those of the nodes are what is lowered
         self._passes: tuple[Trace, dict[int, Node], list[Wave]] | None = (graph, nodes, waves)
         self._parameters, self._shapes, self._dtype = graph.parameters, dict(shapes), np.dtype(dtype)
         self._batch, self._reduction = batch, reduction
@@ -111,7 +113,12 @@ class Program:
     # ---- What runs ----
 
     def value(self, theta: Any, *inputs: Any) -> Any:
-        """The first output, a float; of a batch with reduction "none", an array of one for each row."""
+        """The output, a float; of a batch with reduction "none", an array of one for each row.
+
+        A ValueError if there are several outputs.
+        """
+        if self._several:
+            raise ValueError("the value of several outputs; call outputs(theta, ...) for all of them")
         values = self.outputs(theta, *inputs)[..., 0]
         return self._reduced(values) if self._batch else float(values)
 

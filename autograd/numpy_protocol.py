@@ -1,0 +1,109 @@
+"""NumPy's functions on Values and on arrays of them: each records, compares as Python does, or raises.
+
+See NumPy's enhancement proposals 13 (``__array_ufunc__``) and 18 (``__array_function__``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .ops import MAXIMUM, MINIMUM, POW, TABLE, elementwise, unboxed
+
+_BY_UFUNC = {ufunc: op for op in TABLE.values() for ufunc in (op.ufunc, getattr(np, op.name, None))}
+_BY_UFUNC |= {np.power: POW, np.maximum: MAXIMUM, np.minimum: MINIMUM}
+del _BY_UFUNC[np.equal]  # the comparison, which gives bools; the row `equal` records 0 or 1
+_CHOICES = (np.maximum, np.minimum, np.sign)
+"""Rows for which NumPy compares objects and records nothing; for the others it asks operators and methods."""
+
+_TRUTHS = (np.logical_and, np.logical_or, np.logical_xor, np.logical_not)
+"""What would choose among objects, where it answers with bools among numbers."""
+
+_ASKED = {np.isnan: "v != v", np.isinf: "abs(v) == math.inf", np.isfinite: "abs(v) < math.inf"}
+
+
+class ValueArray(np.ndarray[Any, Any]):
+    """An array of Values, and of plain numbers among them; the verbs and `compile` pass such arrays to functions.
+
+    It is an object array, and behaves as one.  But NumPy knows functions such as ``sin`` of an array of objects only if
+    each of them has such a method, which a float beside a Value has not.  Here, they are the rows of the table.
+
+    >>> from autograd import Value
+    >>> x = np.array([Value(0.0), Value(2.0)]).view(ValueArray)
+    >>> np.exp(np.where(x == 0.0, 1.0, x)).tolist()
+    [2.718281828459045, Value(data=7.38905609893065, grad=0.0)]
+    """
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
+        return call_ufunc(ufunc, method, inputs, out, options)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return call_function(function, args, kwargs)
+
+
+def call_function(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """What NumPy's `function` gives, with arrays of objects as `ValueArray`."""
+    found = np.ndarray.__array_function__(np.empty(0), function, (), args, kwargs)
+    if isinstance(found, (list, tuple)) and type(found) in (list, tuple):
+        return type(found)(map(_as_value_array, found))
+    return _as_value_array(found)
+
+
+def call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], out: Any, options: Mapping[str, Any]) -> Any:
+    """What a ufunc, or a `method` of it such as ``reduce``, gives for Values and arrays of them.
+
+    A TypeError for what is no row of the table and no comparison.
+    """
+    operands = [unboxed(x.view(np.ndarray) if isinstance(x, ValueArray) else x) for x in inputs]
+    if ufunc in _ASKED:
+        raise _refused(
+            operands,
+            f"np.{ufunc.__name__} of a Value; write {_ASKED[ufunc]}, or ask its number, v.data; take derivatives for "
+            "SciPy under no_grad(), where they are plain numbers",
+        )
+    if method == "at" and operands[0].dtype != object:
+        return NotImplemented
+    try:
+        result = _result(ufunc, method, operands, options)
+    except (TypeError, AttributeError) as error:
+        if "cut the graph" in str(error) or "not a real number" in str(error):  # said already
+            raise
+        raise _refused(operands, f"np.{ufunc.__name__} is no primitive; those are {', '.join(TABLE)}") from None
+    if out is None or not isinstance(out[0], np.ndarray):  # NumPy may offer what it has taken for an array
+        return _as_value_array(result)
+    out[0].view(np.ndarray)[...] = result  # arr += v
+    return out[0]
+
+
+def _result(ufunc: np.ufunc, method: str, operands: Sequence[Any], options: Mapping[str, Any]) -> Any:
+    row = _BY_UFUNC.get(ufunc) if method == "__call__" and not options else None
+    if row and not any(isinstance(x, np.ndarray) for x in operands):
+        return row(*operands)
+    if row:
+        try:
+            if ufunc not in _CHOICES:
+                with np.errstate(all="ignore"):
+                    return ufunc(*(np.asanyarray(x, dtype=object) for x in operands))
+        except (TypeError, AttributeError, ArithmeticError):  # of floats among the Values
+            pass
+        return elementwise(row, operands)
+    if method != "at":
+        operands = [np.asanyarray(x, dtype=object) for x in operands]  # with their masks
+    if ufunc in _TRUTHS:
+        operands = [x.astype(bool) for x in operands]
+    return getattr(ufunc, method)(*operands, **options)  # by way of Python's operators
+
+
+def _as_value_array(x: Any) -> Any:
+    return x.view(ValueArray) if type(x) is np.ndarray and x.dtype == object else x
+
+
+def _refused(operands: Sequence[Any], message: str) -> TypeError:
+    """The error, told to whoever watches the first Value among the operands."""
+    for x in operands:
+        for value in x.ravel().tolist() if isinstance(x, np.ndarray) else [x]:
+            if hasattr(type(value), "__record__"):
+                return value._refused(TypeError(message))  # type: ignore[no-any-return]
+    return TypeError(message)
