@@ -543,13 +543,18 @@ def require_held(values: Iterable[Value], owner: str) -> None:
     >>> require_held([Value(2.0, "w")], "the optimizer")
     """
     values = list(values)
-    marks = {mark for mark in set(map(_get_marks, values)) if isinstance(mark, Held)}
+    marks = _marks_of(values)
     for kind in set(map(type, marks)):
         kind.look(marks)
-    for place, x in enumerate(values):
-        if isinstance(x.numbers, Held) and x.numbers.replaced:
-            name = x.label or f"parameter {place}"
-            raise RuntimeError(f"{owner} holds {name}, which was replaced; make it anew, of model.parameters()")
+    replaced = {mark for mark in _marks_of(values) if mark.replaced}
+    if replaced:
+        place, lost = next((i, x) for i, x in enumerate(values) if x.numbers in replaced)
+        name = lost.label or f"parameter {place}"
+        raise RuntimeError(f"{owner} holds {name}, which was replaced; make it anew, of model.parameters()")
+
+
+def _marks_of(values: Sequence[Value]) -> list[Held]:
+    return [mark for mark in set(map(_get_marks, values)) if isinstance(mark, Held)]
 
 
 def assign(values: Iterable[Value], data: Iterable[Any]) -> None:

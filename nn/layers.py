@@ -13,7 +13,7 @@ from autograd.draw import Picture
 from autograd.ops import as_float
 
 from .activations import ACTIVATIONS, LAYERWISE, identity, name_of
-from .arguments import as_count, as_function, as_plain, checked_call
+from .arguments import as_count, as_function, checked_call
 from .draw import network_picture, neuron_picture
 from .initialization import INITIALIZERS, as_random, normal, uniform
 from .module import Module
@@ -230,7 +230,8 @@ def _inputs(owner: Module, x: Any, nin: int) -> Sequence[Any]:
             )
         if isinstance(x, (dict, set, frozenset, bytes)):
             raise TypeError(f"{owner} takes a sequence of {nin} inputs, not a {type(x).__name__}")
-        x = list(as_plain(f"the example for {owner}", x)) if isinstance(x, np.ndarray) else x
+        if isinstance(x, np.ndarray):
+            x = list(x) if np.ma.is_masked(x) else x.tolist()
     try:
         count = len(x)
     except TypeError:
@@ -244,7 +245,7 @@ def _check_numbers(owner: Module, x: Sequence[Any]) -> None:
     """A TypeError for the first input that is neither a number nor a Value."""
     for i, given in enumerate(x):
         try:
-            given if isinstance(given, Value) else as_float(as_plain("it", given))
+            given if isinstance(given, Value) else as_float(given)
         except TypeError:
             kind = type(given).__name__
             raise TypeError(f"input {i} of {owner} is {given!r:.60} ({kind}); give numbers or Values") from None

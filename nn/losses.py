@@ -8,8 +8,6 @@ from functools import reduce
 from math import inf
 from typing import Any
 
-import numpy as np
-
 from autograd import (
     Value,
     add,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from os import PathLike
 from typing import Any
@@ -16,7 +17,7 @@ from autograd.value import Change, assign_grads, changes_of, require_held, set_a
 from .arguments import checked_call
 from .checkpoint import check_arrays, read_npz, write_npz
 from .optimizers import Optimizer
-from .places import Holder, entries_of, parameters_of
+from .places import Holder, Walk
 
 
 class Module(Holder):
@@ -50,10 +51,13 @@ class Module(Holder):
     Parameters may be removed at any time.  If others take their places, a step of an optimizer, a fit or a compiled
     program that still holds them is a RuntimeError that names the first of them.
 
-    A module sees its parameters when an attribute is set and when it is asked for them, no sooner: of a Value that is
-    put in a list (``w[0] = Value(1.0)``), updates before that are state.  Optimizers and programs notice what happens
-    to parameters that a module was asked for; a copy of a module has to be asked anew.  Nothing is noticed of what
-    closures, partial functions, generators and class attributes hold, or of a class that defines `parameters` itself.
+    If something computed takes the place of a parameter, and no parameter of the module leads to it, as after
+    ``w = [x / sum(w) for x in w]``, that counts as replaced, too; `save` and `fit` warn of it.
+
+    A module sees its parameters when an attribute is set, at the end of its ``__init__`` and when it is asked for them,
+    no sooner: of a Value that is put in a list later (``w[0] = Value(1.0)``), updates before that are state.  Nothing
+    is noticed of what closures, partial functions, generators and class attributes hold, or of a class that defines
+    `parameters` itself.
     """
 
     def __call__(self, x: Any) -> Any:
@@ -75,7 +79,7 @@ class Module(Holder):
         >>> [name for name, _ in Neuron(2, seed=0).named_parameters()]
         ['w.0', 'w.1', 'b']
         """
-        return list(parameters_of(self))
+        return [(name, parameter) for parameter, name in Walk(self).names.items()]
 
     def zero_grad(self) -> None:
         """Sets the gradient of every parameter to 0.
@@ -125,9 +129,12 @@ class Module(Holder):
         The numbers only: activations, and settings such as the learning rate, stand in the program.  Whatever
         interrupts it, there is the old file or the new one, also after a power cut; where the process was killed, maybe
         also a file ``.<16 hexadecimal digits>.tmp`` beside it, which may be deleted.  An OSError says if the folder is
-        missing or cannot be written; a RuntimeError names a parameter of `optimizer` that was replaced.
+        missing or cannot be written; a RuntimeError names a parameter of `optimizer` that was replaced, a warning
+        the place of a parameter that holds what was computed, which is not saved.
         """
+        path = os.fspath(path)
         sections = self._sections(optimizer)
+        warn_of_lost(self, "saved", stacklevel=4)
         write_npz(path, {p + name: a for p, owner in sections.items() for name, a in owner.state_dict().items()})
 
     @checked_call()
@@ -146,11 +153,12 @@ class Module(Holder):
         >>> fresh([1.0, 2.0]).data == trained([1.0, 2.0]).data
         True
         """
+        path = os.fspath(path)
         sections = self._sections(optimizer)
         before = {prefix: owner.state_dict() for prefix, owner in sections.items()}
         shapes = {prefix + name: a.shape for prefix, state in before.items() for name, a in state.items()}
         arrays = read_npz(path, shapes, ignore=() if optimizer else ("optimizer/",))
-        check_arrays(repr(os.fspath(path)), arrays, shapes)
+        check_arrays(repr(path), arrays, shapes)
         changes = []
         for prefix, owner in sections.items():
             changes += owner.changes_of_state({name: arrays[prefix + name] for name in before[prefix]})
@@ -158,7 +166,9 @@ class Module(Holder):
 
     def _sections(self, optimizer: Optimizer | None) -> dict[str, Module | Optimizer]:
         """Whose state a file holds, by the beginning of its names; an optimizer's has its class in it."""
-        if not optimizer:
+        if optimizer is not None and not isinstance(optimizer, Optimizer):
+            raise TypeError(f"optimizer {optimizer!r:.60}; give the one that trains the parameters, or leave it out")
+        if optimizer is None:
             return {"model/": self}
         self.parameters()  # what was replaced is known from now on
         require_held(optimizer.parameters, type(optimizer).__name__)
@@ -168,7 +178,7 @@ class Module(Holder):
         """The Value or array of Values of each attribute or list that holds a parameter not met before, by name."""
         entries: dict[str, Any] = {}
         met: set[Value] = set()
-        for name, entry in entries_of(self):
+        for name, entry in Walk(self).entries:
             values = set(np.ravel(entry))
             if not values - met:
                 continue
@@ -177,6 +187,21 @@ class Module(Holder):
             entries[name] = entry
             met |= values
         return entries
+
+
+def warn_of_lost(model: Any, what: str, stacklevel: int) -> None:
+    """Warns if something that was computed, and so is not trained or saved, stands in the place of a parameter.
+
+    Not of state that the parameters of the model lead to, as in a recurrent network.
+    """
+    lost = Walk(model).lost if isinstance(model, Holder) else []
+    if lost:
+        some = f"{lost[0]} and {len(lost) - 1} more hold" if lost[1:] else f"{lost[0]} holds"
+        warnings.warn(
+            f"{some} what was computed, in place of a parameter, which is not {what}; "
+            "put its number there, such as Value(w.data)",
+            stacklevel=stacklevel,
+        )
 
 
 def _data(entry: Any) -> np.ndarray[Any, Any]:

@@ -26,7 +26,7 @@ from autograd.value import changes_of, data_of, require_held, set_at_once
 from .arguments import as_count, as_function, checked_call
 from .engines import Eager, Engine, EngineError, Task, chosen, number_of
 from .losses import LOSSES, squash_of, squashed_twice
-from .module import Module
+from .module import Module, warn_of_lost
 from .optimizers import SGD, NonFiniteError, Optimizer
 
 CHECKED = 16
@@ -134,6 +134,7 @@ def fit(
     epochs = as_count("epochs", epochs)
     size = len(examples) if batch_size is None else as_count("batch_size", batch_size)
     _check_model(model)
+    warn_of_lost(model, "trained", stacklevel=4)
     optimizer = SGD(model.parameters()) if optimizer is None else optimizer
     _check_optimizer(model, optimizer)
     loss = as_function("loss", loss, LOSSES)

@@ -7,14 +7,17 @@ import copy
 import dataclasses
 import functools
 import logging
+import math
 import os
 import pickle
+import queue
 import random
 import re
 import threading
 import types
 import weakref
 import zipfile
+from array import array
 from collections import ChainMap, OrderedDict, UserDict, defaultdict, deque, namedtuple
 from decimal import Decimal
 from fractions import Fraction
@@ -22,8 +25,24 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from autograd import Value, compile, gradients, no_grad
-from nn import MLP, SGD, Adam, AdamW, Embedding, Layer, Module, Neuron, identity, tanh
+from autograd import Value, compile, enable_grad, grad, gradients, jacobian, jvp, maximum, minimum, no_grad, sign
+from nn import (
+    MLP,
+    SGD,
+    Adam,
+    AdamW,
+    Embedding,
+    Layer,
+    Module,
+    Neuron,
+    accuracy,
+    binary_cross_entropy,
+    fit,
+    half_squared_error,
+    identity,
+    schedules,
+    tanh,
+)
 
 
 class Net(Module):
@@ -884,3 +903,301 @@ def test_a_chain_of_many_modules_and_lists():
         last.next = Bare(w=Value(1.0))
         last = last.next
     assert len(first.parameters()) == 3002
+
+
+# ---- More that stands in the places of parameters
+
+UPDATES_IN_PLACE = [
+    lambda m: m.w.__setitem__(0, m.w[0] - 0.5),
+    lambda m: m.w.__setitem__(slice(None), m.w - [0.5, 0.0]),
+    lambda m: m.w.__setitem__(np.array([True, False]), 0.5),
+    lambda m: m.w.__setitem__(0, Value(0.5)),
+    lambda m: setattr(m, "w", m.w - [0.5, 0.0]),
+    lambda m: m.w.__isub__([0.5, 0.0]),
+]
+
+
+@pytest.mark.parametrize("update", UPDATES_IN_PLACE)
+@pytest.mark.parametrize("recorded", [True, False])
+def test_an_array_is_written_to(update, recorded):
+    """In place or not, it is what stands there that is trained; a second attribute changes nothing."""
+    model = Bare(w=np.array([Value(1.0), Value(2.0)]), size=3)
+    optimizer = SGD(model.parameters())
+    with enable_grad() if recorded else no_grad():
+        update(model)
+    with pytest.raises(RuntimeError, match=r"SGD holds w\.0, which was replaced"):
+        optimizer.step()
+    assert [(name, p.data) for name, p in model.named_parameters()] == [("w.0", 0.5), ("w.1", 2.0)]
+    assert all(p is w for p, w in zip(model.parameters(), model.w))
+
+
+def test_an_array_in_a_list_is_written_to():
+    """By its own operator."""
+    model = Bare(rows=[np.array([Value(1.0)]), np.array([Value(2.0)])])
+    model.parameters()
+    model.rows[1] -= 0.5
+    assert [p.data for p in model.parameters()] == [1.0, 1.5]
+
+
+@pytest.mark.parametrize(
+    ("update", "number"),
+    [
+        (lambda w: w - 0.5 * (w.grad + 0.25 * sign(w)), 1.625),
+        (lambda w: sign(w) * maximum(abs(w) - 0.25, 0.0), 1.75),
+        (lambda w: w * minimum(1.0, 1.0 / abs(w)), 1.0),
+        (lambda w: w - 0.5 * tanh(w), 2.0 - 0.5 * math.tanh(2.0)),
+        (lambda w: w * w.sigmoid(), 2.0 / (1.0 + math.exp(-2.0))),
+        (lambda w: w / (1.0 + abs(w)), 2.0 / 3.0),
+        (lambda w: (w + w**3) / 2.0, 5.0),
+        (lambda w: w - 0.1 * w**2, 1.6),
+        (lambda w: w - 0.1 * ((w * 3.0 - 1.0) * 3.0 + 0.01 * (w * 3.0 - 1.0)), 2.0 - 0.1 * 5.0 * 3.01),
+    ],
+)
+@pytest.mark.parametrize("alone", [True, False])
+def test_whatever_is_computed_of_a_parameter_and_numbers_becomes_it(update, number, alone):
+    """Decay, soft thresholds, clipping, gradients by hand, however they are spelled."""
+    model = Bare(w=Value(2.0)) if alone else Bare(w=Value(2.0), b=Value(1.0))
+    model.w.grad = 0.5
+    model.w = update(model.w)
+    assert model.named_parameters()[0][0] == "w" and len(model.parameters()) == 2 - alone
+    assert model.parameters()[0].data == pytest.approx(number, rel=1e-14)
+
+
+@pytest.mark.parametrize("copied", [lambda pair: pair, copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))])
+@pytest.mark.parametrize(
+    "slope",
+    [
+        lambda w: gradients(w**3, [w], create_graph=True)[0],
+        lambda w: gradients(w.exp(), [w], create_graph=True)[0],
+        lambda w: grad(lambda t: w * w * t)(1.0),
+        lambda w: jacobian(lambda t: [w * w * t[0]])([1.0])[0][0],
+        lambda w: jvp(lambda t: w * w * t, (1.0,), (1.0,))[1],
+        lambda w: grad(lambda v: v**3)(w),
+    ],
+)
+def test_steps_along_recorded_slopes_are_state(slope, copied):
+    """Of one parameter, by every verb, with a factor and a penalty beside; copies know it, too."""
+    model = Bare(w=Value(2.0))
+    model, found = copied((model, slope(model.w)))
+    model.w = state = model.w - 0.01 * (3.0 * found + 0.1 * model.w)
+    assert model.parameters() == [] and model.w is state
+
+
+class Appending(Module):
+    def __init__(self):
+        self.w, self.p = [], {}
+        for _ in range(2):
+            self.w.append(Value(1.0))
+        self.p["a"] = Value(3.0)
+        vars(self).update(b=Value(2.0))
+
+
+def test_what_is_appended_in_init_is_seen():
+    """Updates and numbers keep its place, and optimizers notice, before anybody asks."""
+    model = Appending()
+    optimizer = SGD([*model.w, model.b])
+    model.w[0] -= 0.5
+    model.w[1], model.p["a"] = 0.25, 4
+    model.b = model.b * 2.0
+    with pytest.raises(RuntimeError, match=r"SGD holds .*, which was replaced"):
+        optimizer.step()
+    found = {name: p.data for name, p in model.named_parameters()}
+    assert found == {"w.0": 0.5, "w.1": 0.25, "p.a": 4.0, "b": 4.0}
+
+
+def test_a_shallow_copy_is_no_replacement():
+    """Of the original, which goes on to be trained; if the copy alone is left, it counts."""
+    neuron = Neuron(1, seed=0)
+    optimizer, other = SGD(neuron.parameters()), copy.copy(neuron)
+    other.b = other.b + 0.5
+    assert [p.data for p in other.parameters()][1] == 0.5 and neuron.parameters()[1].data == 0.0
+    optimizer.step()
+    optimizer = SGD([*other.w, other.b])
+    del neuron
+    other.w[0] = 0.5
+    with pytest.raises(RuntimeError, match=r"SGD holds w\.0"):
+        optimizer.step()
+
+
+@pytest.mark.parametrize("asks", [lambda model: None, repr, lambda model: model.parameters()])
+@pytest.mark.parametrize(
+    ("remove", "put", "name"),
+    [
+        (lambda m: m.layers.pop(), lambda m: m.layers.append(Layer(2, 1)), "layers.1.neurons.0.w.0"),
+        (lambda m: delattr(m.layers[0].neurons[0], "b"), lambda m: setattr(m.layers[0].neurons[0], "b", Value(1.0)),
+         "layers.0.neurons.0.b"),
+        (lambda m: m.layers[0].neurons[0].w.pop(), lambda m: m.layers[0].neurons[0].w.append(Value(1.0)),
+         "layers.0.neurons.0.w.1"),
+        (lambda m: m.layers[0].neurons[0].w.__setitem__(1, None),
+         lambda m: m.layers[0].neurons[0].w.__setitem__(1, Value(1.0)), "layers.0.neurons.0.w.1"),
+    ],
+)  # fmt: skip
+def test_replacing_in_two_steps_is_replacing(asks, remove, put, name):
+    """Whoever asked in between."""
+    model = MLP(2, [2, 1], seed=0)
+    optimizer = SGD(model.parameters())
+    remove(model)
+    asks(model)
+    optimizer.step()
+    put(model)
+    with pytest.raises(RuntimeError, match=f"SGD holds {re.escape(name)}, which was replaced"):
+        optimizer.step()
+
+
+@pytest.mark.parametrize("copied", [lambda pair: pair, copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))])
+def test_optimizers_of_parts_notice_replacements_in_the_whole(copied):
+    """Though the model was never asked; a part that was taken out is trained alone when it is asked."""
+    model, optimizer = MLP(2, [2, 1]), None
+    model, optimizer = copied((model, SGD(model.layers[1].parameters())))
+    optimizer.step()
+    old = model.layers[1]
+    model.layers[1] = Layer(2, 1)
+    with pytest.raises(RuntimeError, match=r"SGD holds layers\.1\.neurons\.0\.w\.0, which was replaced"):
+        optimizer.step()
+    alone = SGD(old.parameters())
+    alone.step()
+    old.neurons[0].b = 0.5
+    with pytest.raises(RuntimeError, match=r"which was replaced"):
+        alone.step()
+
+
+@pytest.mark.parametrize(
+    "empty", [lambda n: setattr(n, "w", []), lambda n: setattr(n, "w", None), lambda n: n.w.clear()]
+)
+def test_an_empty_place_is_remembered(empty):
+    """Numbers in it become parameters, whoever asked in between."""
+    neuron = Neuron(2, seed=0)
+    empty(neuron)
+    neuron.b = None
+    assert neuron.parameters() == []
+    neuron.w, neuron.b = [0.25, 0.5], 3
+    assert [(name, p.data) for name, p in neuron.named_parameters()] == [("w.0", 0.25), ("w.1", 0.5), ("b", 3.0)]
+
+
+@pytest.mark.parametrize(
+    "numbers", [range(2), array("d", [0, 1]), memoryview(array("d", [0, 1])), [False, True], np.array([False, True])]
+)
+def test_numbers_of_every_kind_become_parameters(numbers):
+    """Bools are numbers; what is read like an array is one."""
+    neuron = Neuron(2, seed=0)
+    neuron.w = numbers
+    neuron.b = np.True_
+    assert [(name, p.data) for name, p in neuron.named_parameters()] == [("w.0", 0.0), ("w.1", 1.0), ("b", 1.0)]
+
+
+@pytest.mark.parametrize("wrong", ["x", b"x", 1j, [1j], ["x"], {0.5}, np.array(["x"]), 10**400])
+def test_what_is_no_number_in_the_place_of_a_parameter_is_an_error(wrong):
+    """It names the place."""
+    neuron = Neuron(1)
+    with pytest.raises((TypeError, OverflowError), match="^b"):
+        neuron.b = wrong
+
+
+def in_queue(x):
+    found = queue.Queue()
+    found.put(x)
+    return found
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        in_queue,
+        lambda x: {x: 1.0},
+        lambda x: x.parameters if isinstance(x, Module) else x.exp,
+        lambda x: [x].append,
+        lambda x: np.array([(x, 1.0)], dtype=[("w", object), ("n", float)]),
+        lambda x: pytest.importorskip("pandas").Series([x, 1.0]),
+    ],
+)
+@pytest.mark.parametrize("held_there", [lambda: Value(1.0), lambda: Neuron(1)])
+def test_parameters_in_odd_places_are_an_error(make, held_there):
+    """Queues, keys, methods, fields and columns; of what the module holds elsewhere, they are allowed."""
+    thing = held_there()
+    model = Bare(w=Value(1.0))
+    model.odd = make(thing)
+    with pytest.raises(TypeError, match="odd is a .*in which parameters are not found|a key of odd"):
+        model.parameters()
+    model.thing = thing
+    assert len(model.parameters()) == 1 + len(getattr(thing, "w", [])) + 1
+
+
+def test_sets_of_what_is_found_elsewhere_are_allowed():
+    """Such as of frozen parameters."""
+    neuron = Neuron(2)
+    neuron.frozen = set(neuron.w)
+    assert len(neuron.parameters()) == 3
+
+
+def normalized(n):
+    total = n.w[0] + n.w[1]
+    n.w = [w / total for w in n.w]
+
+
+def averaged(n):
+    other = Neuron(2, seed=1)
+    n.w = [0.9 * w + 0.1 * v for w, v in zip(n.w, other.w)]
+
+
+@pytest.mark.parametrize("compute", [normalized, averaged, lambda n: setattr(n, "w", [w * Value(2.0) for w in n.w])])
+def test_weights_that_are_computed_do_not_go_unnoticed(compute, tmp_path):
+    """They stay as they are; who trains the old ones raises, who saves or trains the rest warns; numbers mend it."""
+    neuron = Neuron(2, activation=identity, seed=0)
+    optimizer = SGD(neuron.parameters())
+    compute(neuron)
+    state = list(neuron.w)
+    for act in (optimizer.step, lambda: neuron.save(tmp_path / "x", optimizer)):
+        with pytest.raises(RuntimeError, match=r"SGD holds w\.0, which was replaced"):
+            act()
+    with pytest.warns(UserWarning, match=r"w\.0 and 1 more hold what was computed, .*not saved"):
+        neuron.save(tmp_path / "x")
+    with pytest.warns(UserWarning, match=r"w\.0 and 1 more hold what was computed, .*not trained"):
+        fit(neuron, [[1.0, 2.0]], [1.0], loss=half_squared_error, epochs=1, progress=False)
+    assert len(neuron.parameters()) == 1 and all(w is x for w, x in zip(neuron.w, state))
+    neuron.w = [w.data for w in neuron.w]
+    neuron.save(tmp_path / "x")
+    assert [p.data for p in neuron.parameters()][:2] == [x.data for x in state]
+
+
+def test_numbers_beside_parameters_are_cheap():
+    """A step of an optimizer looks at none of the data that a model holds; a walk passes over them row by row."""
+
+    class Counted(list):
+        looks = 0
+
+        def __iter__(self):
+            Counted.looks += 1
+            return super().__iter__()
+
+    model = Bare(w=[Value(1.0)], data=Counted([[1.0, 2.0]] * 10))
+    optimizer = SGD(model.parameters())
+    before = Counted.looks
+    for _ in range(10):
+        optimizer.step()
+    assert Counted.looks == before
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda m: MLP(2, [1], nonlin=False), "write output_activation="),
+        (lambda m: m.save("x", SGD), "optimizer <class"),
+        (lambda m: m.save("x", optimizer="sgd"), "optimizer 'sgd'"),
+        (lambda m: m.load("x", "sgd"), "optimizer 'sgd'"),
+        (lambda m: m.load_state_dict("x.npz"), "the state is 'x.npz'"),
+        (lambda m: m.load_state_dict(m.parameters()), "the state is .Value"),
+        (lambda m: m.load_state_dict(m), "the state is Neuron"),
+        (lambda m: m.load(3), "os.PathLike"),
+        (lambda m: SGD(m.parameters(), schedules.exponential), "learning_rate is no schedule"),
+        (lambda m: accuracy(m, [[1.0]], [1], threshold=None), "threshold is None"),
+        (lambda m: accuracy(m, [[1.0]], [1], threshold=math.nan), "threshold is nan"),
+        (lambda m: m([np.ma.masked]), "input 0 of Neuron.* is masked"),
+        (lambda m: m(np.ma.array([1.0], mask=[True])), "input 0 of Neuron.* is masked"),
+        (lambda m: half_squared_error(np.ma.array([1.0], mask=[True]), [1.0]), "masked entry at"),
+        (lambda m: binary_cross_entropy(1.0, np.ma.masked), "masked entry"),
+    ],
+)
+def test_wrong_arguments_say_what_to_write(call, message):
+    """One line each."""
+    with pytest.raises((TypeError, ValueError), match=message):
+        call(Neuron(1, seed=0))
