@@ -531,7 +531,7 @@ class Held(tuple[float, ...]):
 
     @staticmethod
     def look(marks: Iterable[Any]) -> None:
-        """Lets the holders see what they hold now, and mark anew what they held; of another class, `marks` are such."""
+        """Lets the holders of the parameters with these `marks` see what they hold now, and mark what they held."""
 
     def __reduce__(self) -> Any:
         return tuple, ()  # a copy is held by nobody
@@ -544,8 +544,8 @@ def require_held(values: Iterable[Value], owner: str) -> None:
     """
     values = list(values)
     marks = _marks_of(values)
-    for kind in set(map(type, marks)):
-        kind.look(marks)
+    for mark in marks[:1]:
+        mark.look(marks)
     replaced = {mark for mark in _marks_of(values) if mark.replaced}
     if replaced:
         place, lost = next((i, x) for i, x in enumerate(values) if x.numbers in replaced)

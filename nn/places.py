@@ -41,11 +41,12 @@ class Holder:
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "__init__" in vars(cls):
-            cls.__init__ = _seen_afterwards(cls.__init__)  # type: ignore[misc]  # the same, to its callers
+            cls.__init__ = _seen_afterwards(cls.__init__)  # type: ignore[method-assign]  # the same, to its callers
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
-        Walk(self, [name])
+        if _kind(value) > VALUE or is_parameter(value) or _memory(self).own.get(name):  # or it is state
+            Walk(self, [name])
 
 
 def _seen_afterwards(init: Callable[..., None]) -> Callable[..., None]:
@@ -172,13 +173,14 @@ class _Memory:
 
 def _memory(holder: Holder) -> _Memory:
     """The memory of `holder`, in its ``__dict__``; a shallow copy of a holder gets one of its own."""
-    old = memory = holder.__dict__.get(_MEMORY)
-    if old is None or old.holder() is not holder:
-        memory = holder.__dict__[_MEMORY] = _Memory(holder)
-        if old is not None:
-            memory.own, memory.rows = {name: dict(there) for name, there in old.own.items()}, dict(old.rows)
-            memory.claim(memory.things())
-    return memory  # type: ignore[no-any-return]  # a _Memory
+    old: _Memory | None = holder.__dict__.get(_MEMORY)
+    if old is not None and old.holder() is holder:
+        return old
+    memory = holder.__dict__[_MEMORY] = _Memory(holder)
+    if old is not None:
+        memory.own, memory.rows = {name: dict(there) for name, there in old.own.items()}, dict(old.rows)
+        memory.claim(memory.things())
+    return memory
 
 
 _MEMORY = "_parameter_places"
@@ -398,10 +400,10 @@ class Walk:
         self._leaves: dict[Value, Value] = {}
         self._updated: set[Value] = set()
         self._find()
-        while sum(map(self._settle, self._concerned())):
-            self._find()
         if any(isinstance(item, Set) for _, item in self._others):  # it may hold what is found elsewhere
             self.only, self.deep = None, True
+            self._find()
+        while sum(map(self._settle, self._concerned())):
             self._find()
         self._remember()
         for parameter, name in self.names.items():
@@ -420,7 +422,8 @@ class Walk:
     # ---- Finding
 
     def _find(self) -> None:
-        self._visits, self.entries, self.names = [], [], {}
+        self._visits: list[_Visit] = []
+        self.entries, self.names = [], {}
         self._others: list[tuple[str, Any]] = []
         self._holders: set[int] = set()
         self._met: set[int] = set()
@@ -560,16 +563,17 @@ class Walk:
 
     def _remember(self) -> None:
         known: set[Value] = set()
+        is_part = bool(_memory(self.root).above())  # then what is computed may come from elsewhere in the whole
         for visit in self._concerned():
             memory, lost = visit.memory, []
             for place, thing, _, _ in visit.loose:
                 there = memory.own[_attribute(place)]
                 if _kind(thing) == VALUE and isinstance(there.get(place), Value):
                     now = visit.found.setdefault(_attribute(place), {})
-                    if self.only is not None:  # that is for the next question
-                        now[place] = there[place]
-                    elif self._leads_to(thing, known):
+                    if self.only is None and self._leads_to(thing, known):
                         del there[place]  # from now on it is state
+                    elif self.only is not None or is_part:  # that is for another question
+                        now[place] = there[place]
                     else:
                         now[place] = thing
                         lost.append(place)
