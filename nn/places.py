@@ -274,6 +274,8 @@ def _rooms(thing: Any) -> Iterator[tuple[Any, list[tuple[Any, Any]]]]:
         yield thing, list(np.ndenumerate(np.asarray(thing)))
     elif isinstance(thing, np.void) or _dtype_kind(thing) == "O":
         yield None, list(enumerate(np.asarray(thing).ravel().tolist()))  # such as a column of pandas
+    elif hasattr(type(thing), "__array__") and hasattr(type(thing), "items") and thing.ndim == 2:
+        yield None, list(thing.items())  # its columns
     elif isinstance(thing, (types.MethodType, types.BuiltinMethodType)):
         yield None, [("__self__", thing.__self__)]
     cls: Any = type(thing)
@@ -492,7 +494,7 @@ class Walk:
             for k, part in pairs:
                 if is_data and type(part) is list and _PLAIN.issuperset(map(type, part)):
                     continue
-                if type(k) is not str and _kind(thing) == MAPPING:
+                if _kind(thing) == MAPPING and _kind(k) not in (ATOM, NUMBER, NUMBERS):
                     self._others.append((f"a key of {visit.prefix}{place}", k))
                 if _kind(part) != ATOM and (up is not None or only is None or k in only):
                     new.append((visit, _within(place, k), part, box, k))
@@ -563,7 +565,10 @@ class Walk:
 
     def _remember(self) -> None:
         known: set[Value] = set()
-        is_part = bool(_memory(self.root).above())  # then what is computed may come from elsewhere in the whole
+        wholes = [_memory(holder).members for holder in _memory(self.root).above()]
+        is_part = any(
+            id(self.root) in members or not members for members in wholes
+        )  # what is computed may come from it
         for visit in self._concerned():
             memory, lost = visit.memory, []
             for place, thing, _, _ in visit.loose:
@@ -578,8 +583,9 @@ class Walk:
                         now[place] = thing
                         lost.append(place)
             self.lost += [visit.prefix + place for place in lost]
-            for attribute in {*memory.own, *visit.found}.intersection(self.only or {*memory.own, *visit.found}):
-                memory.remember(attribute, visit.found.get(attribute, {}), lost)
+            for attribute in {**memory.own, **visit.found}:
+                if self.only is None or attribute in self.only:
+                    memory.remember(attribute, visit.found.get(attribute, {}), lost)
             for box in visit.boxes:
                 if box.is_all(box.rows):
                     memory.rows[box.place] = box.thing

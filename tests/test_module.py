@@ -561,6 +561,23 @@ class Recurrent(Module):
         return self.h
 
 
+class Counting(Module):
+    """A part of a network that holds nothing but its state."""
+
+    def __init__(self):
+        self.h = Value(0.0)
+
+
+def test_state_in_a_part_is_judged_by_the_whole():
+    """Though the part, which has none of the parameters that lead to it, is asked first."""
+    model = Bare(w=Value(0.5), part=Counting())
+    optimizer = SGD(model.parameters())
+    model.part.h = state = (model.w * 2.0 + model.part.h).tanh()
+    assert model.part.parameters() == [] and model.part.h is state
+    optimizer.step()
+    assert model.parameters() == [model.w] and model.part.h is state
+
+
 @pytest.mark.parametrize("start", [0.0, Value(0.0)])
 def test_the_state_of_a_recurrent_network_keeps_its_graph(start):
     """Also where it began as a Value: through two steps, whatever asks for the parameters in between."""
@@ -1109,6 +1126,7 @@ def in_queue(x):
         lambda x: [x].append,
         lambda x: np.array([(x, 1.0)], dtype=[("w", object), ("n", float)]),
         lambda x: pytest.importorskip("pandas").Series([x, 1.0]),
+        lambda x: pytest.importorskip("pandas").DataFrame({"n": [1.0, 2.0], "x": ["a", x]}),
     ],
 )
 @pytest.mark.parametrize("held_there", [lambda: Value(1.0), lambda: Neuron(1)])
