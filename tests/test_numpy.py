@@ -81,7 +81,7 @@ LEFT_OUT = {
     ),  # files
     *("seterr", "seterrcall", "setbufsize", "set_printoptions", "printoptions"),  # settings
     "polydiv",  # trims what rounding leaves, so that differences jump
-    *("frombuffer", "empty", "empty_like", "ids", "who"),  # what happens to be in memory
+    *("frombuffer", "fromstring", "empty", "empty_like", "ids", "who"),  # what happens to be in memory
 }
 
 
@@ -297,3 +297,15 @@ def test_what_is_written_to_a_float_array_raises():
     full = np.full(2, x)
     np.add.at(full, [0, 0], [x, 1.0])
     assert [gradients(v, [x]) for v in full] == [[2.0], [1.0]] and full[0].data == 7.0
+
+
+def test_where_and_out_of_a_ufunc():
+    """What `where` leaves out stays as it was; an array of floats takes no Value."""
+    x = Value(3.0)
+    out = np.array([1.0, 2.0], dtype=object)
+    assert np.add(x, [1.0, 1.0], out=out, where=[True, False]) is out
+    assert gradients(out[0], [x]) == [1.0] and out[1] == 2.0
+    with pytest.raises(TypeError):
+        np.add(x, [1.0, 1.0], out=np.zeros(2), where=[True, False])
+    found = grad(lambda t: np.multiply(t, 2.0, out=np.array([t[0], 5.0 * t[1]]), where=[True, False]).sum())(np.ones(2))
+    assert found.tolist() == [2.0, 5.0]
