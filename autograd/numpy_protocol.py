@@ -65,15 +65,20 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], out: Any, op
         )
     if method == "at" and operands[0].dtype != object:
         return NotImplemented
+    if not (out and isinstance(out[0], np.ndarray)):
+        out = None  # NumPy offers what it has taken for an array
+    elif options:
+        options = {**options, "out": tuple(x.view(np.ndarray) for x in out)}
     try:
         result = _result(ufunc, method, operands, options)
     except (TypeError, AttributeError) as error:
         if "cut the graph" in str(error) or "not a real number" in str(error):  # said already
             raise
         raise _refused(operands, f"np.{ufunc.__name__} is no primitive; those are {', '.join(TABLE)}") from None
-    if out is None or not isinstance(out[0], np.ndarray):  # NumPy may offer what it has taken for an array
+    if out is None:
         return _as_value_array(result)
-    out[0].view(np.ndarray)[...] = result  # arr += v
+    if not options:
+        out[0].view(np.ndarray)[...] = result  # arr += v
     return out[0]
 
 
