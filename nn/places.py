@@ -45,7 +45,7 @@ class Holder:
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
-        if _kind(value) > VALUE or is_parameter(value) or _memory(self).own.get(name):  # or it is state
+        if _kind(value) > VALUE or _is_parameter(value) or _memory(self).own.get(name):  # or it is state
             Walk(self, [name])
 
 
@@ -251,12 +251,8 @@ def _kind_of(cls: Any) -> int:
     return RECORD if is_dataclass(cls) else OBJECT
 
 
-def is_parameter(item: Any) -> bool:
-    """Whether `item` is a Value that nothing computed, not even inside `no_grad`.
-
-    >>> is_parameter(Value(2.0)), is_parameter(Value(2.0) * 3.0)
-    (True, False)
-    """
+def _is_parameter(item: Any) -> bool:
+    """Whether `item` is a Value that nothing computed, not even inside `no_grad`."""
     return isinstance(item, Value) and not item.numbers
 
 
@@ -405,7 +401,9 @@ class Walk:
         if any(isinstance(item, Set) for _, item in self._others):  # it may hold what is found elsewhere
             self.only, self.deep = None, True
             self._find()
-        while sum(map(self._settle, self._concerned())):
+        for _ in range(1000):  # again and again only for a tuple in many places
+            if not sum(map(self._settle, self._concerned())):
+                break
             self._find()
         self._remember()
         for parameter, name in self.names.items():
@@ -566,9 +564,7 @@ class Walk:
     def _remember(self) -> None:
         known: set[Value] = set()
         wholes = [_memory(holder).members for holder in _memory(self.root).above()]
-        is_part = any(
-            id(self.root) in members or not members for members in wholes
-        )  # what is computed may come from it
+        is_part = any(id(self.root) in members or not members for members in wholes)  # others may lead there
         for visit in self._concerned():
             memory, lost = visit.memory, []
             for place, thing, _, _ in visit.loose:
@@ -612,28 +608,21 @@ class Walk:
     def _refuse_hidden(self) -> None:
         """A TypeError for what no parameters are taken from, and holds some."""
         above = {id(holder): holder for holder in _with_all_above([self.root])} if self._others else {}
-        for name, item in self._others:
-            hidden = self._hidden(item, dict(above))
-            if hidden is not None and isinstance(item, Set):
-                raise TypeError(f"{name} is a set; parameters need an order, so hold them in a list")
-            if hidden is not None:
-                raise TypeError(
-                    f"{name} is a {type(item).__name__}, in which parameters are not found, and holds {hidden!r:.60}; "
-                    "hold it in a Module, dataclass, list, tuple, dict, deque or object array"
-                )
-
-    def _hidden(self, item: Any, met: dict[int, Any]) -> Value | None:
-        """A parameter inside of `item` that was not found on the way."""
-        waiting = [item]
-        while waiting:
-            item = waiting.pop()
-            kind = _kind(item)
-            if kind == VALUE and is_parameter(item) and item not in self.names:
-                return item  # type: ignore[no-any-return]  # a Value
-            if kind > VALUE and kind != NUMBERS and id(item) not in met:
-                met[id(item)] = item  # so that its id stays its own
-                waiting += [part for _, pairs in _rooms(item) for pair in pairs for part in pair]
-        return None
+        for name, odd in self._others:
+            met, waiting = dict(above), [odd]
+            while waiting:
+                item = waiting.pop()
+                kind = _kind(item)
+                if kind == VALUE and _is_parameter(item) and item not in self.names:
+                    if isinstance(odd, Set):
+                        raise TypeError(f"{name} is a set; parameters need an order, so hold them in a list")
+                    raise TypeError(
+                        f"{name} is a {type(odd).__name__}, in which parameters are not found, and holds {item!r:.60}; "
+                        "hold it in a Module, dataclass, list, tuple, dict, deque or object array"
+                    )
+                if kind > VALUE and kind != NUMBERS and id(item) not in met:
+                    met[id(item)] = item  # so that its id stays its own
+                    waiting += [part for _, pairs in _rooms(item) for pair in pairs for part in pair]
 
 
 def _within(place: str, key: Any) -> str:
@@ -678,7 +667,7 @@ def _sources(node: Value) -> list[Value] | None:
         node = waiting.pop()
         if node not in met:
             met.add(node)
-            found += [node] if is_parameter(node) else []
+            found += [node] if _is_parameter(node) else []
             if len(found) > 1 or isinstance(node.numbers, Slope):
                 return None
             waiting += [x for x in node.inputs if isinstance(x, Value)]

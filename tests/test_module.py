@@ -1107,7 +1107,7 @@ def test_numbers_of_every_kind_become_parameters(numbers):
 def test_what_is_no_number_in_the_place_of_a_parameter_is_an_error(wrong):
     """It names the place."""
     neuron = Neuron(1)
-    with pytest.raises((TypeError, OverflowError), match="^b"):
+    with pytest.raises((TypeError, OverflowError), match=r"^b"):
         neuron.b = wrong
 
 
@@ -1135,7 +1135,7 @@ def test_parameters_in_odd_places_are_an_error(make, held_there):
     thing = held_there()
     model = Bare(w=Value(1.0))
     model.odd = make(thing)
-    with pytest.raises(TypeError, match="odd is a .*in which parameters are not found|a key of odd"):
+    with pytest.raises(TypeError, match=r"odd is a .*in which parameters are not found|a key of odd"):
         model.parameters()
     model.thing = thing
     assert len(model.parameters()) == 1 + len(getattr(thing, "w", [])) + 1
