@@ -194,7 +194,7 @@ def warn_of_lost(model: Any, what: str, stacklevel: int) -> None:
 
     Not of state that the parameters of the model lead to, as in a recurrent network.
     """
-    lost = Walk(model).lost if isinstance(model, Holder) else []
+    lost = Walk(model).lost if getattr(type(model), "parameters", None) is Module.parameters else []
     if lost:
         some = f"{lost[0]} and {len(lost) - 1} more hold" if lost[1:] else f"{lost[0]} holds"
         warnings.warn(

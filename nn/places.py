@@ -167,7 +167,7 @@ class _Memory:
         for thing in things:
             if not isinstance(thing, Value):
                 _memory(thing).parents[id(self.holder())] = self.holder
-            elif thing.numbers is not self.mark and self.holder not in (owners := _owners(thing)):
+            elif not (thing.numbers is self.mark or thing.numbers or self.holder in (owners := _owners(thing))):
                 thing.numbers = _Mark((*owners, self.holder)) if owners else self.mark
 
 
@@ -197,7 +197,7 @@ def _members(holder: Holder, again: bool) -> set[int]:
     except (LookupError, AttributeError):
         same = False
     if again or not same or not memory.members:
-        Walk(holder)
+        Walk(holder, strict=False)
     return memory.members
 
 
@@ -391,7 +391,9 @@ class Walk:
     names: dict[Value, str]
     """The parameters, and the first name of each."""
 
-    def __init__(self, root: Holder, names: Collection[str] | None = None, deep: bool = True) -> None:
+    def __init__(
+        self, root: Holder, names: Collection[str] | None = None, deep: bool = True, strict: bool = True
+    ) -> None:
         self.root, self.only, self.deep = root, names, deep
         self.lost: list[str] = []
         """The places of parameters in which there is something computed that no parameter leads to."""
@@ -411,7 +413,8 @@ class Walk:
             if old != name and (not old or name.endswith(f".{old}")):  # a longer way to the same parameter
                 parameter.label = name
         if self.only is None:
-            self._refuse_hidden()
+            if strict:
+                self._refuse_hidden()
             memory = _memory(root)
             memory.links = [box.link() for visit in self._visits for box in visit.boxes if box.keys]
             memory.members = self._holders
@@ -589,7 +592,7 @@ class Walk:
                     memory.rows.pop(box.place, None)
         for visit in self._concerned():
             for now in visit.found.values():
-                visit.memory.claim(thing for thing in now.values() if _kind(thing) != VALUE or not thing.numbers)
+                visit.memory.claim(now.values())
 
     def _leads_to(self, node: Value, known: set[Value]) -> bool:
         """Whether `node` was computed from a parameter that was found; nothing `known` was."""

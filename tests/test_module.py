@@ -1141,6 +1141,24 @@ def test_parameters_in_odd_places_are_an_error(make, held_there):
     assert len(model.parameters()) == 1 + len(getattr(thing, "w", [])) + 1
 
 
+def test_a_class_that_says_what_its_parameters_are_may_hold_them_anywhere():
+    """Nothing is refused that it gives; the others are trained as ever."""
+
+    class Line(Module):
+        def __init__(self):
+            self.box, self.b = Box(w=Value(1.0)), Value(2.0)
+
+        def __call__(self, x):
+            return self.box.w * x[0] + self.b
+
+        def parameters(self):
+            return [self.box.w, self.b]
+
+    line = Line()
+    fit(line, [[1.0]], [0.0], loss=half_squared_error, optimizer=SGD(line.parameters(), 0.1), epochs=1, progress=False)
+    assert [p.data for p in line.parameters()] == pytest.approx([1.0 - 0.3, 2.0 - 0.3])
+
+
 def test_sets_of_what_is_found_elsewhere_are_allowed():
     """Such as of frozen parameters."""
     neuron = Neuron(2)
