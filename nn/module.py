@@ -26,7 +26,7 @@ class Module(Holder):
     A parameter is a Value that nothing computed, held in an attribute: directly, in another Module, or in lists,
     tuples, deques, dicts, dataclasses and object arrays of these.  Its name is the way to it, dotted, and becomes its
     label when the attribute is set, unless it was labeled by hand.  A parameter that can be reached in two ways counts
-    once, under the first name.  A set, or any other object, that holds parameters is a TypeError.
+    once, under the first name.  A set, or any other object, that holds other parameters is a TypeError.
 
     >>> class Line(Module):
     ...     def __init__(self):
