@@ -98,9 +98,9 @@ print("done")
 
 @pytest.mark.parametrize("use", list(USES))
 @pytest.mark.parametrize("shape", list(BUILD))
-def test_a_million_nodes_under_a_recursion_limit_of_100(shape, use):
+@pytest.mark.parametrize("n", [10**5, pytest.param(10**6, marks=pytest.mark.slow)])
+def test_a_million_nodes_under_a_recursion_limit_of_100(n, shape, use):
     """Every public function that takes a graph, and its end, without the collector."""
-    n = 10**5 if (shape, use) == ("chain", "derivations") else 10**6  # a million stops in a row take half a minute
     assert run_python(MILLION.format(n=n, build=BUILD[shape], use=USES[use])) == "done\n"
 
 
