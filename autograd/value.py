@@ -206,6 +206,8 @@ class Value:
 
     @data.setter
     def data(self, data: Any) -> None:
+        if _watches:
+            tell(setattr, (self,), None)
         self._number = as_float(data)
 
     @property
@@ -530,8 +532,12 @@ class Held(tuple[float, ...]):
     """Whether its holder has another in its place."""
 
     @staticmethod
-    def look(marks: Iterable[Any]) -> None:
-        """Lets the holders of the parameters with these `marks` see what they hold now, and mark what they held."""
+    def look(marks: Collection[Any]) -> bool:
+        """Lets the holders of the parameters with these `marks` see what they hold now, and mark what they held.
+
+        False if nothing has moved since the last time.
+        """
+        return False
 
     def __reduce__(self) -> Any:
         return tuple, ()  # a copy is held by nobody
@@ -542,15 +548,23 @@ def require_held(values: Iterable[Value], owner: str) -> None:
 
     >>> require_held([Value(2.0, "w")], "the optimizer")
     """
-    values = list(values)
-    marks = _marks_of(values)
-    for mark in marks[:1]:
-        mark.look(marks)
-    replaced = {mark for mark in _marks_of(values) if mark.replaced}
-    if replaced:
-        place, lost = next((i, x) for i, x in enumerate(values) if x.numbers in replaced)
-        name = lost.label or f"parameter {place}"
+    lost = first_replaced(values := list(values))
+    if lost is not None:
+        name = values[lost].label or f"parameter {lost}"
         raise RuntimeError(f"{owner} holds {name}, which was replaced; make it anew, of model.parameters()")
+
+
+def first_replaced(values: Sequence[Value]) -> int | None:
+    """The place of the first of `values` that another has replaced in what held it; None if there is none.
+
+    >>> first_replaced([Value(2.0)]) is None
+    True
+    """
+    marks = _marks_of(values)
+    if marks and marks[0].look(marks):
+        marks = _marks_of(values)
+    replaced = {mark for mark in marks if mark.replaced}
+    return next((i for i, x in enumerate(values) if x.numbers in replaced), None) if replaced else None
 
 
 def _marks_of(values: Sequence[Value]) -> list[Held]:

@@ -14,10 +14,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, MappingVie
 from dataclasses import is_dataclass
 from decimal import Decimal
 from functools import lru_cache, wraps
-from itertools import repeat
 from numbers import Number, Real
 from operator import attrgetter, getitem, is_
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import ref
 
 import numpy as np
@@ -75,18 +74,60 @@ class _Mark(Held):
     owners: tuple[ref[Holder], ...]
 
     @staticmethod
-    def look(marks: Iterable[Any]) -> None:
+    def look(marks: Collection[Any]) -> bool:
         """See `Held`: walks from the outermost holders where parameters may have moved."""
-        marks = list(marks)
+        key = _families.moves, frozenset(marks)
+        last, known = _families.last
+        if last == key and all(map(_is_unmoved, known)):
+            return False
         again = any(mark.replaced for mark in marks)  # one may be back
         owners = {id(holder): holder for mark in marks for owner in mark.owners if (holder := owner()) is not None}
         above = _with_all_above(owners.values())
+        roots = [h for h in above if not _memory(h).above()] or above
         reached: set[int] = set()
-        for holder in [h for h in above if not _memory(h).above()] or above:
+        for holder in roots:
             reached |= _members(holder, again)
         for holder in owners.values():
             if id(holder) not in reached and _memory(holder).parents:  # it was taken out, and stands alone
+                roots.append(holder)
                 reached |= _members(holder, again)
+        if not again:
+            _families.last = key, [ref(root) for root in roots]
+        return True
+
+
+class _Families:
+    """The roots from which the parameters that were asked for last are reached, as long as no holder has moved."""
+
+    moves = 0
+    """How often a holder has got or lost one that holds it."""
+    last: tuple[Any, list[ref[Holder]]] = None, []
+
+
+_families = _Families()
+
+
+def _is_unmoved(root: ref[Holder]) -> bool:
+    holder = root()
+    return holder is not None and _memory(holder).links.same()
+
+
+class _Links(NamedTuple):
+    """The ways to parameters that a walk has found, and the lengths of the containers on them."""
+
+    containers: list[Any]
+    keys: list[Any]
+    parts: list[Any]
+    sized: list[Any]
+    lengths: list[int]
+
+    def same(self) -> bool:
+        """Whether all lead to where they led."""
+        try:
+            unmoved = all(map(is_, map(getitem, self.containers, self.keys), self.parts))
+            return unmoved and list(map(len, self.sized)) == self.lengths
+        except (LookupError, AttributeError):
+            return False
 
 
 def _owners(parameter: Value) -> tuple[ref[Holder], ...]:
@@ -106,7 +147,7 @@ class _Memory:
         """By place, the sequences and arrays of nothing but parameters."""
         self.parents: dict[int, ref[Holder]] = {}
         """Who holds the holder, by id."""
-        self.links: list[tuple[Any, int | None, list[Any], list[Any]]] = []
+        self.links = _Links([], [], [], [], [])
         self.members: set[int] = set()
         """Of the last walk that began here, the ways to parameters (see `_Box.link`), and the ids of the holders."""
         self.holder = ref(holder)
@@ -158,7 +199,7 @@ class _Memory:
                 thing.numbers = _Mark(others) if others else self.lost
             else:
                 memory = _memory(thing)
-                memory.parents.pop(id(owner()), None)
+                _families.moves += memory.parents.pop(id(owner()), None) is not None
                 if not memory.above():
                     waiting += [(part, memory.holder) for part in memory.things()]
 
@@ -166,7 +207,9 @@ class _Memory:
         """Marks parameters as held, and tells holders who holds them."""
         for thing in things:
             if not isinstance(thing, Value):
-                _memory(thing).parents[id(self.holder())] = self.holder
+                parents = _memory(thing).parents
+                _families.moves += parents.get(id(self.holder())) is not self.holder
+                parents[id(self.holder())] = self.holder
             elif not (thing.numbers is self.mark or thing.numbers or self.holder in (owners := _owners(thing))):
                 thing.numbers = _Mark((*owners, self.holder)) if owners else self.mark
 
@@ -189,14 +232,7 @@ _MEMORY = "_parameter_places"
 def _members(holder: Holder, again: bool) -> set[int]:
     """The ids of the holders that are reached from `holder`, which walks if anything has moved, or `again`."""
     memory = _memory(holder)
-    try:
-        same = all(
-            all(map(is_, map(getitem, repeat(item), keys), parts)) and (count is None or count == len(item))
-            for item, count, keys, parts in memory.links
-        )
-    except (LookupError, AttributeError):
-        same = False
-    if again or not same or not memory.members:
+    if again or not memory.members or not memory.links.same():
         Walk(holder, strict=False)
     return memory.members
 
@@ -416,7 +452,14 @@ class Walk:
             if strict:
                 self._refuse_hidden()
             memory = _memory(root)
-            memory.links = [box.link() for visit in self._visits for box in visit.boxes if box.keys]
+            links = [box.link() for visit in self._visits for box in visit.boxes if box.keys]
+            memory.links = _Links(
+                [item for item, _, keys, _ in links for _ in keys],
+                [key for _, _, keys, _ in links for key in keys],
+                [part for _, _, _, parts in links for part in parts],
+                [item for item, length, _, _ in links if length is not None],
+                [length for _, length, _, _ in links if length is not None],
+            )
             memory.members = self._holders
 
     def _concerned(self) -> list[_Visit]:

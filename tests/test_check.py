@@ -146,6 +146,19 @@ def test_a_constant_has_gradient_zero(function):
     assert row.verdict == PASS and row.engine.value == 0.0
 
 
+@pytest.mark.parametrize(
+    ("function", "x"),
+    [
+        (lambda x: sqrt(x * x), -1e-200),  # the slope is -1
+        (lambda x: x * 1e-200 * 1e-200 * 1e300 * 1e300, 1.0),  # 1e200
+    ],
+)
+def test_an_infinite_answer_agrees_with_nothing_finite(function, x):
+    """However large the rounding of the engine may be."""
+    (row,) = gradcheck(function, x).rows
+    assert math.isinf(row.engine.value) and row.verdict == FAIL
+
+
 def test_an_oracle_that_knows_nothing_lets_nothing_pass():
     """Beyond all floats the complex step is -inf, give or take infinity: that is no evidence."""
     report = gradcheck(lambda x: cos(x * 1e308), 1.0, oracles=["complex"])

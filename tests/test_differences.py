@@ -82,3 +82,10 @@ def test_there_is_no_derivative_where_nothing_is():
         found = differences(lambda x: x * math.nan, x)
         for estimate in (found.central, found.left, found.right):
             assert math.isnan(estimate.value) and estimate.error == math.inf
+
+
+def test_the_remainder_says_what_it_cannot_see():
+    """Where the slope is nothing beside the bend, twice the slope leaves a remainder of order h^2, too."""
+    assert remainder(np.sin, 1.0, np.cos(1.0)).sees and remainder(np.exp, 0.0, 1.0).sees
+    for curve, x, slope in ((np.sin, np.pi / 2, np.cos(np.pi / 2)), (np.square, 1e-160, 2e-160)):
+        assert not remainder(curve, x, slope).sees and not remainder(curve, x, 2 * slope).sees

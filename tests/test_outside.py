@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import nn
-from autograd import Value, gradients
+from autograd import Value, compile, gradients
 from autograd.compile.outside import LARGEST, MOST, Outside, _is_library
 
 SCALE = 1.0
@@ -214,3 +214,36 @@ def test_values_are_not_looked_into():
     assert outside.is_same() and gradients(x * y, [y]) == [5.0]
     x = Value(5.0)
     assert not outside.is_same()
+
+
+def test_a_frozen_model_of_which_a_part_is_replaced():
+    """Its parameters are no parameters of the program, which is traced again when another takes the place of one."""
+    w, model = Value(2.0), nn.MLP(1, [2, 1], activation=nn.tanh, seed=0)
+
+    def function(x):
+        return w * model([x])
+
+    compiled = compile(function, [w])
+    for replace in (
+        lambda: None,
+        lambda: model.layers[0].neurons[0].w.__setitem__(0, Value(3.0)),
+        lambda: model.layers.__setitem__(0, nn.Layer(1, 2, activation=nn.tanh, seed=9)),
+        lambda: setattr(model.layers[1].neurons[0], "b", 0.5),
+    ):
+        replace()
+        model.parameters()  # which makes a parameter of the number
+        assert compiled([1.0]) == pytest.approx(function(1.0).data, rel=1e-14)
+
+
+@pytest.mark.parametrize("write", [lambda w, x: w, lambda w, x: x, lambda w, x: w * x])
+def test_data_are_not_assigned_while_compiling(write):
+    """A program would not repeat it; nothing is changed."""
+    w = Value(2.0)
+
+    def function(x):
+        write(w, x).data = 7.0
+        return w * x
+
+    with pytest.raises(TypeError, match="data were assigned while compiling"):
+        compile(function, [w]).value([1.0], [3.0])
+    assert w.data == 2.0

@@ -120,12 +120,14 @@ class Remainder:
 
     ``slope`` is the power of |f(x + h) - f(x) - slope h|, 2 for the right slope and 1 for a wrong one; ``bend`` that of
     |f(x + h) - 2 f(x) + f(x - h)|, 2 where f is smooth and 1 at a kink.  `exact` says that nothing but rounding is left
-    for any h, as for straight lines, though of a slope that is wrong by a thousandth much would be.
+    for any h, as for straight lines, though of a slope that is wrong by a thousandth much would be.  `sees` says that
+    such a slope would have another power.
     """
 
     slope: float
     bend: float
     exact: bool
+    sees: bool = False
 
 
 def remainder(curve: Curve, x: float, slope: float, noise: float = 0.0, error: float = 0.0) -> Remainder:
@@ -160,13 +162,20 @@ def _rates(curve: Curve, x: float, slope: float, scale: float, noise: float, err
     bend = np.abs(above - 2 * here + below)
     unclear = rounding + error * steps
     straight = bool((off <= unclear).all() and 1e-3 * abs(slope) * steps[0] > SAFETY * unclear[0])
-    return Remainder(_power(off, steps, unclear), _power(bend, steps, rounding), straight)
+    last = _clear(off, unclear)
+    sees = last > 0 and bool(1e-3 * abs(slope) * steps[last - 1] >= off[last - 1])
+    return Remainder(_power(off, steps, unclear), _power(bend, steps, rounding), straight, sees)
+
+
+def _clear(off: Array, noise: Array) -> int:
+    """At how many steps, from the widest, it stands out of the noise."""
+    clear = np.isfinite(off) & (off > 5 * SAFETY * noise)
+    return int(np.argmin(clear)) if not clear.all() else len(clear)
 
 
 def _power(off: Array, steps: Array, noise: Array) -> float:
     """The power of h that `off` vanishes with at the smallest steps where it stands out of the noise, if it has one."""
-    clear = np.isfinite(off) & (off > 5 * SAFETY * noise)
-    last = int(np.argmin(clear)) if not clear.all() else len(clear)
+    last = _clear(off, noise)
     if last < 5:
         return nan
     powers = np.diff(np.log2(off[last - 5 : last])) / np.diff(np.log2(steps[last - 5 : last]))

@@ -42,7 +42,8 @@ class Engine:
 
     def agrees(self, estimate: Estimate) -> bool:
         """Whether both are the same number, to their errors."""
-        return self.value == estimate.value or abs(self.value - estimate.value) <= self.bound(estimate)
+        near = isfinite(self.value) and abs(self.value - estimate.value) <= self.bound(estimate)
+        return self.value == estimate.value or near
 
     def bound(self, estimate: Estimate) -> float:
         """How far the two may be apart."""

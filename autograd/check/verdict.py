@@ -159,5 +159,6 @@ def judge_remainder(answer: Engine, found: Remainder) -> Finding:
     if found.exact or found.slope != found.slope:
         return Finding("taylor", "remainder of rounding", PASS if found.exact else UNSURE)
     known = ROUNDING * answer.error <= SHARP * abs(answer.value)
-    verdict = UNSURE if not known else PASS if found.slope > 1.75 else FAIL if 0.75 < found.slope < 1.25 else UNSURE
+    right, wrong = found.slope > 1.75 and found.sees, 0.75 < found.slope < 1.25
+    verdict = UNSURE if not known else PASS if right else FAIL if wrong else UNSURE
     return Finding("taylor", f"remainder of order h^{found.slope:.1f}", verdict)

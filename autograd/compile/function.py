@@ -18,7 +18,7 @@ from ..collector import paused_collector
 from ..functions import is_index
 from ..graph import topological_order
 from ..notation import counted
-from ..value import Value, WatchedValue, add_to_grads, data_of, line_outside, require_held
+from ..value import Value, WatchedValue, add_to_grads, data_of, first_replaced, line_outside, require_held
 from .code import HELPERS
 from .guards import Guards, Question, Recorder
 from .outside import Outside
@@ -53,7 +53,8 @@ class _Branch:
         return self.guards.questions if self.guards else ()
 
     def is_current(self) -> bool:
-        return all(leaf._number is data for leaf, data in self.constants.items())
+        same = all(leaf._number is data for leaf, data in self.constants.items())
+        return same and first_replaced([*self.constants]) is None
 
 
 @dataclass(frozen=True, eq=False)

@@ -142,6 +142,8 @@ class Recorder:
             return tuple([unknown] * len(answer)) if isinstance(answer, tuple) else unknown
         if question is repr:
             return Text(answer, refuse.reading)
+        if question is setattr:
+            refuse("data were assigned while compiling, which a program does not repeat; compute a new Value instead")
         if question in (hash, copy):
             refuse.use("looked up in a set or a dict" if question is hash else "read")
         if not own:
