@@ -211,3 +211,24 @@ def test_rows_of_ones_own_in_graphs(name):
         inner, leaves = graph(name, 0.3, error)
         report = check_gradients(inner.sin() * leaves[0], leaves, order=2)
         assert [row.verdict for row in report.rows] == [verdict, verdict], report
+
+
+@pytest.mark.parametrize(
+    ("forward", "partial", "x", "slope"),
+    [
+        (
+            lambda x: x**7 - 7 * x**6 + 21 * x**5 - 35 * x**4 + 35 * x**3 - 21 * x * x + 7 * x - 1,
+            lambda z, x: 7.0 * (x - 1.0) * (x - 1.0) * (x - 1.0) * (x - 1.0) * (x - 1.0) * (x - 1.0),
+            2.0,
+            7.0,
+        ),  # (x - 1)^7
+        (lambda x: ((x + 1) ** 3 - x**3 - 3 * x * x - 3 * x) + x, lambda z, x: 1.0, 100.0, 1.0),  # 1 + x
+    ],
+)
+def test_digits_that_cancel_beside_a_whole_number(forward, partial, x, slope):
+    """There rounding is 0 at the point itself, but differences are taken beside it."""
+    for error, verdict in ((0.0, PASS), (1e-3, FAIL), (-1e-3, FAIL)):
+        op = Op("cancels", forward, forward, (lambda z, x, e=error: partial(z, x) * (1.0 + e),), "c", CALL, False)
+        leaf = Value(x)
+        (row,) = check_gradients(Value.__record__(op, [leaf]), [leaf]).rows
+        assert row.verdict == verdict and row.engine.value == pytest.approx(slope * (1.0 + error))

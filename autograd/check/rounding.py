@@ -81,6 +81,10 @@ class Engine:
         return sharp and ROUNDING * self.error <= max(SHARP * size, self.lost)
 
 
+BESIDE = 1e-5 / 7
+"""So far off, relatively, rounding is looked at as well: at whole numbers there may be none."""
+
+
 def engine_estimates(problem: Problem) -> list[Engine]:
     """The engine's derivatives, with the errors that rounding may have made in them."""
     found = gradients(problem.output, problem.leaves)
@@ -89,9 +93,11 @@ def engine_estimates(problem: Problem) -> list[Engine]:
         output, samples = _swept(problem, [sampled(x) for x in problem.point], sampled)
         sizes = [float(np.max(np.abs(sample))) for sample in samples.values()]
         errors = [scatter(samples.get(leaf, 0.0), slope) for leaf, slope in zip(problem.leaves, found)]
-        noise = ROUNDING * scatter(output, number_of_node(problem.output))
+        beside = _swept(problem, [sampled(x * (1.0 + BESIDE) or BESIDE) for x in problem.point], sampled)[0]
+        moved = scatter(output, number_of_node(problem.output)), scatter(beside, float(beside[0]))
+        noise = max(filter(isfinite, (ROUNDING * off for off in moved)), default=0.0)
     lost = TAIL * max(filter(isfinite, sizes), default=1.0)
-    return [Engine(slope, error, lost, noise if isfinite(noise) else 0.0) for slope, error in zip(found, errors)]
+    return [Engine(slope, error, lost, noise) for slope, error in zip(found, errors)]
 
 
 def _swept(
