@@ -27,8 +27,8 @@ _ASKED = {np.isnan: "v != v", np.isinf: "abs(v) == math.inf", np.isfinite: "abs(
 class ValueArray(np.ndarray[Any, Any]):
     """An array of Values, and of plain numbers among them; the verbs and `compile` pass such arrays to functions.
 
-    It is an object array, and behaves as one.  But NumPy knows functions such as ``sin`` of an array of objects only if
-    each of them has such a method, which a float beside a Value has not.  Here, they are the rows of the table.
+    It is an object array, and behaves as one, but for NumPy's functions.  NumPy computes ``sin`` of an array of objects
+    by their method `sin`, and a float has none.  Here it is the row of the table, of Values and of numbers.
 
     >>> from autograd import Value
     >>> x = np.array([Value(0.0), Value(2.0)]).view(ValueArray)

@@ -76,8 +76,8 @@ class _Mark(Held):
     @staticmethod
     def look(marks: Collection[Any]) -> bool:
         """See `Held`: walks from the outermost holders where parameters may have moved."""
-        key = _families.moves, frozenset(marks)
-        last, known = _families.last
+        key = _last_look.moves, frozenset(marks)
+        last, known = _last_look.last
         if last == key and all(map(_is_unmoved, known)):
             return False
         again = any(mark.replaced for mark in marks)  # one may be back
@@ -92,19 +92,19 @@ class _Mark(Held):
                 roots.append(holder)
                 reached |= _members(holder, again)
         if not again:
-            _families.last = key, [ref(root) for root in roots]
+            _last_look.last = key, [ref(root) for root in roots]
         return True
 
 
-class _Families:
-    """The roots from which the parameters that were asked for last are reached, as long as no holder has moved."""
+class _LastLook:
+    """Which parameters were looked at last, and from which holders.  A holder that moves makes it void."""
 
     moves = 0
     """How often a holder has got or lost one that holds it."""
     last: tuple[Any, list[ref[Holder]]] = None, []
 
 
-_families = _Families()
+_last_look = _LastLook()
 
 
 def _is_unmoved(root: ref[Holder]) -> bool:
@@ -199,7 +199,7 @@ class _Memory:
                 thing.numbers = _Mark(others) if others else self.lost
             else:
                 memory = _memory(thing)
-                _families.moves += memory.parents.pop(id(owner()), None) is not None
+                _last_look.moves += memory.parents.pop(id(owner()), None) is not None
                 if not memory.above():
                     waiting += [(part, memory.holder) for part in memory.things()]
 
@@ -208,7 +208,7 @@ class _Memory:
         for thing in things:
             if not isinstance(thing, Value):
                 parents = _memory(thing).parents
-                _families.moves += parents.get(id(self.holder())) is not self.holder
+                _last_look.moves += parents.get(id(self.holder())) is not self.holder
                 parents[id(self.holder())] = self.holder
             elif not (thing.numbers is self.mark or thing.numbers or self.holder in (owners := _owners(thing))):
                 thing.numbers = _Mark((*owners, self.holder)) if owners else self.mark

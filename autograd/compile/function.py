@@ -96,8 +96,9 @@ class CompiledFunction:
     again: its closure, its defaults, the globals that its code names, the attributes that it names of objects and
     modules among these, the items of containers, the numbers of arrays of up to 1,024, and the same for the functions
     that it finds there: 256 things in all, the nearest first; a container too long for that is noticed when it is
-    replaced.  Not noticed is what no name leads to, such as ``globals()``, files and the clock, and what changes inside
-    of installed packages and of the models of `nn`.  What changes often is better an argument.
+    replaced.  It does not notice what no name leads to, such as ``globals()``, files and the clock, nor a change inside
+    an installed package.  Of a model of `nn` it notices new parameters, not a new activation or another number of
+    layers.  Pass what changes often as an argument.
 
     A ValueError for arrays without rows, or of different numbers of them.  A TypeError, with the user's line, where a
     number is used in a way that would make it a constant of the program, also if the function catches the error; it may
