@@ -1,17 +1,17 @@
 """Scalar reverse-mode automatic differentiation that shows its work."""
 
 from . import installation as installation  # first: it raises where HIPS's package lies in this folder
+from .assigning import assign
 from .check import check_gradients, gradcheck
-from .compile import CompiledFunction, Program
-from .compile import compile as compile
-from .derivation import Derivation
-from .diagnose import origin_of_nonfinite, why_zero
-from .draw import Picture, draw
-from .explain import explain
-from .formula import formula
+from .derivation.data import Derivation
+from .derivation.diagnose import origin_of_nonfinite, why_zero
+from .derivation.formula import formula
+from .derivation.quiz import Quiz
+from .derivation.routes import explain
 from .functional import grad, hessian, hvp, jacobian, jvp, value_and_grad
 from .functions import dot, log_softmax, logsumexp, mean, select, softmax
 from .graph import gradients, leaves, topological_order
+from .nodes import trace_lines
 from .ops import ABS, POW, TABLE, Op
 from .ops import ADD as add
 from .ops import ARCTAN as arctan
@@ -40,9 +40,11 @@ from .ops import SUB as sub
 from .ops import TAN as tan
 from .ops import TANH as tanh
 from .ops import WHERE as where
-from .quiz import Quiz
-from .recording import enable_grad, no_grad, trace_lines
-from .value import Value, assign
+from .picture.draw import Picture, draw
+from .program import CompiledFunction, Program
+from .program import compile as compile
+from .recording import enable_grad, no_grad
+from .value import Value
 
 abs, pow = ABS, POW
 

@@ -36,7 +36,7 @@ import numpy as np
 from .graph import derivatives, tangents, topological_order
 from .numpy_protocol import ValueArray
 from .ops import as_float
-from .recording import DETACHED, enable_grad, recording
+from .recording import enable_grad, recording
 from .value import Value, any_older, call_begins
 
 Argnums: TypeAlias = "int | Sequence[int]"
@@ -181,7 +181,7 @@ class _Trace:
         kwargs: dict[str, Any],
         argnums: int | tuple[int, ...],
     ) -> None:
-        self.records, call = recording() not in (False, DETACHED), call_begins()  # as the caller does
+        self.records, call = recording()[0], call_begins()  # as the caller does
         positions = _positions(argnums, len(args))
         self.inputs = Structure(args[positions] if isinstance(positions, int) else tuple(args[i] for i in positions))
         with enable_grad():

@@ -16,7 +16,8 @@ import numpy as np
 
 from .arrays import unmasked
 from .ops import DETACH, EQUAL, EXP, LOG, MAXIMUM, WHERE, as_float
-from .value import Value, tell
+from .value import Value
+from .watching import notify
 
 
 def dot(xs: Iterable[Any], ys: Iterable[Any]) -> Any:
@@ -96,7 +97,7 @@ def select(sequence: Sequence[Any], index: Any) -> Any:
     """
     sequence = _at_least_one("select", sequence, rows=True)
     number = index._number if isinstance(index, Value) else as_float(index)
-    if not tell(is_index, (index, len(sequence)), is_index(number, len(sequence))):
+    if not notify(is_index, (index, len(sequence)), is_index(number, len(sequence))):
         raise IndexError(
             f"index {number:g} of a sequence of {len(sequence)}; give an int from 0 to {len(sequence) - 1}"
         )

@@ -1,4 +1,4 @@
-"""Whether operations on Values are recorded, and with what: `no_grad`, `enable_grad`, `trace_lines`."""
+"""Whether operations on Values are recorded: `no_grad` and `enable_grad`, for the thread that opens them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from typing import Any, TypeVar, cast
 F = TypeVar("F", bound=Callable[..., Any])
 
 # The blocks of this thread, or of what it was started from, outermost first: the last one that is still open decides.
-_blocks: ContextVar[tuple[_Block, ...]] = ContextVar("_blocks", default=())
-_count = 0  # of the blocks that are open in the whole process: while it is 0, nobody looks the context variable up
+_blocks: ContextVar[tuple[Block, ...]] = ContextVar("_blocks", default=())
+open_blocks = 0
+"""How many blocks are open in the whole process; while there are none, nobody looks the context variable up."""
 _lock = threading.Lock()
 
 
-def no_grad() -> _Block:
+def no_grad() -> Block:
     """A block (or, as ``@no_grad()``, a function) in which this thread records nothing: results are leaves.
 
     >>> from autograd import Value
@@ -31,10 +32,10 @@ def no_grad() -> _Block:
 
     A TypeError on a generator or coroutine function, which goes on after the call that it would be for.
     """
-    return _Block(False)
+    return Block(False)
 
 
-def enable_grad() -> _Block:
+def enable_grad() -> Block:
     """A block or function that records even inside `no_grad`; the verbs and `nn.fit` run in one.
 
     >>> from autograd import Value
@@ -42,65 +43,40 @@ def enable_grad() -> _Block:
     ...     (Value(3.0) * 2.0).inputs
     (Value(data=3.0, grad=0.0), 2.0)
     """
-    return _Block(True)
+    return Block(True)
 
 
-def trace_lines() -> _Block:
-    """A block or function in which every node remembers the source line that computed it, as ``node.line``.
-
-    It is for `autograd.diagnose`, and costs some microseconds a node; outside of it there is no cost.
-
-    >>> from autograd import Value
-    >>> with trace_lines():
-    ...     y = Value(3.0) * 2.0
-    >>> y.line.rpartition("/")[2]
-    '<doctest autograd.recording.trace_lines[1]>:2'
-    """
-    return _Block(None, TRACED)
-
-
-def watched() -> _Block:
-    """A block in which nodes are of a class that asks `autograd.value.watching` before it tells its number."""
-    return _Block(None, WATCHED)
-
-
-TRACED, WATCHED, DETACHED = 2, 3, 4
-
-
-def recording() -> int:
-    """Whether this thread records: True or False, or `TRACED` or `WATCHED` where it records more than the graph.
-
-    Where it is watched, nothing goes unrecorded: in `no_grad` it is `DETACHED`, and no gradient passes.
+def recording() -> tuple[bool, Callable[[], Any] | None, bool]:
+    """Whether this thread records, what makes its nodes (None: plain Values), and whether nothing may go unrecorded.
 
     >>> with no_grad():
     ...     recording()
     ...     with enable_grad():
     ...         recording()
-    False
-    True
+    (False, None, False)
+    (True, None, False)
     """
-    if not _count:
-        return True
-    records, more = None, 0
-    for block in reversed(_blocks.get()):
+    records, make, always = None, None, False
+    for block in reversed(_blocks.get() if open_blocks else ()):
         if block.open:
             if records is None:
                 records = block.records
-            if block.more > more:
-                more = block.more
-    if records is False:
-        return DETACHED if more == WATCHED else False
-    return more or True
+            if make is None or (block.always and not always):
+                make, always = block.make, block.always
+    if records is False and not always:
+        return False, None, False
+    return records is not False, make, always
 
 
-class _Block:
+class Block:
     """A block in which the operations of this thread are recorded, or are not; or a decorator that opens one.
 
-    With `records` None it leaves that to the blocks around it, and asks for `more`: source lines, or to be watched.
+    With `records` None, the blocks around it decide that.  Nodes come from `make`.  With `always`, nothing goes
+    unrecorded: inside `no_grad`, a node is recorded with the derivative 0.
     """
 
-    def __init__(self, records: bool | None, more: int = 0) -> None:
-        self.records, self.more, self.open = records, more, False
+    def __init__(self, records: bool | None, make: Callable[[], Any] | None = None, always: bool = False) -> None:
+        self.records, self.make, self.always, self.open = records, make, always, False
 
     def __enter__(self) -> None:
         if self.open:
@@ -118,18 +94,19 @@ class _Block:
         _add_to_count(-1)
 
     def __call__(self, function: F) -> F:
+        """`function`, with a block of its own around each call."""
         if isgeneratorfunction(function) or iscoroutinefunction(function) or isasyncgenfunction(function):
             raise TypeError(f"{function!r:.60} goes on after its call returns; open the block inside of it")
 
         @wraps(function)
         def inside(*args: Any, **kwargs: Any) -> Any:
-            with _Block(self.records, self.more):
+            with Block(self.records, self.make, self.always):
                 return function(*args, **kwargs)
 
         return cast(F, inside)
 
 
 def _add_to_count(number: int) -> None:
-    global _count
+    global open_blocks
     with _lock:
-        _count += number
+        open_blocks += number

@@ -18,8 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd import Value, compile, mean, tanh  # noqa: A004 -- as the field calls it
-from autograd.value import assign
+from autograd import Value, assign, compile, mean, tanh  # noqa: A004 -- as the field calls it
 
 random = Random(0)
 

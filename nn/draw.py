@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from graphviz import Digraph
 
-from autograd.draw import Picture, canvas, escape
-from autograd.notation import counted, decimal
+from autograd.derivation.notation import counted, decimal
+from autograd.picture.draw import Picture, canvas, escape
 
 from .activations import name_of
 

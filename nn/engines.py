@@ -11,8 +11,8 @@ import numpy as np
 
 import autograd
 from autograd import Value, no_grad, topological_order
+from autograd.assigning import assign_grads, data_of
 from autograd.ops import as_float
-from autograd.value import assign_grads, data_of
 
 from .losses import cost
 from .module import Module

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from autograd import Value, dot, relu, select
-from autograd.draw import Picture
 from autograd.ops import as_float
+from autograd.picture.draw import Picture
 
 from .activations import ACTIVATIONS, LAYERWISE, identity, name_of
 from .arguments import as_count, as_function, checked_call

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from autograd import Value
-from autograd.draw import Picture
-from autograd.value import Change, assign_grads, changes_of, require_held, set_at_once
+from autograd.assigning import Change, assign_grads, changes_of, require_held, set_at_once
+from autograd.picture.draw import Picture
 
 from .arguments import checked_call
 from .checkpoint import check_arrays, read_npz, write_npz

@@ -13,9 +13,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from autograd import Value
-from autograd.diagnose import Origin
-from autograd.notation import quoted
-from autograd.value import Change, assign_grads, changes_of, data_of, grads_of, require_held, set_at_once
+from autograd.assigning import Change, assign_grads, changes_of, data_of, grads_of, require_held, set_at_once
+from autograd.derivation.diagnose import Origin
+from autograd.derivation.notation import quoted
 
 from .arguments import as_setting, checked_call
 from .checkpoint import check_arrays
@@ -26,8 +26,8 @@ Vector: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"
 class NonFiniteError(ArithmeticError):
     """A loss, a gradient or a step is infinite or NaN; nothing was changed by it.
 
-    From `nn.fit`, `origin` is where it came from (an `autograd.diagnose.Origin`), if that was found; the message says
-    it in words.
+    From `nn.fit`, `origin` is where it came from, if that was found (see `autograd.origin_of_nonfinite`); the message
+    says it in words.
     """
 
     origin: Origin | None = None

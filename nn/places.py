@@ -23,8 +23,8 @@ import numpy as np
 
 from autograd import Value
 from autograd.arrays import as_real_array
+from autograd.assigning import Held
 from autograd.graph import Slope
-from autograd.value import Held
 
 
 class Holder:

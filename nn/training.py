@@ -19,9 +19,9 @@ from tqdm import tqdm
 
 from autograd import Value, enable_grad, no_grad, origin_of_nonfinite, topological_order, trace_lines
 from autograd.arrays import as_real_array
-from autograd.diagnose import Origin
+from autograd.assigning import changes_of, data_of, require_held, set_at_once
+from autograd.derivation.diagnose import Origin
 from autograd.ops import as_float
-from autograd.value import changes_of, data_of, require_held, set_at_once
 
 from .arguments import as_count, as_function, checked_call
 from .engines import Eager, Engine, EngineError, Task, chosen, number_of

@@ -34,10 +34,10 @@ from autograd import (
     where,
 )
 from autograd.collector import paused_collector
-from autograd.compile import lower as lowering
-from autograd.compile.blocks import Gather
-from autograd.compile.lower import NARROW
-from autograd.compile.program import loaded
+from autograd.program import lower as lowering
+from autograd.program.blocks import Gather
+from autograd.program.lower import NARROW
+from autograd.program.program import loaded
 from autograd.strategies import DOMAINS, SMOOTH, expressions
 
 from .laws import SPECIAL, ulps

@@ -46,16 +46,17 @@ from autograd import (
     maximum,
     mean,
     no_grad,
+    nodes,
     select,
     sin,
     softmax,
     value_and_grad,
+    watching,
     where,
 )
-from autograd import value as values
-from autograd.compile import program as programs
-from autograd.compile.function import _others
-from autograd.compile.guards import Guards, Question
+from autograd.program import program as programs
+from autograd.program.function import _others
+from autograd.program.guards import Guards, Question
 from autograd.strategies import SMOOTH, expressions
 
 from .laws import SPECIAL
@@ -1148,7 +1149,7 @@ def test_the_traced_graph_is_not_kept():
     """Nor by what the function logged; only programs are."""
     w, logged = [Value(0.1), Value(0.2)], []
     gc.collect()
-    before = sum(type(x) is values.WatchedValue for x in gc.get_objects())
+    before = sum(type(x) is nodes.WatchedValue for x in gc.get_objects())
 
     def function(x):
         logged.append((x.data, repr(x)))
@@ -1161,7 +1162,7 @@ def test_the_traced_graph_is_not_kept():
     compiled([1.0, -1.0, 5.0])
     assert compiled([1.0, -1.0, 5.0]) == pytest.approx(compiled([1.0, -1.0, 5.0]))
     gc.collect()
-    assert sum(type(x) is values.WatchedValue for x in gc.get_objects()) == before
+    assert sum(type(x) is nodes.WatchedValue for x in gc.get_objects()) == before
 
 
 def test_programs_are_kept_for_the_shapes_used_last():
@@ -1544,7 +1545,7 @@ def test_two_threads_compile_at_once():
         thread.start()
     for thread in threads:
         thread.join(20)
-    assert results == {0: 1.75, 1: 1.75} and values._watches == ()
+    assert results == {0: 1.75, 1: 1.75} and watching.watchers == ()
 
 
 def test_questions_in_other_threads_and_in_sets_are_refused():

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 import nn
 from autograd import Value, draw, explain, sigmoid, tanh
-from autograd.draw import Picture
 from autograd.graph import edges, routes, topological_order
+from autograd.picture.draw import Picture
 
 from .test_explain import notes
 

@@ -30,11 +30,11 @@ from autograd import (
     tanh,
     where,
 )
-from autograd.derivation import Derivation
-from autograd.formula import LONGEST
+from autograd.derivation.data import Derivation
+from autograd.derivation.formula import LONGEST
+from autograd.derivation.notation import Latex, Text
+from autograd.derivation.pages import Equations, blocks
 from autograd.graph import adjoints, topological_order
-from autograd.notation import Latex, Text
-from autograd.pages import Equations, blocks
 from autograd.strategies import SMOOTH, expressions
 
 from .oracles import path_sum

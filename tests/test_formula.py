@@ -9,10 +9,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-import autograd.formula  # noqa: F401 -- the module, which the function of that name hides in the package
+import autograd.derivation.formula  # noqa: F401 -- the module, which the function of that name hides in the package
 from autograd import TABLE, Value, detach, dot, exp, formula, log, maximum, sigmoid, sqrt, tanh, where
-from autograd.formula import LONGEST, RULES, Formula, Rule, simplified, symbols
-from autograd.notation import Symbol, Text
+from autograd.derivation.formula import LONGEST, RULES, Formula, Rule, simplified, symbols
+from autograd.derivation.notation import Symbol, Text
 from autograd.strategies import SMOOTH, expressions
 
 from .reading import evaluate

@@ -12,8 +12,8 @@ from latex2mathml import converter
 from matplotlib.mathtext import MathTextParser
 
 from autograd import TABLE
-from autograd.formula import Formula
-from autograd.notation import Latex, Symbol, Text, decimal, symbol_of
+from autograd.derivation.formula import Formula
+from autograd.derivation.notation import Latex, Symbol, Text, decimal, symbol_of
 
 from .reading import evaluate
 

@@ -14,7 +14,7 @@ import pytest
 
 import nn
 from autograd import Value, compile, gradients
-from autograd.compile.outside import LARGEST, MOST, Outside, _is_library
+from autograd.program.outside import LARGEST, MOST, Outside, _is_library
 
 SCALE = 1.0
 

@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given
 
 from autograd import TABLE, Value, dot, log_softmax, maximum, select, softmax, where
-from autograd.compile.blocks import Block, Gather, View
-from autograd.compile.code import HELPERS, Code, element, function, helpers_for, write
-from autograd.compile.contract import Apply, Dot, Max, Select, Sum, contract
-from autograd.compile.forward import _PRODUCTS, product
-from autograd.compile.lower import APART, NARROW, PARTS, lower
-from autograd.compile.schedule import _kind, schedule
-from autograd.compile.simplify import simplify
-from autograd.compile.trace import Trace, trace
+from autograd.program.blocks import Block, Gather, View
+from autograd.program.code import HELPERS, Code, element, function, helpers_for, write
+from autograd.program.contract import Apply, Dot, Max, Select, Sum, contract
+from autograd.program.forward import _PRODUCTS, product
+from autograd.program.lower import APART, NARROW, PARTS, lower
+from autograd.program.schedule import _kind, schedule
+from autograd.program.simplify import simplify
+from autograd.program.trace import Trace, trace
 from autograd.strategies import SMOOTH, expressions
 
 from .test_compile import arrays_of_all_widths

@@ -40,8 +40,8 @@ from autograd import (
     sqrt,
     topological_order,
 )
+from autograd.nodes import watched
 from autograd.strategies import expressions
-from autograd.value import watching
 
 from .laws import same
 
@@ -512,12 +512,12 @@ def test_a_recorded_gradient_is_recorded_inside_no_grad():
 
 def test_open_blocks_are_counted():
     """Where none is open, none is looked for."""
-    before = autograd.recording._count
+    before = autograd.recording.open_blocks
     with no_grad():
-        assert autograd.recording._count == before + 1
+        assert autograd.recording.open_blocks == before + 1
         with enable_grad():
-            assert autograd.recording._count == before + 2
-    assert autograd.recording._count == before == 0
+            assert autograd.recording.open_blocks == before + 2
+    assert autograd.recording.open_blocks == before == 0
     assert autograd.recording._blocks.get() == ()  # nothing is left of those that were
 
 
@@ -528,8 +528,8 @@ def test_who_watches_is_asked_until_the_block_ends():
     def note(name):
         return lambda question, operands, answer: told.append(name) or answer
 
-    with watching(note("outer")):
-        with watching(note("inner")):
+    with watched(note("outer")):
+        with watched(note("inner")):
             assert Value(3.0) > 2.0
         assert Value(3.0) > 2.0
     assert Value(3.0) > 2.0
@@ -538,13 +538,13 @@ def test_who_watches_is_asked_until_the_block_ends():
 
 def test_what_is_computed_while_somebody_watches():
     """Is equal to what it is equal to, unless who watches says otherwise; in no_grad it goes on, with no slope."""
-    with watching(lambda question, operands, answer: answer):
+    with watched(lambda question, operands, answer: answer):
         x = Value(2.0) * 3.0
         assert x == x and x == 6.0 and x != Value(5.0)
         with no_grad():
             y = x * 2.0
         assert y.op is TABLE["detach"] and y.numbers == (12.0, 12.0) and gradients(y, [x]) == [0.0]
-    with watching(lambda question, operands, answer: question is operator.eq or answer):
+    with watched(lambda question, operands, answer: question is operator.eq or answer):
         assert x == 7.0
 
 

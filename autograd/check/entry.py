@@ -19,11 +19,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from tqdm import tqdm
 
-from ..compile import CompiledFunction, Program
+from ..assigning import data_of
 from ..functional import Structure
 from ..graph import gradients, number_of_node, topological_order
+from ..program import CompiledFunction, Program
 from ..recording import enable_grad
-from ..value import Value, data_of, require_value
+from ..value import Value, require_value
 from . import oracles as bench
 from .differences import differences, remainder
 from .estimates import NOTHING, Array, Estimate, Evidence, Sides

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from ..notation import counted
+from ..derivation.notation import counted
 from .differences import Remainder
 from .estimates import NOTHING, SAFETY, SHARP, Estimate, Evidence
 from .rounding import ROUNDING, Engine

@@ -26,7 +26,7 @@ from .suite import TESTS, Outcome, Suite
 
 CORE = ["ops", "graph", "value", "functions", "functional", "copying", "recording"]
 FILES = [f"autograd/{name}.py" for name in CORE] + sorted(
-    str(path.relative_to(ROOT)) for path in (ROOT / "autograd/compile").glob("*.py")
+    str(path.relative_to(ROOT)) for path in (ROOT / "autograd/program").glob("*.py")
 )
 KNOWN: dict[str, list[str]] = json.loads((Path(__file__).parent / "survivors.json").read_text())
 REASONS = {mutant: reason for reason, mutants in KNOWN.items() for mutant in mutants}

@@ -69,7 +69,7 @@ def contract(trace: Trace) -> dict[int, Node]:
     product.  What is left of such a sum is added to the dot product.
 
     >>> from autograd import Value
-    >>> from autograd.compile.trace import trace
+    >>> from autograd.program.trace import trace
     >>> w, x, b = [Value(1.0), Value(2.0)], [Value(3.0), Value(4.0)], Value(5.0)
     >>> for number, node in contract(trace([w[0] * x[0] + w[1] * x[1] + b], [*w, b], x)).items():
     ...     print(number, node)

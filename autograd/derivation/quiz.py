@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from math import isfinite, prod
 from typing import TYPE_CHECKING, Any
 
+from ..ops import CALL, as_float
 from .formula import Formula
 from .notation import Symbol, Text, counted
-from .ops import CALL, as_float
 from .pages import Equations, Heading, Prose, forward, route_names, text_of
 
 if TYPE_CHECKING:
-    from .derivation import Derivation, Route, Step
+    from .data import Derivation, Route, Step
 
 BLANK = "____"
 

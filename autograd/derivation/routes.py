@@ -17,13 +17,13 @@ from math import isfinite
 from operator import add, attrgetter, mul
 from typing import Any
 
-from .derivation import Definition, Derivation, Factor, Route, Step
+from ..graph import adjoints, chain_rule, edges, routes, topological_order
+from ..ops import ADD, FLAT, MUL, SUB, Op
+from ..value import Value, require_value
+from .data import Definition, Derivation, Factor, Route, Step
 from .diagnose import origin_of_nonfinite, places_of_zero, sentences
 from .formula import ACTIVATIONS, LONGEST, Formula, Formulas, symbols
-from .graph import adjoints, chain_rule, edges, routes, topological_order
 from .notation import Style, Symbol
-from .ops import ADD, FLAT, MUL, SUB, Op
-from .value import Value, require_value
 
 MAX_FACTORS = 8
 """A longer product is broken into steps."""

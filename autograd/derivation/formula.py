@@ -15,10 +15,10 @@ from math import isfinite
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
 
-from . import ops
-from .graph import number_of_node, topological_order
+from .. import ops
+from ..graph import number_of_node, topological_order
+from ..ops import ABS, ADD, DIV, MUL, NEG, POW, SQRT, SUB, WHERE, Op, Operators, as_float
 from .notation import Latex, Symbol, Text, symbol_of
-from .ops import ABS, ADD, DIV, MUL, NEG, POW, SQRT, SUB, WHERE, Op, Operators, as_float
 
 _Part: TypeAlias = "Formula | float"
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+from ..graph import adjoints, edges, number_of_node, routes, times, topological_order
+from ..ops import FLAT, RELU
+from ..value import Value, require_value
 from .formula import Formula, Formulas, symbols
-from .graph import adjoints, edges, number_of_node, routes, times, topological_order
 from .notation import Text, counted, quoted
-from .ops import FLAT, RELU
-from .value import Value, require_value
 
 # ---- Why a derivative is zero ---------------------------------------------------------------------------------------
 

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from latex2mathml import converter
 
+from ..ops import CALL
 from .notation import Latex, Style, Symbol, Text
-from .ops import CALL
 
 if TYPE_CHECKING:
-    from .derivation import Definition, Derivation, Route, Step
+    from .data import Definition, Derivation, Route, Step
 
 Row: TypeAlias = tuple[str, ...]
 """The left side of an equation and, each in a column of its own, what it is equal to.  Or one cell by itself."""

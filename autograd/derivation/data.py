@@ -9,10 +9,10 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from ..ops import as_float
 from . import pages
 from .formula import Formula, symbols
 from .notation import Symbol, decimal
-from .ops import as_float
 from .quiz import Question, Quiz, Verdict
 
 

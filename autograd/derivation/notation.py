@@ -12,7 +12,7 @@ from math import isfinite
 from string import Formatter
 from typing import Any, TypeAlias
 
-from .ops import ADD, CALL, DIV, MUL, NEG, POW, POWER, PRODUCT, QUOTIENT, SIGNED, SUB, SUM, TABLE, Op
+from ..ops import ADD, CALL, DIV, MUL, NEG, POW, POWER, PRODUCT, QUOTIENT, SIGNED, SUB, SUM, TABLE, Op
 
 
 @dataclass(eq=False)
@@ -155,7 +155,7 @@ _TEXT = {
 class Text(Style):
     """Formulas as plain text: ``out_o1 (1 - out_o1)``, ``x^2``, ``dE/dw``.
 
-    >>> from autograd.formula import Formula
+    >>> from autograd.derivation.formula import Formula
     >>> x = Formula(0.5, symbol=Symbol("x", "x"))
     >>> Text(4).write((x + 1 / 3) * x), Text().derivative(Symbol("E"), Symbol("w5"))
     ('(x + 0.3333) x', 'dE/dw5')
@@ -199,7 +199,7 @@ class Text(Style):
 class Latex(Style):
     r"""Formulas as LaTeX, by the templates of the table.
 
-    >>> from autograd.formula import Formula
+    >>> from autograd.derivation.formula import Formula
     >>> x = Formula(0.5, symbol=Symbol("x", "x"))
     >>> print(Latex(4).write((x + 1 / 3) * x))
     \left(x + 0.3333\right) \, x

@@ -18,9 +18,10 @@ import numpy as np
 from .. import functional, graph
 from ..functions import is_index
 from ..graph import topological_order
+from ..nodes import PACKAGE, line_outside, watched
 from ..ops import ABS, DIV, MUL, NEG, SUB, elementwise, unboxed
 from ..recording import enable_grad
-from ..value import PACKAGE, Value, line_outside, watching
+from ..value import Value
 from .program import Program
 from .trace import trace
 from .unknown import Text, Unknown
@@ -98,7 +99,7 @@ class _Refusals:
 
 
 class Recorder:
-    """Answers every question while a function is traced (`autograd.value.watching`), and keeps it.
+    """Answers every question while a function is traced (`autograd.watching`), and keeps it.
 
     `parameters` and `inputs` are Values with their numbers; the answers are for these, whatever the Values hold.  What
     would make a number that depends on any of them a constant of the program is refused, with a TypeError.
@@ -117,7 +118,7 @@ class Recorder:
 
     def run(self, function: Callable[..., Any], arguments: Sequence[Any]) -> Value:
         """What the function returns; a TypeError if anything was refused, whatever the function made of that."""
-        with self._refusals.watched(), enable_grad(), watching(self):
+        with self._refusals.watched(), enable_grad(), watched(self):
             return _as_value(function(*arguments))
 
     def __call__(self, question: Callable[..., Any] | None, operands: tuple[Any, ...], answer: Any) -> Any:

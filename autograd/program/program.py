@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from ..arrays import as_real_array
+from ..assigning import data_of, require_held
 from ..collector import paused_collector
-from ..value import Value, add_to_grads, data_of, require_held
+from ..value import Value, add_to_grads
 from .blocks import Lowered
 from .contract import Node, contract
 from .emit import emit, listing

@@ -14,11 +14,13 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
+from ..assigning import data_of, first_replaced, require_held
 from ..collector import paused_collector
+from ..derivation.notation import counted
 from ..functions import is_index
 from ..graph import topological_order
-from ..notation import counted
-from ..value import Value, WatchedValue, add_to_grads, data_of, first_replaced, line_outside, require_held
+from ..nodes import WatchedValue, line_outside
+from ..value import Value, add_to_grads
 from .code import HELPERS
 from .guards import Guards, Question, Recorder
 from .outside import Outside

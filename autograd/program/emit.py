@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..notation import counted
+from ..derivation.notation import counted
 from .backward import Backward
 from .blocks import Gather, Lowered, Statement, blocks_of, is_batched, shape_of
 from .code import function, helpers_for, spelled

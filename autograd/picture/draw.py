@@ -21,12 +21,12 @@ from typing import Any
 import graphviz
 import numpy as np
 
-from .collector import paused_collector
-from .derivation import Derivation
-from .graph import number_of_node, routes, topological_order
-from .notation import counted, decimal
-from .ops import ADD, FLAT
-from .value import Value
+from ..collector import paused_collector
+from ..derivation.data import Derivation
+from ..derivation.notation import counted, decimal
+from ..graph import number_of_node, routes, topological_order
+from ..ops import ADD, FLAT
+from ..value import Value
 
 CURVED = 100
 """Graphs of up to so many nodes have curved edges; the edges of larger ones are straight."""

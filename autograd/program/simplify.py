@@ -10,7 +10,7 @@ def simplify(trace: Trace) -> Trace:
     """An equivalent trace.  x * 0, x - x and x / x stay (they may be NaN); so does x * 1, to keep like rows alike.
 
     >>> from autograd import Value
-    >>> from autograd.compile.trace import trace
+    >>> from autograd.program.trace import trace
     >>> x = Value(2.0)
     >>> print(simplify(trace([sum([x * 3, x * 3]) + (1.0 + Value(1.0))], [x])))
     0 parameter

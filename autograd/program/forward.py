@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..formula import ACTIVATIONS
+from ..derivation.formula import ACTIVATIONS
 from ..ops import ADD, DETACH, MUL, PRODUCT, SUM, Op
 from .blocks import Array, Block, Gather, Lowered, Operand, Statement, View, blocks_of, is_batched, shape_of
 from .code import Code, element, number, write

@@ -20,8 +20,8 @@ def schedule(nodes: dict[int, Node], trace: Trace) -> list[Wave]:
     Goldberg and Dyer, "On-the-fly operation batching in dynamic computation graphs", 2017).
 
     >>> from autograd import Value
-    >>> from autograd.compile.contract import contract
-    >>> from autograd.compile.trace import trace
+    >>> from autograd.program.contract import contract
+    >>> from autograd.program.trace import trace
     >>> xs = [Value(1.0), Value(2.0)]
     >>> t = trace([(x * 3).sin() for x in xs], xs)
     >>> schedule(contract(t), t)

@@ -1,0 +1,139 @@
+"""Many Values at once: their data and gradients read, and changed all together or not at all.
+
+It is for what holds many Values, such as `nn`: its optimizers, checkpoints and loops of training.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections import deque
+from collections.abc import Collection, Iterable, Sequence
+from itertools import repeat, starmap
+from typing import Any, TypeAlias
+
+from . import watching
+from .ops import as_float
+from .value import Value
+
+_get_data, _get_grad, _get_marks = map(operator.attrgetter, ("_number", "_grad", "numbers"))
+_set_grad = Value.__dict__["_grad"].__set__
+
+
+def data_of(values: Iterable[Value]) -> list[float]:
+    """The data of each.
+
+    >>> data_of([Value(2.0), Value(3.0)])
+    [2.0, 3.0]
+    """
+    return [x.data for x in values] if watching.watchers else list(map(_get_data, values))
+
+
+def grads_of(values: Iterable[Value]) -> list[float]:
+    """The ``grad`` of each.
+
+    >>> grads_of([Value(2.0)])
+    [0.0]
+    """
+    return [x.grad for x in values] if watching.watchers else list(map(_get_grad, values))
+
+
+def assign_grads(values: Collection[Value], slopes: Iterable[float]) -> None:
+    """Sets the ``grad`` of each of `values` to the float beside it.
+
+    >>> x = Value(2.0)
+    >>> assign_grads([x], [3.0])
+    >>> x.grad
+    3.0
+    """
+    deque(map(_set_grad, values, slopes), maxlen=0)
+
+
+class Held(tuple[float, ...]):
+    """The ``numbers`` of a leaf that something holds as a parameter: empty, as of every leaf, with a mark beside."""
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+    replaced = False
+    """Whether its holder has another in its place."""
+
+    @staticmethod
+    def look(marks: Collection[Any]) -> bool:
+        """Lets the holders of the parameters with these `marks` see what they hold now, and mark what they held.
+
+        False if nothing has moved since the last time.
+        """
+        return False
+
+    def __reduce__(self) -> Any:
+        return tuple, ()  # a copy is held by nobody
+
+
+def require_held(values: Iterable[Value], owner: str) -> None:
+    """A RuntimeError that names the first of `values` that another has replaced in what held it (see `nn.Module`).
+
+    >>> require_held([Value(2.0, "w")], "the optimizer")
+    """
+    lost = first_replaced(values := list(values))
+    if lost is not None:
+        name = values[lost].label or f"parameter {lost}"
+        raise RuntimeError(f"{owner} holds {name}, which was replaced; make it anew, of model.parameters()")
+
+
+def first_replaced(values: Sequence[Value]) -> int | None:
+    """The place of the first of `values` that another has replaced in what held it; None if there is none.
+
+    >>> first_replaced([Value(2.0)]) is None
+    True
+    """
+    marks = _marks_of(values)
+    if marks and marks[0].look(marks):
+        marks = _marks_of(values)
+    replaced = {mark for mark in marks if mark.replaced}
+    return next((i for i, x in enumerate(values) if x.numbers in replaced), None) if replaced else None
+
+
+def _marks_of(values: Sequence[Value]) -> list[Held]:
+    return [mark for mark in set(map(_get_marks, values)) if isinstance(mark, Held)]
+
+
+def assign(values: Iterable[Value], data: Iterable[Any]) -> None:
+    """Sets the data of each of `values`: of all of them or, if anything is wrong, of none.
+
+    A ValueError if there are not as many numbers as Values; a TypeError if one is no real number.
+
+    >>> x, y = Value(1.0), Value(2.0)
+    >>> assign([x, y], [3.0, "4"])
+    Traceback (most recent call last):
+    TypeError: '4' (str) is not a real number; give an int, a float or a NumPy scalar
+    >>> x.data
+    1.0
+    """
+    set_at_once(changes_of(values, data))
+
+
+Change: TypeAlias = "tuple[Any, str, Any]"
+"""An object, one of its attributes, and what that is to be."""
+
+
+def changes_of(values: Iterable[Value], data: Iterable[Any]) -> list[Change]:
+    """What `assign` changes; errors as there.
+
+    >>> changes_of([Value(1.0)], [3])
+    [(Value(data=1.0, grad=0.0), '_number', 3.0)]
+    """
+    values, numbers = list(values), [as_float(number) for number in data]
+    if len(values) != len(numbers):
+        raise ValueError(f"{len(numbers)} numbers for {len(values)} Values; give one for each")
+    return list(zip(values, repeat("_number"), numbers))
+
+
+def set_at_once(changes: Sequence[Change]) -> None:
+    """Makes all of the changes, to attributes that are no properties, or none of them.
+
+    >>> x = Value(1.0)
+    >>> set_at_once([(x, "label", "x"), (x, "_number", 2.0)])
+    >>> x
+    Value(data=2.0, grad=0.0, label='x')
+    """
+    # One call into C, as in `add_to_grads`: a signal (Ctrl-C) comes before all of them or after them.
+    deque(starmap(setattr, changes), maxlen=0)

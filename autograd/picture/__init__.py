@@ -1,0 +1,1 @@
+"""A graph, or a network, as a picture."""
