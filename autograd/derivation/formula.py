@@ -353,7 +353,7 @@ class Formulas:
         return x.__class__ is not float and x.op is ADD and x not in self._symbols
 
     def operands(self, node: Any) -> Sequence[Any]:
-        """The output and the inputs of `node` as formulas, for its partials; as numbers, if the partials are constant."""
+        """The output and the inputs of `node` as formulas, for its partials; as numbers, if these are constant."""
         if node.op in _CONSTANT:
             return node.numbers  # type: ignore[no-any-return]  # floats
         return [self.formula(x) for x in (node, *node.inputs)]
