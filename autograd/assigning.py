@@ -15,7 +15,7 @@ from . import watching
 from .ops import as_float
 from .value import Value
 
-_get_data, _get_grad, _get_marks = map(operator.attrgetter, ("_number", "_grad", "numbers"))
+_get_data, _get_grad, _get_marks = map(operator.attrgetter, ("_number", "_grad", "_more"))
 _set_grad = Value.__dict__["_grad"].__set__
 
 
@@ -89,7 +89,7 @@ def first_replaced(values: Sequence[Value]) -> int | None:
     if marks and marks[0].look(marks):
         marks = _marks_of(values)
     replaced = {mark for mark in marks if mark.replaced}
-    return next((i for i, x in enumerate(values) if x.numbers in replaced), None) if replaced else None
+    return next((i for i, x in enumerate(values) if x._more in replaced), None) if replaced else None
 
 
 def _marks_of(values: Sequence[Value]) -> list[Held]:

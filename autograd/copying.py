@@ -5,23 +5,81 @@ from __future__ import annotations
 import copy
 import threading
 import weakref
-from collections.abc import Callable
+from inspect import ismemberdescriptor
 from typing import Any
 
+from . import recording
 from .graph import topological_order
+from .ops import Op
+from .watching import notify
 
+def set_inputs(node: Any, op: Op | None, inputs: Any, numbers: Any) -> None:
+    """Gives a new node what it was computed from: the slots that `autograd.Value` describes.
 
-def deepcopy(node: Any, memo: dict[int, Any], copy_with: Callable[[Any, tuple[Any, ...]], Any]) -> Any:
-    """A copy of `node` and of all that it was computed from, but for what `memo` has copies of already.
-
-    ``copy_with(node, inputs)`` copies one node and, at first, shares what a subclass has added to it.
+    ``node.numbers`` will be `numbers`; those of a leaf are none, or its own.
     """
+    padded = (*numbers, None, None, None)
+    node.op, node._zd, node._xd, node._yd = op, *padded[:3]
+    first, second, *more = (*(None if x.__class__ is float else x for x in inputs), None, None)
+    node._x, node._y, node._more = first, second, (*more[:-2], *numbers[3:]) if len(inputs) > 2 else None
+    if op is None:
+        node._xd = recording.calls
+
+
+def copied(node: Any, inputs: tuple[Any, ...]) -> Any:
+    """A copy of one node, computed from `inputs`; what a subclass has added to it is shared."""
+    notify(copy.copy, (node,), node)
+    fields = _fields(node)
+    new = restored(None, *fields[: len(fields) - len(inputs)], *inputs)
+    set_state(new, state_of(node))
+    return new
+
+
+def reduced(node: Any) -> tuple[Any, ...]:
+    """What a pickle of `node` holds."""
+    notify(copy.copy, (node,), node)
+    return restored, (ancestors(node), *_fields(node)), state_of(node)
+
+
+def _fields(node: Any) -> tuple[Any, ...]:
+    return (_kind(node), node._number, node._grad, node.label, node.op, node.numbers, *node.inputs)
+
+
+def restored(
+    _ancestors: Any, kind: type[Any], data: float, grad: float, label: str, op: Op | None, numbers: Any, *inputs: Any
+) -> Any:
+    """The node of a pickle or a copy."""
+    node: Any = object.__new__(kind)
+    node._number, node._grad, node.label = data, grad, label
+    set_inputs(node, op, inputs, numbers)
+    return node
+
+
+def _kind(node: Any) -> type[Any]:
+    """The class of a copy, which may say that it is another."""
+    return type(node).copied_as or type(node)
+
+
+def state_of(node: Any) -> Any:
+    """What a subclass has given to the node, as Python's own copies and pickles have it; None if nothing."""
+    kind = _kind(node)
+    if getattr(kind, "__getstate__", None) is not getattr(object, "__getstate__", None):
+        return node.__getstate__()  # from Python 3.11 on
+    own = (base for base in kind.__mro__ if not base.__module__.startswith(f"{__package__}.") and base is not object)
+    slots = (name for base in own for name, x in vars(base).items() if ismemberdescriptor(x))
+    filled = {name: getattr(node, name) for name in slots if hasattr(node, name)}
+    attributes = getattr(node, "__dict__", None) or None
+    return (attributes, filled) if filled else attributes
+
+
+def deepcopy(node: Any, memo: dict[int, Any]) -> Any:
+    """A copy of `node` and of all that it was computed from, but for what `memo` has copies of already."""
     order = topological_order([node], known=_Copied(memo))
     for original in order:
         inputs = (x if x.__class__ is float else memo[id(x)] for x in original.inputs)
-        memo[id(original)] = copy_with(original, tuple(inputs))
+        memo[id(original)] = copied(original, tuple(inputs))  # which shares what subclasses have added, at first
     for original in order:  # now, as what was added may refer to any of the nodes
-        set_state(memo[id(original)], copy.deepcopy(original._state(), memo))
+        set_state(memo[id(original)], copy.deepcopy(state_of(original), memo))
     return memo[id(node)]
 
 

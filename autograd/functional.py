@@ -36,8 +36,8 @@ import numpy as np
 from .graph import derivatives, tangents, topological_order
 from .numpy_protocol import ValueArray
 from .ops import as_float
-from .recording import enable_grad, recording
-from .value import Value, any_older, call_begins
+from .recording import call_begins, enable_grad, recording
+from .value import Value
 
 Argnums: TypeAlias = "int | Sequence[int]"
 
@@ -196,7 +196,7 @@ class _Trace:
         self.outputs = _as_values(self.result.scalars)
         self.order = self._order(self.outputs) if self.records else None
         # Whether Values come out: all of them, or none.
-        self.symbolic = self.order is not None and (_any_value(self.inputs.scalars) or any_older(self.order, call))
+        self.symbolic = self.order is not None and (_any_value(self.inputs.scalars) or _any_older(self.order, call))
 
     def _order(self, outputs: Sequence[Value]) -> list[Value]:
         """The nodes from the arguments up; what these were computed from is none of the function's."""
@@ -439,3 +439,8 @@ def _as_tuple(name: str, items: Any) -> tuple[Any, ...]:
     if not isinstance(items, (list, tuple)):
         raise TypeError(f"{name} is {items!r:.60} ({type(items).__name__}); give a tuple, one for each argument")
     return tuple(items)
+
+
+def _any_older(nodes: Iterable[Value], call: int) -> bool:
+    """Whether a leaf among `nodes` was made before `call` began, in whichever thread."""
+    return any(node.op is None and node._xd < call for node in nodes)

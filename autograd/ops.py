@@ -54,6 +54,8 @@ class Op:
     latex: str
     binds: int
     gate: bool
+    pull = None
+    """Adds to the adjoints of the inputs (see `generated`); None for rows that are not of the table."""
 
     def __call__(self, *operands: Any) -> Any:
         """The row on floats, elementwise on arrays, recorded on Values."""

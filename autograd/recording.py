@@ -110,3 +110,15 @@ def _add_to_count(number: int) -> None:
     global open_blocks
     with _lock:
         open_blocks += number
+
+
+calls = 0
+"""How many calls have begun, of verbs and in the whole process; a leaf keeps what this was when it was made."""
+
+
+def call_begins() -> int:
+    """The number of a call that begins now: it tells the leaves made before from those made since."""
+    global calls
+    with _lock:
+        calls += 1
+        return calls

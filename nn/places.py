@@ -132,7 +132,7 @@ class _Links(NamedTuple):
 
 def _owners(parameter: Value) -> tuple[ref[Holder], ...]:
     """Who holds a parameter, of those that still exist."""
-    mark = parameter.numbers
+    mark = parameter._more
     held = isinstance(mark, _Mark) and not mark.replaced
     return tuple(owner for owner in mark.owners if owner() is not None) if held else ()  # type: ignore[attr-defined]
 
@@ -196,7 +196,7 @@ class _Memory:
             thing, owner = waiting.pop()
             if isinstance(thing, Value):
                 others = tuple(other for other in _owners(thing) if other is not owner)
-                thing.numbers = _Mark(others) if others else self.lost
+                thing._more = _Mark(others) if others else self.lost
             else:
                 memory = _memory(thing)
                 _last_look.moves += memory.parents.pop(id(owner()), None) is not None
@@ -210,8 +210,8 @@ class _Memory:
                 parents = _memory(thing).parents
                 _last_look.moves += parents.get(id(self.holder())) is not self.holder
                 parents[id(self.holder())] = self.holder
-            elif not (thing.numbers is self.mark or thing.numbers or self.holder in (owners := _owners(thing))):
-                thing.numbers = _Mark((*owners, self.holder)) if owners else self.mark
+            elif not (thing._more is self.mark or thing.numbers or self.holder in (owners := _owners(thing))):
+                thing._more = _Mark((*owners, self.holder)) if owners else self.mark
 
 
 def _memory(holder: Holder) -> _Memory:
@@ -714,7 +714,7 @@ def _sources(node: Value) -> list[Value] | None:
         if node not in met:
             met.add(node)
             found += [node] if _is_parameter(node) else []
-            if len(found) > 1 or isinstance(node.numbers, Slope):
+            if len(found) > 1 or isinstance(node._more, Slope):
                 return None
             waiting += [x for x in node.inputs if isinstance(x, Value)]
     return found
