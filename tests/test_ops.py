@@ -19,7 +19,7 @@ import autograd
 from autograd import TABLE, Value, gradients, ops
 from autograd.graph import tangents
 from autograd.ops import as_float
-from autograd.strategies import DOMAINS, operands
+from autograd.strategies import operands
 
 from . import laws
 
@@ -33,11 +33,6 @@ ROWS = pytest.mark.parametrize("op", TABLE.values(), ids=list(TABLE))
 def test_laws(op, law, data):
     """Each law holds at random operands of each row's domain."""
     law(op, data.draw(operands(op)))
-
-
-def test_every_row_has_a_domain():
-    """A row without a sample domain would go untested."""
-    assert DOMAINS.keys() == TABLE.keys()
 
 
 @ROWS
@@ -74,6 +69,70 @@ def test_partials_take_the_output_and_the_inputs(op):
     """Partials are functions of (z, x, ...): arity is the number of partials."""
     for partial in filter(None, op.partials):
         assert len(inspect.signature(partial).parameters) == 1 + len(op.partials)
+
+
+@ROWS
+@given(data=st.data())
+def test_flat_is_where_every_partial_is_zero(op, data):
+    """At every point, which nothing else is; and what is flat is a gate."""
+    x = data.draw(operands(op))
+    zeros = [partial(op.forward(*x), *x) == 0.0 for partial in op.partials if partial]
+    assert all(zeros) or not op.flat
+    assert op.gate or not op.flat
+
+
+@ROWS
+def test_only_flat_rows_are_zero_everywhere(op):
+    """So no row is flat that does not say so."""
+    points = itertools.product((0.25, 0.75, 2.5), repeat=len(op.partials))
+    slopes = {partial(op.forward(*x), *x) for x in points for partial in op.partials if partial}
+    assert (slopes == {0.0}) == op.flat
+
+
+@ROWS
+def test_domain_ends_where_a_row_is_nan(op):
+    """One interval per input; beyond a finite end there is no number."""
+    assert len(op.domain) == len(op.partials)
+    for i, ends in enumerate(op.domain):
+        for end, beyond in zip(ends, (-0.5, 0.5)):
+            x = [0.5] * len(op.partials)
+            x[i] = min(max(end + beyond, -100.0), 100.0)
+            assert math.isnan(op.forward(*x)) == math.isfinite(end), x
+
+
+@pytest.mark.parametrize("op", [op for op in TABLE.values() if op.kink], ids=lambda op: op.name)
+def test_kink_is_where_a_row_or_its_derivative_jumps(op):
+    """From one side to the other, and only there."""
+    for place in (-2.0, 0.0, 2.0):
+        rest = [0.0] * (len(op.partials) - 1)
+        below, above = ((place + d, *rest) for d in (-1e-9, 1e-9))
+        jumps = abs(op.forward(*below) - op.forward(*above)) > 1e-6 or any(
+            partial(op.forward(*below), *below) != partial(op.forward(*above), *above) for partial in op.partials
+        )
+        equal_to_both = op.name == "equal" and place == 0.0  # a jump at one point alone
+        assert op.is_at_kink(place, *rest) == (jumps or equal_to_both)
+
+
+@pytest.mark.parametrize("op", [op for op in TABLE.values() if op.pole], ids=lambda op: op.name)
+def test_pole_is_where_a_row_is_infinite(op):
+    """Or as large as it gets, where no float is the pole itself."""
+    x = [1.0] * (len(op.partials) - 1)
+    assert abs(op.pole(*x, 0.0 if x else math.pi / 2)) < 1e-15 < abs(op.pole(*x, 1.0))
+    assert abs(op.forward(*x, 0.0 if x else math.pi / 2)) > 1e15
+
+
+@pytest.mark.parametrize("op", [op for op in TABLE.values() if op.symbol], ids=lambda op: op.name)
+def test_symbol_is_the_operator_of_python(op):
+    """Written before or between the inputs."""
+    inputs = ["3.0", "2.0"][: len(op.partials)]
+    text = op.symbol.join(inputs) if inputs[1:] else op.symbol + inputs[0]
+    assert eval(text) == op(*map(float, inputs))
+
+
+@ROWS
+def test_a_reason_for_a_zero_names_what_there_is(op):
+    """The result, the input, its number and the other input."""
+    assert op.why_zero.format(z="z", x="x", xn="1", other="y")
 
 
 @ROWS
