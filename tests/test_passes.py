@@ -14,9 +14,10 @@ from hypothesis import given
 
 from autograd import TABLE, Value, dot, log_softmax, maximum, select, softmax, where
 from autograd.program.blocks import Block, Gather, View
-from autograd.program.code import HELPERS, Code, element, function, helpers_for, write
+from autograd.program.code import Code, element, function, helpers_for, write
 from autograd.program.contract import Apply, Dot, Max, Select, Sum, contract
 from autograd.program.forward import _PRODUCTS, product
+from autograd.program.helpers import HELPERS
 from autograd.program.lower import APART, NARROW, PARTS, lower
 from autograd.program.schedule import _kind, schedule
 from autograd.program.simplify import simplify
