@@ -258,6 +258,20 @@ def tan(x: float) -> float:
         return nan
 
 
+def arcsin(x: float) -> float:
+    """The angle, in radians between -pi/2 and pi/2, whose sine is x.
+
+    Derivative: 1 / sqrt(1 - x^2).  At -1 and 1 the derivative is inf.  Where |x| is above 1, both are NaN.
+
+    >>> arcsin(0.5), arcsin(1.0), arcsin(1.5)
+    (0.5235987755982989, 1.5707963267948966, nan)
+    """
+    try:
+        return math.asin(x)
+    except ValueError:
+        return nan
+
+
 def arctan(x: float) -> float:
     """The angle, in radians between -pi/2 and pi/2, whose tangent is x.
 

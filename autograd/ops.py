@@ -252,6 +252,8 @@ SQRT:  Op = _row(kernels.sqrt,  np.sqrt,  (lambda z, x: 0.5 * POW(x, -0.5),), r"
 SIN:    Op = _row(kernels.sin,    np.sin,    (lambda z, x: COS(x),), r"\sin({})")
 COS:    Op = _row(kernels.cos,    np.cos,    (lambda z, x: -SIN(x),), r"\cos({})")
 TAN:    Op = _row(kernels.tan,    np.tan,    (lambda z, x: 1.0 + z * z,), r"\tan({})", pole=lambda x: COS(x))
+ARCSIN: Op = _row(kernels.arcsin, np.arcsin, (lambda z, x: DIV(1.0, SQRT((1.0 - x) * (1.0 + x))),), r"\arcsin({})",
+                  domain=((-1.0, 1.0),))
 ARCTAN: Op = _row(kernels.arctan, np.arctan, (lambda z, x: DIV(1.0, 1.0 + x * x),), r"\arctan({})", activation=True)
 
 SINH: Op = _row(kernels.sinh, np.sinh, (lambda z, x: COSH(x),), r"\sinh({})")

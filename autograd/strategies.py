@@ -76,7 +76,9 @@ def _wide(low: float, high: float) -> st.SearchStrategy[float]:
 
 
 def _is_smooth(op: Op, xs: tuple[float, ...], apart: float) -> bool:
-    if any(f is not None and abs(f(*xs)) <= apart for f in (op.kink, op.pole)):
+    if op.kink and abs(op.kink(*xs)) <= max(apart, 1e-6 * max(map(abs, xs))):  # no step from there is small enough
+        return False
+    if op.pole and abs(op.pole(*xs)) <= apart:
         return False
     z = op.forward(*xs)
     return isfinite(z) and all(isfinite(partial(z, *xs)) for partial in op.partials if partial)

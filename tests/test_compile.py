@@ -38,7 +38,7 @@ from autograd.program import lower as lowering
 from autograd.program.blocks import Gather
 from autograd.program.lower import NARROW
 from autograd.program.program import loaded
-from autograd.strategies import SMOOTH, expressions, operands
+from autograd.strategies import expressions, operands
 
 from .laws import SPECIAL, ulps
 from .test_compile_functions import rows_agree
@@ -121,26 +121,8 @@ def arrays_of_all_widths():
         lowering.NARROW = narrow
 
 
-OPS = (
-    *SMOOTH,
-    "exp",
-    "abs",
-    "relu",
-    "maximum",
-    "minimum",
-    "where",
-    "div",
-    "sqrt",
-    "log",
-    "step",
-    "sign",
-    "detach",
-    "pow",
-)
-
-
 @settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
-@given(expressions(ops=OPS, max_instructions=20, max_leaves=6), st.data())
+@given(expressions(ops=list(TABLE), max_instructions=20, max_leaves=6), st.data())
 def test_random_graphs(expression, data):
     """Shared nodes, repeated inputs, constants, dead branches, unused leaves; infinities too."""
     leaves = [Value(x) for x in expression.leaves]

@@ -12,11 +12,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import find, given
 from hypothesis import strategies as st
 
 import autograd
-from autograd import TABLE, Value, gradients, ops
+from autograd import TABLE, Value, gradients, kernels, ops
 from autograd.graph import tangents
 from autograd.ops import as_float
 from autograd.strategies import operands
@@ -354,11 +354,66 @@ def test_floats_longer_than_double():
     assert autograd.abs(longs).tolist() == [1 / 3, inf, inf] and as_float(third) == 1 / 3
 
 
-def test_help_describes_a_row():
-    """help() and signatures are those of each row."""
-    assert "x where the condition is not 0, else y." in pydoc.render_doc(autograd.where)
-    assert "The exponential e^x." in autograd.exp.__doc__
-    assert str(inspect.signature(autograd.maximum)) == "(x, y, /)"
+@ROWS
+def test_help_describes_a_row(op):
+    """What it is and what its derivative is, in words and plain text, with an example; the signature has its inputs."""
+    kernel = getattr(kernels, op.name)
+    assert op.forward is kernel
+    inputs = list(inspect.signature(kernel).parameters)
+    assert str(inspect.signature(op)) == f"({', '.join(inputs)}, /)" and len(inputs) == len(op.partials)
+    shown = pydoc.plain(pydoc.render_doc(op))
+    assert f"{op.name}({', '.join(inputs)}), of numbers" in shown
+    assert "Derivative" in shown and f">>> {op.name}(" in shown and "\\" not in shown and "$" not in shown
+    for part in kernel.__doc__.split("\n\n"):
+        assert all(line.strip() in shown for line in part.splitlines())
+
+
+@pytest.fixture
+def arccosh(monkeypatch):
+    """A row that a test adds: a kernel and a line of the table, no more."""
+
+    def arccosh(x):
+        """The number, 0 or above, whose hyperbolic cosine is x.
+
+        Derivative: 1 / sqrt(x^2 - 1).
+
+        >>> arccosh(1.0)
+        0.0
+        """
+        try:
+            return math.acosh(x)
+        except ValueError:
+            return nan
+
+    slope = lambda z, x: ops.DIV(1.0, ops.SQRT(x * x - 1.0))  # noqa: E731  # as in the table
+    monkeypatch.setattr(ops, "TABLE", TABLE)
+    op = ops._row(arccosh, np.arccosh, (slope,), domain=((1.0, inf),))
+    yield op
+    del TABLE["arccosh"]
+
+
+def test_a_row_is_all_there_is_to_add(arccosh):
+    """Every interpreter reads it; the checker, which is independent, says that it has no definition of it."""
+    x = Value(2.0, "x")
+    y = arccosh(x)
+    assert y.data == math.acosh(2.0)
+    assert gradients(y, [x]) == [1 / math.sqrt(3.0)]
+    (slope,) = gradients(y, [x], create_graph=True)
+    assert gradients(slope, [x])[0] == pytest.approx(-2.0 / 3.0**1.5)
+    assert arccosh(np.array([1.0, 0.0])).tolist()[0] == 0.0
+    derivation = autograd.explain(y, x)
+    assert "arccosh(x)" in str(derivation) and "1 / sqrt(x^2 - 1)" in str(derivation)
+    assert r"\operatorname{arccosh}" in derivation.to_latex()
+    assert "arccosh" in autograd.draw(y).source
+    program = autograd.compile(y, [x])
+    assert program.value_and_grad([2.0]) == (y.data, pytest.approx([1 / math.sqrt(3.0)]))
+    assert "math.acosh" in program.source
+    many = [Value(2.0 + i) for i in range(20)]
+    assert "np.arccosh" in autograd.compile(autograd.mean([arccosh(x * x) for x in many]), many).source
+    assert find(operands(arccosh), lambda xs: xs[0] < 2.0)[0] > 1.0
+    report = autograd.check_gradients(y, [x])
+    assert report.rows[0].verdict == "pass"
+    assert "dual: there is no textbook definition of arccosh" in report.declined
 
 
 def test_binding_strength():

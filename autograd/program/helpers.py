@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable
 from functools import cache
+from textwrap import dedent
 from typing import Any
 
 import numpy as np
@@ -151,23 +152,23 @@ def spelling(op: Op, scalar: bool) -> str:
 
 @cache
 def _in_math(function: Callable[..., float]) -> str | None:
-    """The function of `math` that a kernel returns the answer of, if it does, but for what `math` raises."""
+    """The function of `math` that this is or, in the shape of the kernels, that it returns the answer of."""
     if getattr(math, getattr(function, "__name__", ""), None) is function:
         return f"math.{function.__name__}"
-    if function.__module__ != kernels.__name__:
+    try:
+        last = _definition(function)[1].body[-1]
+    except (OSError, TypeError, SyntaxError, AttributeError):  # no source, or that of a lambda
         return None
-    last = _body(function)[-1]
     answer = last.body[0] if isinstance(last, ast.Try) else last
-    call = answer.value if isinstance(answer, ast.Return) else None
     inputs = ", ".join(inspect.signature(function).parameters)
-    found = re.fullmatch(rf"(math\.\w+)\({inputs}\)", ast.unparse(call)) if call else None
+    found = re.fullmatch(rf"return (math\.\w+)\({inputs}\)", ast.unparse(answer))
     return found[1] if found else None
 
 
-def _body(function: Callable[..., Any]) -> list[ast.stmt]:
-    (definition,) = ast.parse(inspect.getsource(function)).body
-    assert isinstance(definition, ast.FunctionDef)
-    return definition.body
+def _definition(function: Callable[..., Any]) -> tuple[str, Any]:
+    """The source of a function, and the syntax tree."""
+    source = dedent(inspect.getsource(function))
+    return source, ast.parse(source).body[0]
 
 
 def definition(name: str) -> str:
@@ -177,7 +178,7 @@ def definition(name: str) -> str:
     def relu_(x):
         return x if x > 0.0 or x != x else 0.0
     """
-    function = HELPERS[name]
-    source, first = inspect.getsource(function).rstrip().split("\n"), _body(function)[1].lineno  # after the docstring
-    body = re.sub(r"(?<![\w.])(inf|nan)\b", r"np.\1", "\n".join(source[first - 1 :]))
-    return f"def {name}({', '.join(inspect.signature(function).parameters)}):\n{body}"
+    source, tree = _definition(HELPERS[name])
+    body = source.rstrip().split("\n")[tree.body[1].lineno - 1 :]  # after the docstring
+    arguments = ", ".join(argument.arg for argument in tree.args.args)
+    return re.sub(r"(?<![\w.])(inf|nan)\b", r"np.\1", "\n".join([f"def {name}({arguments}):", *body]))
