@@ -84,7 +84,7 @@ def _prefix(op: Op) -> Callable[[Value], Value]:
         x = self._number
         return _new_node(op, (forward(x), x), self)
 
-    method.__name__, method.__doc__ = op.name, op.__doc__
+    method.__name__, method.__doc__ = op.name, (op.__doc__ or "").partition("\n\n>>>")[0]
     return method
 
 
