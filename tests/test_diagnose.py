@@ -76,7 +76,7 @@ def test_a_sum_that_overflows():
     x = Value(1e-5, "x")
     origin = origin_of_nonfinite(x * 1e308 + x * 1e308)
     assert origin.overflow and origin.node is x
-    assert str(origin).startswith("backward, the sum of finite products that is d(output)/d(x) overflows")
+    assert str(origin).startswith("backward, d(output)/d(x), a sum of finite products, overflows")
 
 
 def test_what_reaches_nothing_does_not_count():
@@ -202,7 +202,7 @@ def test_a_long_way_is_cut():
         (lambda x, w: detach(x) * w, ["detach(x) is detached, so no derivative passes"]),
         (lambda x, w: x * w - w * x, ["the routes to x cancel: 1.5 - 1.5 = 0"]),
         (lambda x, w: where(x, w, 1.0),
-         ["the output depends on x only by way of the condition of a where, which has no derivative"]),
+         ["the output depends on x only through the condition of a where, which has no derivative"]),
         (lambda x, w: maximum(w, -3.0) * 2, ["the output does not depend on x"]),
         (lambda x, w: relu(-x) + relu(w * x),
          ["relu(-x) is off, because -x = -2 is not positive", "relu(w x) is off, because w x = -3 is not positive"]),
@@ -250,7 +250,7 @@ def test_many_reasons_are_counted():
     """Five are named."""
     x = Value(2.0, "x")
     reasons = why_zero(sum(relu(x * -float(i)) for i in range(1, 101)), x)
-    assert len(reasons) == 6 and reasons[-1] == "and so in 95 more places"
+    assert len(reasons) == 6 and reasons[-1] == "and 95 more places"
 
 
 @given(expressions(ops=("add", "mul", "relu", "step", "detach", "sub"), numbers=st.sampled_from([0.0, 1.0, -1.0, 2.0])))

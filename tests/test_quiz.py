@@ -135,8 +135,8 @@ def test_unknown_questions():
             d.check(step, 2.0)
     with pytest.raises(TypeError):
         d.check(1, None)
-    with pytest.raises(ValueError, match="give one from 0"):
+    with pytest.raises(ValueError, match="give a number that is not negative"):
         d.quiz().check(1, 2.0, tolerance=-1.0)
     assert repr(d.quiz()) == "Quiz of 1 question on dy/dx"
-    with pytest.raises(ValueError, match="'two' is no number; give one in decimals"):
+    with pytest.raises(ValueError, match="'two' is not a number; give a decimal"):
         d.check(1, "two")

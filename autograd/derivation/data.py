@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from ..ops import as_float
-from . import pages
 from .formula import Formula, symbols
 from .notation import Symbol, decimal
 from .quiz import Question, Quiz, Verdict
@@ -18,10 +17,10 @@ from .quiz import Question, Quiz, Verdict
 
 @dataclass(frozen=True)
 class Factor:
-    """The derivative d(of)/d(by) from one stop to the next: its formula and its number.
+    """The derivative d(of)/d(by) between two neighboring stops: its formula and its number.
 
-    The formula is None for what an earlier step has worked out or, in a long derivation, the graph sweep.  An
-    `activation` is the derivative of one.
+    The formula is None for a derivative that an earlier step or, in a long derivation, the graph sweep worked out.
+    `activation` marks the derivative of an activation.
     """
 
     of: Symbol
@@ -33,7 +32,7 @@ class Factor:
 
 @dataclass(frozen=True)
 class Route:
-    """A product of factors: one way from `of` down to `by`, the last stop on it being `via`."""
+    """A product of factors: one way from `of` down to `by`.  `via` is the last stop between the two."""
 
     of: Symbol
     by: Symbol
@@ -46,7 +45,7 @@ class Route:
 class Step:
     """d(of)/d(by): a product or, where several routes meet, their sum.
 
-    Of a long sum only the largest routes are in `routes`; the `omitted` others sum to `rest`.
+    If the sum is long, `routes` holds only the largest; the `omitted` others sum to `rest`.
     """
 
     of: Symbol
@@ -59,10 +58,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Definition:
-    """What a stop is computed from: the sum of `terms`.
+    """The formula that computes a stop, as the sum of `terms`.
 
-    In a long one, None stands for terms that continue those before it up to the one after it; but the last None, where
-    `omitted` is not 0, for so many of any kind, that sum to `rest`.
+    In a long sum, None stands for terms that continue the pattern of those before it, up to the next one.  If `omitted`
+    is not 0, the last None stands for that many terms of any kind, which sum to `rest`.
     """
 
     symbol: Symbol
@@ -74,14 +73,14 @@ class Definition:
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Derivation:
-    """How the derivative of `output` with respect to `variable` comes about; what `autograd.explain` returns.
+    """The derivation of d(output)/d(variable); `autograd.explain` returns it.
 
-    `number` is the derivative where `variable` is `at`, `definitions` the stops on the way, `given` the other symbols
-    and their numbers, `steps` the chain rule from the output down, `remarks` what is to be said besides: above all, why
-    a derivative is 0.
+    `number` is the derivative where `variable` is `at`.  `definitions` are the stops on the way, `given` the other
+    symbols with their numbers, and `steps` the chain rule from the output down.  `remarks` say what else matters: above
+    all, why a derivative is 0.
 
     ``print(derivation)`` shows it as text; a notebook shows it as formulas.  Numbers are rounded to `digits` decimals
-    where they are written, nowhere else.
+    when they are written, nowhere else.
     """
 
     output: Any = field(repr=False)
@@ -98,7 +97,9 @@ class Derivation:
     rate: float | None = None
 
     def update(self, rate: float) -> Derivation:
-        """The derivation with the line of gradient descent, w+ = w - rate * dE/dw, at its end.
+        """The derivation with a step of gradient descent as its last line: w+ = w - rate * dE/dw.
+
+        A ValueError if the rate is NaN or infinite.
 
         >>> from autograd import Value, explain
         >>> w = Value(3.0, "w")
@@ -107,21 +108,23 @@ class Derivation:
         """
         rate = as_float(rate)
         if not isfinite(rate):
-            raise ValueError(f"a rate of {rate}; give a finite number, such as 0.5")
+            raise ValueError(f"rate is {rate}; give a finite number, such as 0.5")
         return replace(self, rate=rate)
 
     def quiz(self) -> Quiz:
-        """The same steps with the numbers left out, as questions.
+        """The same steps as questions, with the numbers left out.
 
         >>> from autograd import Value, explain
         >>> w = Value(3.0, "w")
         >>> print(explain((1 - w) ** 2, w).quiz()[0])
         1. dy/dw = -2 (1 - w) = ____
         """
-        return Quiz(self)
+        from .questions import quiz_of
+
+        return quiz_of(self)
 
     def check(self, step: int | Question, number: float | str) -> Verdict:
-        """What is to be said of `number` as the answer to a question of `quiz`, given or by its number, from 1.
+        """The verdict on `number` as the answer to a question of `quiz`: the question, or its number from 1.
 
         >>> from autograd import Value, explain
         >>> w = Value(3.0, "w")
@@ -131,7 +134,7 @@ class Derivation:
         return self.quiz().check(step, number)
 
     def shown(self) -> Iterator[Symbol]:
-        """The symbols in the steps, in order, as often as they stand there."""
+        """The symbols in the steps, in order, each as often as it appears."""
         yield from (self.of, self.by)
         for step in self.steps:
             for route in step.routes:
@@ -140,23 +143,34 @@ class Derivation:
                     yield from symbols(factor.formula or 0.0)
 
     def to_text(self) -> str:
-        """The derivation as plain text; also what ``print`` shows."""
+        """The derivation as plain text; ``print`` shows the same."""
+        from . import pages
+
         return pages.to_text(self)
 
     def to_latex(self) -> str:
         """The derivation as LaTeX: paragraphs and displayed formulas (needs amsmath)."""
+        from . import pages
+
         return pages.to_latex(self)
 
     def to_markdown(self) -> str:
         """The derivation as Markdown, with LaTeX between dollar signs."""
+        from . import pages
+
         return pages.to_markdown(self)
 
     def to_html(self) -> str:
-        """The derivation as a page of its own: formulas in MathML, nothing to be loaded."""
+        """The derivation as one complete HTML page, with formulas in MathML; it loads nothing."""
+        from . import pages
+
         return pages.to_html(self)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Writes the derivation to a file, in the format that its ending names: txt, tex, md or html."""
+        """Writes the derivation to a file; the ending chooses the format: txt, tex, md or html.
+
+        A ValueError for another ending.
+        """
         formats = {".txt": self.to_text, ".tex": self.to_latex, ".md": self.to_markdown, ".html": self.to_html}
         path = Path(path)
         if path.suffix.lower() not in formats:
@@ -170,4 +184,6 @@ class Derivation:
         return f"Derivation of d{self.of.text}/d{self.by.text} = {decimal(self.number, self.digits)}"
 
     def _repr_latex_(self) -> str:  # in a notebook
+        from . import pages
+
         return pages.to_notebook(self)

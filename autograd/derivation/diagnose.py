@@ -1,4 +1,4 @@
-"""Where a NaN or an infinity came from, and why a derivative is exactly zero."""
+"""Why a derivative is exactly zero, and where a NaN or an infinity came from."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from .notation import Text, counted, quoted
 
 @dataclass(frozen=True, eq=False)
 class Zero:
-    """A place where a derivative ends: the derivative of `node` with respect to its input `index` is 0.
+    """A place that makes a derivative 0: the derivative of `node` with respect to its input `index` is 0.
 
-    With no index, routes that are not 0 cancel in `node`, or a product underflows there.  With `beaten`, a 0 from above
-    has won over the derivative there, which is infinite or NaN.
+    Without an index, nonzero routes that meet in `node` cancel (`canceling`), or a product underflows there.  With
+    `beaten`, the derivative is infinite or NaN instead, and a 0 from above wins over it.
     """
 
     node: Any
@@ -31,7 +31,7 @@ class Zero:
     canceling: tuple[float, ...] = ()
 
     def formulas(self, formulas: Formulas) -> list[Formula | float]:
-        """What the sentence about it is made of: the node, the input, and the other inputs."""
+        """The formulas in the sentence about the place: those of the node, of the input, and of the other inputs."""
         if self.index is None:
             return [formulas.formula(self.node)]
         parts = [formulas.formula(x) for x in self.node.inputs]
@@ -39,7 +39,7 @@ class Zero:
         return [node, parts.pop(self.index), *parts]
 
     def sentence(self, formulas: Formulas) -> str:
-        """The place in words."""
+        """The place, in words."""
         text = Text()
         z, *parts = map(text.write, self.formulas(formulas))
         if self.index is None:
@@ -55,7 +55,9 @@ class Zero:
 
 
 def why_zero(output: Value, variable: Value) -> list[str]:
-    """Why d(output)/d(variable) is exactly 0, in sentences; an empty list if it is not.
+    """The reasons why d(output)/d(variable) is exactly 0, as sentences; an empty list if it is not 0.
+
+    A TypeError if either is not a Value.
 
     >>> from autograd import relu
     >>> x, w = Value(2.0, "x"), Value(-1.5, "w")
@@ -77,32 +79,32 @@ def why_zero(output: Value, variable: Value) -> list[str]:
 
 
 MOST = 5
-"""So many reasons are named, the others are counted."""
+"""This many reasons are given; the others are counted."""
 
 
 def sentences(zeros: Sequence[Zero], output: Value, variable: Value, formulas: Formulas) -> list[str]:
-    """The places in words; without one, why nothing connects `output` and `variable`."""
+    """The places, in words; if there are none, the reason why nothing connects `output` and `variable`."""
     if zeros:
         said = list(dict.fromkeys(zero.sentence(formulas) for zero in zeros[:MOST]))
         more = len(zeros) - MOST
-        return said + [f"and so in {counted(more, 'more place')}"] * (more > 0)
+        return [*said, f"and {counted(more, 'more place')}"] if more > 0 else said
     order = topological_order([output])
     x = formulas.symbol(variable).text
     if any(node is variable for node in order):
-        return [f"the output depends on {x} only by way of the condition of a where, which has no derivative"]
+        return [f"the output depends on {x} only through the condition of a where, which has no derivative"]
     if output.op is None and output.numbers:
         return ["the output was computed inside no_grad, which records nothing"]
     if any(node.op is None and node.numbers for node in order):
-        return [f"the output does not depend on {x}, or only by way of what was computed inside no_grad"]
+        return [f"the output does not depend on {x}, or only through numbers computed inside no_grad"]
     return [f"the output does not depend on {x}"]
 
 
 def places_of_zero(output: Value, variable: Value) -> list[Zero]:
-    """The places that make d(output)/d(variable) 0, from the output down; none if no operation connects the two."""
-    nodes = routes(output, variable, FLAT) or routes(output, variable)  # nothing ever comes through what is flat
+    """The places that make d(output)/d(variable) 0, from the output down; none if the two are not connected."""
+    nodes = routes(output, variable, FLAT) or routes(output, variable)  # no derivative ever passes a flat row
     within, found = set(nodes), adjoints(output)
-    terms: dict[Value, list[float]] = {output: [1.0]}  # what reaches a node from above, unless it is blocked
-    zeroed: set[Value] = set()  # reached by a zero only, which is not that of a closed gate
+    terms: dict[Value, list[float]] = {output: [1.0]}  # the terms of each adjoint that nothing blocks
+    zeroed: set[Value] = set()  # reached only by zeros, none of them that of a closed gate
     places = []
     for node in reversed(nodes):
         arriving = terms.pop(node, [])
@@ -120,24 +122,24 @@ def places_of_zero(output: Value, variable: Value) -> list[Zero]:
                 places.append(Zero(node, index, beaten=slope))
             op = node.op
             assert op is not None  # it has an edge
-            # A gate that is at its kink, such as relu at 0, is not closed for good; one that is flat is.
+            # A gate at its kink, such as relu at 0, may still open, unless it is flat.
             if slope != 0.0 or not op.gate or (op.is_at_kink(*node.numbers[1:]) and not op.flat):
                 zeroed.add(x)
     return places
 
 
-# ---- Where a number that is not finite came from --------------------------------------------------------------------
+# ---- Where a NaN or an infinity came from ---------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
 class Origin:
-    """The first operation whose result is not finite though what went in is.
+    """The first operation with finite inputs whose result is infinite or NaN.
 
-    In the forward pass it is that of `node` (or `node` is a leaf that was not finite to begin with).  In the backward
-    pass it is the product of the `adjoint` d(output)/d(node) and the `partial` d(node)/d(its input `index`) or, with
-    `overflow`, the sum of the products that meet in `node`.  `route` leads from `node` to the output.
+    In the forward pass, the operation computes `node`; or `node` is a leaf that was not finite to begin with.  In the
+    backward pass, it multiplies the `adjoint` d(output)/d(node) by the `partial` d(node)/d(input `index` of it) or,
+    with `overflow`, sums the products that meet in `node`.  `route` leads from `node` to the output.
 
-    ``str(origin)`` says it in words, with the source line if it was recorded (`trace_lines`).
+    ``str(origin)`` says so in words, with the source line if `trace_lines` recorded it.
     """
 
     node: Value
@@ -149,7 +151,7 @@ class Origin:
 
     @property
     def line(self) -> str | None:
-        """The file and the line that computed the node, if that was under `trace_lines`."""
+        """The file and the line that computed the node; None outside of `trace_lines`."""
         return getattr(self.node, "line", None)
 
     def __str__(self) -> str:
@@ -167,7 +169,7 @@ class Origin:
     def _what(self) -> str:
         node, op = self.node, self.node.op
         if self.overflow:
-            return f"backward, the sum of finite products that is d(output)/d({_name(node, 'a leaf')}) overflows"
+            return f"backward, d(output)/d({_name(node, 'a leaf')}), a sum of finite products, overflows"
         if op is None:
             return f"the leaf {_name(node, '(no label)')} is {number_of_node(node)}"
         label = f"{quoted(node.label)} = " if node.label else ""
@@ -182,16 +184,17 @@ class Origin:
 
 
 def _name(node: Value, else_: str) -> str:
-    """The label of a node or else its row; of a leaf without a label, `else_`."""
+    """The label of a node, else the name of its row; `else_` for a leaf without a label."""
     return quoted(node.label) if node.label else node.op.name if node.op else else_
 
 
 def origin_of_nonfinite(value: Value) -> Origin | None:
-    """Where the first infinity or NaN in the computation of `value`, or of its gradient, came from; None without one.
+    """The operation that made the first infinity or NaN in `value` or its gradient; None if all numbers are finite.
 
-    Numbers that are not finite but reach neither `value` nor the derivative of a leaf do not count, such as those in
-    the branch that a `where` did not take.  Use it on what was computed under `trace_lines`, to have the source line,
-    too.
+    An infinity or NaN that reaches neither `value` nor the derivative of a leaf does not count, such as one in the
+    branch that a `where` did not take.  To get the source line too, compute the value under `trace_lines`.
+
+    A TypeError if `value` is not a Value.
 
     >>> from autograd import log
     >>> x = Value(1.0, "x")
@@ -211,7 +214,7 @@ def origin_of_nonfinite(value: Value) -> Origin | None:
 
 
 def _backward(order: Sequence[Value], found: dict[Value, float]) -> Origin | None:
-    """The first product that is not finite, of those that the derivative of some leaf is not finite by."""
+    """The first product or sum that makes the derivative of some leaf infinite or NaN; None if all are finite."""
     bad = {node for node in order if node.op is None and not isfinite(found.get(node, 0.0))}
     first, explained, below = None, set(), frozenset(order)
     for node in order:
@@ -221,13 +224,13 @@ def _backward(order: Sequence[Value], found: dict[Value, float]) -> Origin | Non
                 continue
             explained.add(x)
             if isfinite(found[node]):
-                first = node, index, slope  # of those met, the one that the backward pass comes by first
+                first = node, index, slope  # overwritten until the first in the backward pass is left
             else:
-                bad.add(node)  # it has it from above
+                bad.add(node)  # it comes from above
     if first:
         node, index, slope = first
         for y in (*node.inputs, node):
-            if isinstance(y, Value) and not isfinite(number_of_node(y)):  # an infinity that vanished on its way up
+            if isinstance(y, Value) and not isfinite(number_of_node(y)):  # an infinity that vanished further up
                 return _forward(order, y)
         return Origin(node, _way(order, node, below), False, index, found[node], slope)
     overflows = [node for node in order if node in bad and node not in explained]
@@ -235,7 +238,7 @@ def _backward(order: Sequence[Value], found: dict[Value, float]) -> Origin | Non
 
 
 def _forward(order: Sequence[Value], value: Value) -> Origin:
-    """The first of the nodes that are not finite, and that `value` is not finite by."""
+    """The first of the nodes that make `value` infinite or NaN."""
     bad = {value}
     for node in reversed(order):
         if node in bad:
@@ -246,7 +249,7 @@ def _forward(order: Sequence[Value], value: Value) -> Origin:
 
 
 def _way(order: Sequence[Value], node: Value, through: Container[Value]) -> tuple[Value, ...]:
-    """A way from `node` to the last node of `order`."""
+    """A path from `node` to the last node of `order`."""
     consumer: dict[Value, Value] = {}
     for later in reversed(order):
         if later is order[-1] or later in consumer:

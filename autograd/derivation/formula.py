@@ -1,7 +1,7 @@
 """A graph as a formula, simplified.
 
-A `Formula` goes through the table like any number: calling a row on it gives a Formula.  So the same line of the
-table that computes a derivative also writes it.
+A row of the table takes a `Formula` like any number, and returns a Formula.  So the line of the table that computes a
+derivative also writes it.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from .notation import Latex, Symbol, Text, symbol_of
 _Part: TypeAlias = "Formula | float"
 
 LONGEST = 24
-"""A formula of more symbols, numbers and operations than this is cut: parts of it get a name of their own."""
+"""A formula with more symbols, numbers and operations than this is cut: its parts get names of their own."""
 
 
 @dataclass(frozen=True)
 class Formula(Operators):
-    """A symbol or, applied to formulas and numbers, a row of the table; with the number that it has here.
+    """A symbol, or a row of the table applied to formulas and numbers; `number` is its value here.
 
     ``str(formula)`` is its text, ``formula.latex()`` its LaTeX.
 
@@ -47,7 +47,7 @@ class Formula(Operators):
     def __record__(op: Op, operands: Sequence[Any]) -> Any:
         """``op(*operands)``, simplified.
 
-        A derivative is taken at a point, so of a `where` in it only the branch taken there is written.
+        A derivative is taken at a point, so a `where` is replaced by the branch that it takes there.
         """
         if op is WHERE:
             return operands[1] if number_of(operands[0]) else operands[2]
@@ -65,12 +65,12 @@ class Formula(Operators):
 
 
 def number_of(x: _Part) -> float:
-    """The number that a formula has here."""
+    """The value of a formula here."""
     return x.number if isinstance(x, Formula) else x
 
 
 def symbols(x: _Part) -> Iterator[Symbol]:
-    """The symbols in a formula, from left to right, each as often as it stands there."""
+    """The symbols in a formula, from left to right, each as often as it appears."""
     if isinstance(x, Formula):
         if x.symbol:
             yield x.symbol
@@ -82,7 +82,7 @@ def symbols(x: _Part) -> Iterator[Symbol]:
 
 
 class Rule(NamedTuple):
-    """An equation, read from left to right: what `rewrite` makes of operands of `op`, None where it does not apply."""
+    """An equation, read from left to right.  `rewrite` takes the operands of `op`; None means: does not apply."""
 
     op: Op
     algebra: str
@@ -103,7 +103,7 @@ def _scaled(x: Any) -> bool:
 
 
 def _fits(c: float) -> bool:
-    """Whether a product of numbers has neither overflowed nor vanished."""
+    """Whether a product of numbers has neither overflowed nor underflowed to 0."""
     return isfinite(c) and c != 0.0
 
 
@@ -196,13 +196,13 @@ RULES: tuple[Rule, ...] = (
     Rule(WHERE, "where(c, x, y) = x, but y for c = 0", lambda c, x, y: (x if c else y) if _number(c) else None),
 )
 # fmt: on
-"""Tried in this order; c and d are numbers.  Numbers among themselves are folded, signs and numbers go in front."""
+"""Tried in this order; c and d are numbers.  Numbers are folded together; signs and numbers move to the front."""
 
 _BY_OP = {op: [rule.rewrite for rule in RULES if rule.op is op] for op in ops.TABLE.values()}
 
 
 def simplified(op: Op, operands: Sequence[_Part]) -> _Part:
-    """``op(*operands)``, of formulas and floats, after `RULES`.
+    """``op(*operands)`` for formulas and floats, simplified by `RULES`.
 
     >>> x = Formula(3.0, symbol=Symbol("x", "x"))
     >>> simplified(ADD, [x, 0.0]), simplified(MUL, [x, -1.0]), simplified(MUL, [x, x])
@@ -219,7 +219,7 @@ def simplified(op: Op, operands: Sequence[_Part]) -> _Part:
 
 
 def _like(x: float, y: float) -> bool:
-    """Whether both are finite, or neither is.  At 0, infinity and NaN algebra does not always hold: x / x is not 1."""
+    """Whether both are finite and not 0, or both the same.  Algebra can fail at 0, inf and NaN: x / x is not 1."""
     return x == y or (isfinite(x) and isfinite(y) and (x == 0.0) == (y == 0.0)) or (x != x and y != y)
 
 
@@ -232,8 +232,8 @@ _CONSTANT = frozenset({ADD, SUB, NEG})
 class Summary(NamedTuple):
     """A sum: its terms, with None for those left out.
 
-    Those continue the terms before them up to the term after them, in a way that can be seen.  But the last None, where
-    `omitted` is not 0, stands for so many of any kind, that sum to `rest`.
+    Terms that are left out visibly continue those before them, up to the next one.  If `omitted` is not 0, the last
+    None stands for that many terms of any kind, which sum to `rest`.
     """
 
     terms: tuple[_Part | None, ...]
@@ -242,14 +242,14 @@ class Summary(NamedTuple):
 
 
 class Formulas:
-    """Formulas for the nodes of a graph, in topological order: those with a label and `stops` stand as symbols.
+    """Formulas for the nodes of a graph, in topological order; nodes with a label and `stops` are symbols.
 
-    So do, under a name that is found for them, those whose formula would be too long.
+    A node whose formula would be too long becomes a symbol, too, and gets a name.
     """
 
     def __init__(self, order: Sequence[Any], stops: Collection[Any] = ()) -> None:
         self.order = order
-        self.seen: dict[Any, float] = {}  # what the forward pass saw
+        self.seen: dict[Any, float] = {}  # the number of each node in the forward pass
         self.weight: dict[Any, int] = {}
         self._symbols: dict[Any, Symbol] = {}
         self._formulas: dict[Any, Any] = {}
@@ -271,12 +271,12 @@ class Formulas:
                     met.update({look: copy - met[look] for look in _looks(symbol)})
                     symbol = symbol_of(node.label, copy)
                 self._symbols[node] = replace(symbol, place=self._place[node])
-            elif node in stops or node.op is ops.DETACH:  # which is a constant, whatever it was computed from
+            elif node in stops or node.op is ops.DETACH:  # a constant, whatever its input
                 self.symbol(node)
             self.weight[node] = 1 if node in self._symbols else self._weigh(node)
 
     def _weigh(self, node: Any) -> int:
-        """Symbols, numbers and operations in the formula of `node`; what is too long by itself counts as a symbol."""
+        """The symbols, numbers and operations in the formula of `node`; a part that is too long counts as a symbol."""
         weight = 1
         for x in node.inputs:
             part = 1 if x.__class__ is float else self.weight[x]
@@ -284,7 +284,7 @@ class Formulas:
         return weight
 
     def symbol(self, node: Any) -> Symbol:
-        """The symbol that stands for `node`; it gets its name when all that is shown is known (`give_names`)."""
+        """The symbol that stands for `node`.  `give_names` names it later, once all that is shown is known."""
         if node not in self._symbols:
             letter = "a" if node.op in ops.ACTIVATIONS else "c" if node.op is ops.DETACH else "u"
             if node in self._before_activation and node.op in (ADD, SUB):
@@ -293,7 +293,7 @@ class Formulas:
         return self._symbols[node]
 
     def formula(self, node: Any) -> Any:
-        """The formula that stands for `node` in others: a symbol, a number, or what it is computed from."""
+        """The formula that stands for `node` in others: a symbol, a number, or its definition."""
         if node.__class__ is float:
             return node  # a constant
         if node not in self._formulas:
@@ -304,16 +304,16 @@ class Formulas:
         return self._formulas[node]
 
     def definition(self, node: Any) -> _Part:
-        """What `node` is computed from, as a formula; of a leaf, its number."""
+        """The formula that computes `node`; the number of a leaf."""
         if node.op is None:
             return self.seen[node]
         formula = simplified(node.op, [self.formula(x) for x in node.inputs])
-        if isinstance(formula, Formula) and not formula.symbol:  # the number that the engine has, to the last digit
+        if isinstance(formula, Formula) and not formula.symbol:  # with the engine's number, to the last digit
             return Formula(self.seen[node], formula.op, formula.inputs)
         return formula
 
     def summary(self, node: Any) -> Summary:
-        """What `node` is computed from, as terms of a sum."""
+        """The definition of `node`, as the terms of a sum."""
         if node.op is not ADD or self._weigh(node) <= LONGEST:
             return Summary((self.definition(node),))
         terms = self._terms(node)
@@ -325,12 +325,15 @@ class Formulas:
             first = [i for i, length in zip(shown, lengths) if length <= LONGEST // 2] or shown[:1]
             omitted = range(first[-1] + 1, len(terms) - 1)
             shown = [*first, len(terms) - 1]
-        gaps = ((None,) * (after > i + 1) for i, after in pairwise([*shown, len(terms)]))
-        written = chain.from_iterable((formulas[i], *gap) for i, gap in zip(shown, gaps))
+        written: list[_Part | None] = []
+        for i, following in pairwise([*shown, len(terms)]):
+            written.append(formulas[i])
+            if following > i + 1:
+                written.append(None)
         return Summary(tuple(written), len(omitted), sum((number_of(formulas[i]) for i in omitted), 0.0))
 
     def _terms(self, node: Any) -> list[Any]:
-        """The terms of the sum that `node` is, but for the 0.0 that sum() begins with."""
+        """The terms of the sum that computes `node`, without the 0.0 that sum() begins with."""
         terms: list[Any] = []
         waiting = list(reversed(node.inputs))
         while waiting:
@@ -342,17 +345,17 @@ class Formulas:
         return terms
 
     def _goes_on(self, x: Any) -> bool:
-        """Whether a sum goes on in its operand `x`."""
+        """Whether `x`, a term of a sum, is itself a sum whose terms belong to it."""
         return x.__class__ is not float and x.op is ADD and x not in self._symbols
 
     def operands(self, node: Any) -> Sequence[Any]:
-        """The output and the inputs of `node` as formulas, for its partials; as numbers, where these are constants."""
+        """The output and the inputs of `node` as formulas, for its partials; as numbers, if these are constant."""
         if node.op in _CONSTANT:
             return node.numbers  # type: ignore[no-any-return]  # floats
         return [self.formula(x) for x in (node, *node.inputs)]
 
     def give_names(self, shown: Iterable[Symbol]) -> None:
-        """Names the symbols that have none yet, in the order of the graph: z1, z2, a1 ..."""
+        """Gives names to the symbols without one, in the order of the graph: z1, z2, a1 ..."""
         taken = set(chain.from_iterable(map(_looks, self._symbols.values())))
         names: dict[str, Iterator[str]] = {letter: _numbered(letter) for letter in "zauc"}
         names |= {letter: chain([letter], _numbered(letter)) for letter in "xy"}
@@ -363,7 +366,7 @@ class Formulas:
 
 
 def _looks(symbol: Symbol) -> set[str]:
-    """What may be mistaken for another symbol: w1 and w_1 are two names, but look the same as LaTeX."""
+    """The looks by which a symbol may be mistaken for another: w1 and w_1 are two names, but the same LaTeX."""
     return {f"text {symbol.text}", f"latex {symbol.latex}"}
 
 
@@ -372,32 +375,31 @@ def _numbered(letter: str) -> Iterator[str]:
 
 
 def _without_runs(formulas: Sequence[_Part]) -> list[int]:
-    """The places of the terms of a sum that are to be shown.
+    """The places of the terms to show in a sum.
 
-    Terms in a row, written alike but for whole numbers in them that grow by the same steps, are a run: w1 x1 + w2 x2 +
-    ... + w9 x9.  Of a run, the first two and the last are shown.
+    A run is a row of terms that differ only in whole numbers, which grow by the same increments: w1 x1 + w2 x2 + ... +
+    w9 x9.  The first two terms of a run are shown, and the last.
     """
     pieces = [
         None if any(not symbol.text for symbol in symbols(x)) else re.split("([0-9]+)", Text(12).write(x))
         for x in formulas
     ]
 
-    def step(i: int) -> list[int] | None:
-        """By how much the numbers in a term exceed those in the term before; None for terms of different forms."""
+    def increments(i: int) -> list[int] | None:
+        """How much the numbers in a term exceed those in the term before; None if the two differ in form."""
         x, y = pieces[i - 1 : i + 1]
         if x is None or y is None or x[::2] != y[::2]:
             return None
         return [int(q) - int(p) for p, q in zip(x[1::2], y[1::2])]
 
-    steps = [None, *(step(i) for i in range(1, len(formulas)))]
+    grown = [None, *(increments(i) for i in range(1, len(formulas)))]
     shown, start = [], 0
     while start < len(formulas):
         end = start + 1
-        while end < len(formulas) and steps[end] is not None and steps[end] == steps[start + 1]:
+        while end < len(formulas) and grown[end] is not None and grown[end] == grown[start + 1]:
             end += 1
-        if end - start >= _RUN and any(
-            steps[start + 1] or ()
-        ):  # how many there are of x + x + ... + x is not to be seen
+        is_long = end - start >= _RUN
+        if is_long and any(grown[start + 1] or ()):  # x + x + ... + x would hide how many terms there are
             shown += [start, start + 1, end - 1]
             start = end
         else:
@@ -411,9 +413,9 @@ _RUN = 5
 
 
 def formula(value: Any) -> Formula | float:
-    r"""The formula that computes `value`, in the labels of the nodes that it depends on.
+    r"""The formula that computes `value`, in terms of the labeled nodes below it.
 
-    Leaves without a label are written as their numbers, and so is a `value` that nothing computed.
+    Leaves without a label are written as numbers.  If `value` is itself a leaf, the result is its number.
 
     >>> from autograd import Value, sigmoid
     >>> w, x = Value(0.5, "w"), Value(2.0, "x")

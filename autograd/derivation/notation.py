@@ -1,4 +1,4 @@
-"""How formulas are written, as text and as LaTeX: names, numbers, parentheses."""
+"""Formulas in writing, as text and as LaTeX: names, numbers, parentheses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from ..ops import ADD, CALL, DIV, MUL, NEG, POW, POWER, PRODUCT, QUOTIENT, SIGNE
 
 @dataclass(eq=False)
 class Symbol:
-    """What stands for a node: its name as text and as LaTeX."""
+    """The symbol that stands for a node: its name as text and as LaTeX.
+
+    `place` is the number of the node in topological order.  A symbol without a name gets one later, from `letter`.
+    """
 
     text: str = ""
     latex: str = ""
@@ -25,7 +28,7 @@ class Symbol:
     letter: str = "u"
 
 
-# The weakest notation that may stand, without parentheses, as each operand; where nothing is said, anything may.
+# The weakest notation that each operand may have without parentheses; any, for rows that are not listed.
 _PLACES = {
     ADD: (SUM, SUM),
     SUB: (SUM, SIGNED),
@@ -37,16 +40,16 @@ _PLACES = {
 
 
 Written: TypeAlias = tuple[str, int]
-"""What is written, and how tightly it binds."""
+"""A piece of notation, and how tightly it binds (its precedence)."""
 
 
 class Style:
-    """A way of writing formulas, with numbers rounded to `digits` decimals (from 17 on: exactly)."""
+    """A way of writing formulas, with numbers rounded to `digits` decimals; 17 or more digits are exact."""
 
     times: str
     ellipsis: str
     closed_to_powers: str
-    """A pattern of names that a power must not follow without parentheses."""
+    """A pattern for names that need parentheses before a power."""
 
     def __init__(self, digits: int = 8) -> None:
         if isinstance(digits, bool) or not isinstance(digits, int) or digits < 1:
@@ -54,11 +57,11 @@ class Style:
         self.digits = digits
 
     def write(self, x: Any) -> str:
-        """`x`, a Formula or a float."""
+        """`x`, a Formula or a float, as written."""
         return self.written(x)[0]
 
     def written(self, x: Any) -> Written:
-        """`x`, and how tightly it binds.  Whether an operand needs parentheses is decided here alone."""
+        """`x`, and how tightly it binds.  Only here is it decided whether an operand needs parentheses."""
         if isinstance(x, float):
             return self.number(x)
         if x.symbol:
@@ -88,7 +91,7 @@ class Style:
         return terms[0][0] + "".join(chain.from_iterable(signed))
 
     def product(self, factors: Sequence[Written]) -> str:
-        """Factors, each apart: a * (b + c) * (-d); a single one as it is."""
+        """Factors with a sign between them: a * (b + c) * (-d).  A single factor stands as it is."""
         if len(factors) == 1:
             return factors[0][0]
         return self.times.join([self._fit(factors[0], SIGNED), *(self._fit(x, PRODUCT) for x in factors[1:])])
@@ -110,7 +113,7 @@ class Style:
         raise NotImplementedError
 
     def words(self, text: str) -> str:
-        """Words among formulas."""
+        """Words between formulas."""
         raise NotImplementedError
 
     def updated(self, symbol: Symbol) -> str:
@@ -118,7 +121,7 @@ class Style:
         raise NotImplementedError
 
     def template(self, op: Op) -> tuple[str, int]:
-        """How `op` is written, with a field for each operand, and how tightly it binds."""
+        """The notation of `op`, with a field for each operand, and how tightly it binds."""
         raise NotImplementedError
 
     def parentheses(self, text: str) -> str:
@@ -131,7 +134,7 @@ _OPENING = ("{", "(", "|")
 
 @cache
 def _before_fields(template: str) -> list[str]:
-    """What stands before each field of a template; just "(" after an operand that is in parentheses or braces, too."""
+    """The text before each field of a template; just "(" if a comma in parentheses or braces comes before it."""
     before, text = [], ""
     for literal, name, _, _ in Formatter().parse(template):
         text += literal
@@ -163,7 +166,7 @@ class Text(Style):
 
     times = " * "
     ellipsis = "..."
-    closed_to_powers = r'[^"]*\^|.*#\d+$'  # a^(1), and x#2, whose 2 it would seem to be of
+    closed_to_powers = r'[^"]*\^|.*#\d+$'  # a^(1); and x#2, or only the 2 would seem raised
 
     def name(self, symbol: Symbol) -> str:
         """The name of a node."""
@@ -174,7 +177,7 @@ class Text(Style):
         return f"d{of.text}/d{by.text}"
 
     def words(self, text: str) -> str:
-        """Words among formulas."""
+        """Words between formulas."""
         return text
 
     def updated(self, symbol: Symbol) -> str:
@@ -187,7 +190,7 @@ class Text(Style):
         return text, SIGNED if text.startswith("-") else CALL
 
     def template(self, op: Op) -> tuple[str, int]:
-        """How `op` is written, with a field for each operand, and how tightly it binds."""
+        """The notation of `op`, with a field for each operand, and how tightly it binds."""
         fields = ", ".join(["{}"] * len(op.partials))
         return _TEXT.get(op, (f"{op.name}({fields})", CALL))
 
@@ -207,7 +210,7 @@ class Latex(Style):
 
     times = r" \cdot "
     ellipsis = r"\cdots"
-    closed_to_powers = r'[^"]*\^|e$'  # a^{(1)}, and e, of which it would be the exponential
+    closed_to_powers = r'[^"]*\^|e$'  # a^{(1)}; and e, or it would seem to be an exponential
 
     def name(self, symbol: Symbol) -> str:
         """The name of a node."""
@@ -218,7 +221,7 @@ class Latex(Style):
         return rf"\frac{{\partial {of.latex}}}{{\partial {by.latex}}}"
 
     def words(self, text: str) -> str:
-        """Words among formulas."""
+        """Words between formulas."""
         return _upright(text)
 
     def updated(self, symbol: Symbol) -> str:
@@ -234,7 +237,7 @@ class Latex(Style):
         return text, SIGNED if text.startswith("-") else PRODUCT if e else CALL
 
     def template(self, op: Op) -> tuple[str, int]:
-        """How `op` is written, with a field for each operand, and how tightly it binds."""
+        """The notation of `op`, with a field for each operand, and how tightly it binds."""
         return op.latex, op.binds
 
     def parentheses(self, text: str) -> str:
@@ -243,9 +246,9 @@ class Latex(Style):
 
 
 def decimal(x: float, digits: int = 8) -> str:
-    """`x` rounded to `digits` decimals; to as many significant digits where less than half of them would be left.
+    """`x` rounded to `digits` decimals, or to `digits` significant digits if fewer than half of them would be left.
 
-    From 17 digits on it is exact.
+    With 17 digits or more, it is exact.
 
     >>> decimal(0.00043856773447), decimal(0.25), decimal(1.5e-9), decimal(2.0**40), decimal(0.1, 17)
     ('0.00043857', '0.25', '1.5e-09', '1099511627776', '0.1')
@@ -261,12 +264,12 @@ def decimal(x: float, digits: int = 8) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """A number of things.
+    """A count with its noun, in the singular or the plural.
 
     >>> counted(1, "neuron"), counted(16, "neuron")
     ('1 neuron', '16 neurons')
     """
-    return f"{count} {noun}{'s' * (count != 1)}"
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 _GREEK = re.compile(
@@ -281,8 +284,8 @@ _ESCAPES = {
 }  # fmt: skip
 _SPECIAL = f"([{re.escape(''.join(_ESCAPES))}])"
 _LONGEST = 60
-_HOUSING = ("layers", "neurons")  # words in the names of parameters that their indices make superfluous
-_FUNCTIONS = ("ln", "max", "min")  # as LaTeX has them; the rest are the rows of the table
+_HOUSING = ("layers", "neurons")  # left out of names with indices: w[0,3,1]
+_FUNCTIONS = ("ln", "max", "min")  # functions of LaTeX that are not rows of the table
 _TAKEN = (*_FUNCTIONS, "inf", "nan")
 
 _INDEX = r"[-+]?\w+(?:\s*[-+,]\s*\w+)*"
@@ -299,7 +302,7 @@ _PIECE = re.compile(
 
 @dataclass
 class _Name:
-    """A label that can stand in a formula as it is: words, what is below them, what is above."""
+    """A label that can stand in a formula as it is: its words, its indices, and the marks below and above them."""
 
     words: list[str]
     indices: list[str]
@@ -309,7 +312,7 @@ class _Name:
 
     @cached_property
     def text(self) -> str:
-        """As text, without the words that indices make superfluous."""
+        """The words as text; with indices, the words `layers` and `neurons` are left out."""
         words = self.words
         if self.indices:
             words = [word for word in words[:-1] if word not in _HOUSING] + words[-1:]
@@ -317,7 +320,7 @@ class _Name:
 
 
 def _read(label: str) -> _Name | None:
-    """The parts of a label, or None if it has to be quoted.  Whether it has is decided here alone."""
+    """The parts of a label, or None if it must be quoted.  Only here is that decided."""
     name = _parsed(label)
     return None if name is None or name.text in TABLE or name.text in _TAKEN else name
 
@@ -346,10 +349,10 @@ def _parsed(label: str) -> _Name | None:
 
 
 def symbol_of(label: str, copy: int = 0) -> Symbol:
-    r"""The symbol for a node with this label; for one of several that look alike, `copy` is its number.
+    r"""The symbol for a node with this label; `copy` numbers the nodes whose symbols look alike.
 
-    A label that is a name stands as it is; indices in dots or brackets, and what is written as in LaTeX, become
-    subscripts and superscripts.  Any other label is quoted, in text and in LaTeX alike.  What is long is cut.
+    A label that is a name stands as it is.  Indices after dots or in brackets, and marks as in LaTeX, become subscripts
+    and superscripts.  Any other label is quoted, in text and in LaTeX alike.  A long label is cut.
 
     >>> [symbol_of(label).text for label in ("out_o1", "layers.0.neurons.3.w.1", "x_{t-1}", "x1*w1")]
     ['out_o1', 'w[0,3,1]', 'x_{t-1}', '"x1*w1"']
@@ -365,7 +368,8 @@ def symbol_of(label: str, copy: int = 0) -> Symbol:
         text = quoted(label)
         latex = _upright(text)
     else:
-        text = name.text + f"[{','.join(name.indices)}]" * bool(name.indices) + name.scripts
+        indexed = f"{name.text}[{','.join(name.indices)}]" if name.indices else name.text
+        text = indexed + name.scripts
         bare = name.text.rstrip("'")
         latex, (*below,) = _word(bare.translate(_LOWERED))
         above = [r"\prime " * (len(name.text) - len(bare)), *map(_script, name.above)]
@@ -388,7 +392,7 @@ def _cut(name: str) -> str:
 
 
 def quoted(label: str) -> str:
-    """A label among words and formulas: in quotes if it could be mistaken for something else, cut if it is long.
+    """A label between words or formulas: quoted if it could be mistaken for something else, cut if it is long.
 
     >>> print(quoted("out_o1"), quoted("w[0]"), quoted("my loss"), quoted("log"))
     out_o1 w[0] "my loss" "log"
@@ -402,16 +406,16 @@ def quoted(label: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _word(name: str) -> tuple[str, tuple[str, ...]]:
-    """A name as LaTeX, and what is below it: digits at its end, and what follows an underscore."""
+    """A name as LaTeX, and its subscripts: the digits at its end, and the parts after underscores."""
     match = re.fullmatch(rf"([^\W\d_]+|[^\W\d_][{''.join(_ACCENTS)}])(\d*)(?:_([^_]\w*))?", name)
-    if not match or match[1] in TABLE or match[1] in _FUNCTIONS:  # log_2 is no logarithm
+    if not match or match[1] in TABLE or match[1] in _FUNCTIONS:  # log_2 is not a logarithm
         return _upright(name, "mathrm"), ()
     base, digits, rest = match.groups()
-    return _letters(base), (*(digits,) * bool(digits), *(_script(part) for part in (rest or "").split("_") if part))
+    return _letters(base), tuple(map(_script, filter(None, (digits, *(rest or "").split("_")))))
 
 
 def _letters(base: str) -> str:
-    """Letters as LaTeX: Greek ones by their names, one as it is, several upright."""
+    """Letters as LaTeX: Greek letters by name, a single letter as it is, several letters upright."""
     letter, *marks = list(unicodedata.normalize("NFD", base))
     if len(marks) == 1 and marks[0] in _ACCENTS:
         return rf"\{_ACCENTS[marks[0]]}{{{_letters(letter)}}}"
@@ -425,7 +429,7 @@ def _letters(base: str) -> str:
 
 
 def _script(text: str) -> str:
-    """What stands below or above a name: letters, numbers and signs between them."""
+    """A subscript or superscript: letters, numbers and signs between them."""
     if text.isdecimal():
         return text
     return re.sub(r"\w+", lambda part: _below(part[0]), re.sub(r"\s", "", text))
@@ -440,7 +444,7 @@ def _below(part: str) -> str:
 
 
 def _upright(text: str, command: str = "text") -> str:
-    """Text as LaTeX in upright letters, nothing in it a command; for what is in no alphabet, a question mark."""
+    """Text as LaTeX in upright letters, without commands; characters that do not print become question marks."""
     shown = "".join(" " if c.isspace() else c if c.isprintable() else "?" for c in text)
     pieces = [_ESCAPES.get(piece) or rf"\{command}{{{piece}}}" for piece in re.split(_SPECIAL, shown) if piece]
     return "".join(pieces) if len(pieces) == 1 else f"{{{''.join(pieces)}}}"  # so that a power is one of the whole

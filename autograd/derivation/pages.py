@@ -1,6 +1,6 @@
 """A derivation on paper: as text, LaTeX, Markdown, and a page of HTML.
 
-All are written from the same blocks: headings, prose, and equations as rows of cells.
+All formats are written from the same blocks: headings, prose, and equations as rows of cells.
 """
 
 from __future__ import annotations
@@ -11,18 +11,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import zip_longest
-from typing import TYPE_CHECKING, TypeAlias
-
-from latex2mathml import converter
+from typing import TypeAlias
 
 from ..ops import CALL
+from .data import Definition, Derivation, Route, Step
 from .notation import Latex, Style, Symbol, Text
 
-if TYPE_CHECKING:
-    from .data import Definition, Derivation, Route, Step
-
 Row: TypeAlias = tuple[str, ...]
-"""The left side of an equation and, each in a column of its own, what it is equal to.  Or one cell by itself."""
+"""The left side of an equation, then its right sides, each in a column of its own; or one cell by itself."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +46,7 @@ Block: TypeAlias = Heading | Prose | Equations
 
 
 def blocks(derivation: Derivation, style: Style) -> Iterator[Block]:
-    """The whole derivation, its formulas written in `style`."""
+    """The whole derivation, with its formulas written in `style`."""
     d = derivation
     yield Equations(((style.derivative(d.of, d.by), f"= {style.write(d.number)}"),))
     yield from map(Prose, d.remarks)
@@ -61,7 +57,7 @@ def blocks(derivation: Derivation, style: Style) -> Iterator[Block]:
     for step in d.steps:
         starts = (route.factors[0] for route in step.routes if route.factors[0].formula is None)
         for by in dict.fromkeys(factor.by for factor in starts if factor.by not in shown):
-            yield Prose(f"{Text().derivative(d.of, by)} is the graph sweep's; how it comes about is not shown.")
+            yield Prose(f"{Text().derivative(d.of, by)} comes from the graph sweep; its derivation is not shown.")
         yield from _step(step, style)
         shown.add(step.by)
     if d.rate is not None:
@@ -70,7 +66,7 @@ def blocks(derivation: Derivation, style: Style) -> Iterator[Block]:
 
 
 def forward(derivation: Derivation, style: Style) -> Iterator[Block]:
-    """What the forward pass computed, and the numbers that it started from."""
+    """The numbers that the forward pass computed, and those that it started from."""
     if derivation.definitions:
         yield Heading("Forward")
         yield Equations(tuple(_definition(definition, style) for definition in derivation.definitions))
@@ -87,7 +83,8 @@ def _definition(definition: Definition, style: Style) -> Row:
         more = style.words(f"({definition.omitted} more terms: ") + style.write(definition.rest) + style.words(")")
         terms[-2] = more, CALL
     formula, number = style.sum(terms), style.write(definition.number)
-    return (style.name(definition.symbol), f"= {formula}", f"= {number}")[: 3 if formula != number else 2]
+    row = (style.name(definition.symbol), f"= {formula}")
+    return row if formula == number else (*row, f"= {number}")
 
 
 def _step(step: Step, style: Style) -> Iterator[Block]:
@@ -110,7 +107,7 @@ def _step(step: Step, style: Style) -> Iterator[Block]:
 
 
 def route_names(step: Step, style: Style) -> list[str]:
-    """What the routes of a step are called: dE_o1/dout_h1, or the stop that each comes by last, "via net_o1"."""
+    """A name for each route of a step: its derivative, dE_o1/dout_h1, or the last stop on it, "via net_o1"."""
     if _told_apart(step):
         return [style.derivative(route.of, route.by) for route in step.routes]
     return [
@@ -125,15 +122,20 @@ def _told_apart(step: Step) -> bool:
 
 
 def _product(name: str, route: Route, style: Style) -> tuple[Row, ...]:
-    """The factors of a route: their names, their formulas, their numbers, their product."""
+    """The factors of a route, a line each: their names, their formulas, their numbers with the product.
+
+    A line that repeats another is left out, and so are the names if they are the left side already.
+    """
     names = [(style.derivative(factor.of, factor.by), CALL) for factor in route.factors]
     formulas = [
         name if factor.formula is None else style.written(factor.formula) for factor, name in zip(route.factors, names)
     ]
     numbers = style.product([style.written(factor.number) for factor in route.factors])
     result = style.write(route.number)
-    lines = [style.product(names), style.product(formulas), numbers if numbers == result else f"{numbers} = {result}"]
-    return _equal_to(name, list(dict.fromkeys(lines[len(names) == 1 :])))
+    lines = [style.product(formulas), numbers if numbers == result else f"{numbers} = {result}"]
+    if len(names) > 1:
+        lines.insert(0, style.product(names))
+    return _equal_to(name, list(dict.fromkeys(lines)))
 
 
 def _equal_to(left: str, lines: list[str]) -> tuple[Row, ...]:
@@ -155,7 +157,7 @@ def to_text(derivation: Derivation) -> str:
 
 
 def text_of(parts: Iterable[Block]) -> str:
-    """Blocks as plain text, what is under a heading indented."""
+    """Blocks as plain text, indented below their heading."""
     lines: list[str] = []
     indent = ""
     for block in parts:
@@ -249,7 +251,7 @@ math {{ font-size: 1.1em; }}
 
 
 def to_html(derivation: Derivation) -> str:
-    """The derivation as a page of its own: formulas in MathML, nothing to be loaded."""
+    """The derivation as one complete HTML page, with formulas in MathML; it loads nothing."""
     parts = []
     for block in blocks(derivation, Latex(derivation.digits)):
         if isinstance(block, Equations):
@@ -265,4 +267,6 @@ def to_html(derivation: Derivation) -> str:
 
 @lru_cache(maxsize=4096)
 def _mathml(latex: str) -> str:
+    from latex2mathml import converter
+
     return converter.convert(rf"\displaystyle {latex}") if latex else ""

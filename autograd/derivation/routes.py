@@ -1,13 +1,13 @@
-"""`explain`: how the derivative of an output with respect to a variable comes about, stop after stop.
+"""`explain`: the derivation of the derivative of an output with respect to a variable, stop by stop.
 
-The stops are the labeled nodes; what lies between two of them is folded into one factor.  The numbers come from the
-graph sweep, never from an enumeration of paths, of which there may be exponentially many.
+The stops are the labeled nodes; all that lies between two of them is folded into one factor.  The numbers come from the
+graph sweep.  The paths are never enumerated: their number may grow exponentially with the graph.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Container, Sequence
 from dataclasses import replace
 from functools import cache, reduce
@@ -29,22 +29,23 @@ MAX_FACTORS = 8
 """A longer product is broken into steps."""
 
 MAX_DEFINITIONS = 40
-"""Of what the definitions of the stops mention, so much is defined in turn; the rest is given as numbers."""
+"""At most this many symbols are defined because other definitions mention them; the rest are given as numbers."""
 
 MAX_SOURCES = 3
-"""A node without a label that more stops than these depend on gets a name of its own."""
+"""A node without a label gets a name of its own if more stops than this depend on it."""
 
 
 def explain(output: Value, variable: Value, *, digits: int = 8, max_routes: int = 6, max_steps: int = 12) -> Derivation:
     """The derivation of d(output)/d(variable) by the chain rule.
 
-    Labeled nodes are its stops.  A graph with no labels between the two gets stops that a person would choose:
-    activations and the sums before them, and what is used more than once.  Of the routes that meet in a stop the
-    `max_routes` largest are shown, of the steps `max_steps`; the rest are given as numbers.  `digits` are the decimals
-    that are written.
+    Labeled nodes are its stops.  If no node between the two has a label, `explain` chooses the stops that a person
+    would: activations, the sums before them, and nodes that are used more than once.  It shows at most `max_steps`
+    steps and, where routes meet, the `max_routes` largest; it gives the rest as numbers.  Numbers are written with
+    `digits` decimals.
 
-    A TypeError for what is not a Value.  If `output` does not depend on `variable`, or the derivative is exactly 0, the
-    `remarks` say why.
+    If `output` does not depend on `variable`, or the derivative is exactly 0, the `remarks` say why.
+
+    A TypeError if either is not a Value.  A ValueError if a count is not an int of at least 1.
 
     >>> from autograd import sigmoid
     >>> w, b = Value(0.4, "w"), Value(0.5, "b")
@@ -74,14 +75,14 @@ def explain(output: Value, variable: Value, *, digits: int = 8, max_routes: int 
 
 
 class _Explanation:
-    """The stops, and what lies between them, from which the derivation is written."""
+    """The stops and the factors between them; the derivation is written from these."""
 
     def __init__(self, output: Value, variable: Value, max_routes: int) -> None:
         self.output, self.variable, self.max_routes = output, variable, max_routes
         self.route = routes(output, variable, FLAT)
         self.on_route = frozenset(self.route)
-        self.engine = adjoints(output)
-        self.adjoint = dict(self.engine)  # or, once it is worked out, what the steps make of it
+        self.swept = adjoints(output)
+        self.adjoint = dict(self.swept)  # a step that is worked out puts its own number here
         order = topological_order([output, variable])
         stops = {output, variable, *(node for node in self.route if node.label)}
         if not any(node.label and node.op for node in self.route[1:-1]):
@@ -89,16 +90,15 @@ class _Explanation:
         self.above = _above(self.route, stops, Formulas(order, stops).weight)
         self.formulas = Formulas(order, self.above)
         self.formulas.symbol(variable).letter, self.formulas.symbol(output).letter = "x", "y"
-        self.node = {self.formulas.symbol(node): node for node in self.above}
         self._formulas: dict[Value, dict[Value, Any]] = {}
         self._numbers: dict[Value, dict[Value, float]] = {}
         self._ways: dict[Value, Counter[Value]] = {}
 
     def derivation(self, digits: int, max_steps: int) -> Derivation:
-        """The whole of it."""
+        """The whole derivation."""
         formulas, output, variable = self.formulas, self.output, self.variable
         steps = self._steps(max_steps)
-        number = self.engine.get(variable, 0.0)
+        number = self.swept.get(variable, 0.0)
         zeros = places_of_zero(output, variable) if number == 0.0 else []
         of, by = formulas.symbol(output), formulas.symbol(variable)
         at = formulas.seen[variable]
@@ -124,7 +124,7 @@ class _Explanation:
         return [] if all(isfinite(factor.number) for factor in factors) else ["where a zero meets infinity, it wins"]
 
     def _steps(self, max_steps: int) -> list[Step]:
-        """The steps for the variable and, as far as `max_steps` reach, for the stops that its routes come from."""
+        """The step for the variable, then steps for the stops that its routes start from, up to `max_steps`."""
         paths: dict[Value, list[list[Value]]] = {}
         wanted = [self.variable] if self.above.get(self.variable) else []
         while wanted and len(paths) < max_steps:
@@ -136,32 +136,32 @@ class _Explanation:
         for node in reversed(self.route):
             if node in paths:
                 steps.append(self._step(node, paths[node]))
-                self.adjoint[node] = steps[-1].number  # what the steps below go on from
+                self.adjoint[node] = steps[-1].number  # the steps below continue from it
         return steps
 
     def _largest(self, node: Value) -> list[Value]:
-        """The stops above `node` by way of which most of its derivative comes."""
+        """The stops right above `node` that contribute most to its derivative."""
         parents = self.above[node]
         if len(parents) <= self.max_routes:
             return parents
         return nlargest(self.max_routes, parents, key=lambda parent: abs(self._term(parent, node)))
 
     def _path(self, parent: Value, node: Value) -> list[Value]:
-        """The stops down to `node`, by way of `parent`, from the output or from where routes meet."""
+        """The stops from the output, or from the last stop where routes meet, by way of `parent` down to `node`."""
         path = [node, parent]
         while len(self.above[path[-1]]) == 1 and len(path) <= MAX_FACTORS:
             path.append(self.above[path[-1]][0])
         return path[::-1]
 
     def _step(self, node: Value, paths: list[list[Value]]) -> Step:
-        """The sum over the ways down to `node`."""
+        """The sum over the paths down to `node`."""
         shown = [self._route(path, alone=len(self.above[node]) == 1) for path in paths]
         largest = {path[-2] for path in paths}
         others = [parent for parent in self.above[node] if parent not in largest]
         rest = sum((self._term(parent, node) for parent in others), 0.0)
-        number, engine = reduce(add, [route.number for route in shown]) + rest, self.engine[node]
-        if not (isfinite(number) and isfinite(engine)):
-            number = engine  # what becomes of zero times infinity is for the engine to say
+        number, swept = reduce(add, [route.number for route in shown]) + rest, self.swept[node]
+        if not (isfinite(number) and isfinite(swept)):
+            number = swept  # the sweep knows when a zero wins over infinity
         symbol = self.formulas.symbol
         return Step(symbol(self.output), symbol(node), tuple(shown), number, len(others), rest)
 
@@ -169,12 +169,12 @@ class _Explanation:
         return self._product(node, [self.adjoint[parent], self._number(parent, node)])
 
     def _product(self, node: Value, numbers: Sequence[float]) -> float:
-        """The product, in which a zero wins over infinity unless it does not do so in the derivative of `node`."""
+        """The product, in which a zero wins over infinity if it did so in the derivative of `node`."""
         product = reduce(mul, numbers)
-        return 0.0 if product != product and 0.0 in numbers and self.engine[node] == self.engine[node] else product
+        return 0.0 if product != product and 0.0 in numbers and self.swept[node] == self.swept[node] else product
 
     def _route(self, path: Sequence[Value], alone: bool) -> Route:
-        """The product along a path; if it is `alone`, all of it is said to be of the output."""
+        """The product along a path; if it is `alone`, it is written as a derivative of the output."""
         start, parent, node = path[0], path[-2], path[-1]
         symbol = self.formulas.symbol
         factors = [self._factor(of, by) for of, by in pairwise(path)]
@@ -192,12 +192,12 @@ class _Explanation:
         return Route(of, symbol(node), via, tuple(factors), number)
 
     def _is_only_way(self, path: Sequence[Value]) -> bool:
-        """Whether no other way leads from the first stop of a path to the last."""
+        """Whether no other path leads from the first stop of this one to its last."""
         below = self._ways_below(path[-1])
         return all(below[stop] == 1 for stop in path[:-1])
 
     def _ways_below(self, node: Value) -> Counter[Value]:
-        """For each stop that a way leads from to `node`, the number of stops right below it that one leads from."""
+        """For each stop that leads to `node`: how many of the stops right below it lead there, too."""
         if node not in self._ways:
             reaching, waiting = {node}, [node]
             while waiting:
@@ -225,17 +225,18 @@ class _Explanation:
         return self._numbers[of][by]
 
     def _nodes_below(self, stop: Value) -> list[Value]:
-        """`stop` and the nodes between it and the stops right below it, in the order of the sweep."""
+        """`stop`, and the nodes between it and the stops right below it, in the order of the sweep."""
         return topological_order([stop], known=_Outside(stop, self.on_route, self.above))[::-1]
 
     def _forward(self, shown: Sequence[Symbol]) -> tuple[tuple[Definition, ...], dict[Symbol, float]]:
-        """How the stops that are shown were computed, and the numbers of all the other symbols."""
+        """The definitions of the stops that are shown, and the numbers of all other symbols."""
         formulas = self.formulas
         definitions: dict[Symbol, Definition] = {}
         given: dict[Symbol, float] = {}
-        waiting = list(dict.fromkeys(shown))
+        waiting = deque(dict.fromkeys(shown))
         met, steps = set(waiting), set(waiting)
-        for symbol in waiting:  # which grows
+        while waiting:
+            symbol = waiting.popleft()
             node = formulas.order[symbol.place]
             stop = node in self.above and node is not self.variable
             wanted = symbol in steps or len(definitions) < MAX_DEFINITIONS
@@ -269,7 +270,7 @@ class _Outside:
 
 
 def _chosen(route: Sequence[Value], on_route: Container[Value]) -> set[Value]:
-    """The stops for a graph without labels: activations, the sums before them, and what is used more than once."""
+    """The stops for a graph without labels: activations, the sums before them, and nodes used more than once."""
     stops: set[Value] = set()
     used: Counter[Value] = Counter()
     for node in route:
@@ -282,11 +283,11 @@ def _chosen(route: Sequence[Value], on_route: Container[Value]) -> set[Value]:
 
 
 def _above(route: Sequence[Value], stops: set[Value], weight: dict[Value, int]) -> dict[Value, list[Value]]:
-    """For each of `stops`, the stops right above it; a factor between two that would be too long gets more stops."""
+    """For each of `stops`, the stops right above it.  A factor that would be too long is divided by more stops."""
     on_route = frozenset(route)
     while True:
         above: dict[Value, list[Value]] = {}
-        arriving: dict[Value, dict[Value, int]] = {}  # how long each factor gets
+        arriving: dict[Value, dict[Value, int]] = {}  # the length of each factor, by the stop that it starts from
         more: set[Value] = set()
         for node in reversed(route):
             lengths = arriving.pop(node, {})
@@ -311,7 +312,7 @@ def _above(route: Sequence[Value], stops: set[Value], weight: dict[Value, int]) 
 
 
 def _length(node: Value, i: int, weight: dict[Value, int]) -> int:
-    """About how long the formula of the i-th partial of `node` is."""
+    """Roughly how long the formula of the i-th partial of `node` is."""
     assert node.op is not None
     mentioned = _mentioned(node.op, i)
     if not mentioned:
@@ -323,7 +324,7 @@ def _length(node: Value, i: int, weight: dict[Value, int]) -> int:
 
 @cache
 def _mentioned(op: Op, i: int) -> tuple[int, ...]:
-    """The operands, by number from the output on, that the i-th partial mentions, as often as it does."""
+    """The operands that the i-th partial mentions, each as often as it does: 0 is the output, 1 the first input."""
     probes = [Symbol(place=j) for j in range(len(op.partials) + 1)]
     partial = op.partials[i]
     assert partial is not None
