@@ -1,7 +1,8 @@
 """THE TABLE: one row per primitive, with its local derivatives written once.
 
-A row is data.  Every interpreter (evaluate, differentiate, draw, ...) reads the same rows, so adding a row is
-the whole work of adding a primitive.
+A row is data.  Every interpreter (evaluate, differentiate, draw, ...) reads the same rows.  To add a primitive, write
+what it computes, a function of floats, in `kernels`, and a row here.  The checker, which is independent of the table,
+asks for one more thing: the textbook definition, in `check.textbook`.
 
 The partials are plain derivatives, ``d(out)/d(input)``, as functions of ``(z, x, ...)``, where ``z`` is the output
 and ``x, y`` are the inputs.  They are written with ``+ - *`` and calls of other rows; division and powers are called
@@ -24,7 +25,7 @@ import numpy as np
 
 from . import kernels
 
-# How tightly a row's notation binds, loosest first: x + y, -x, x / y, x y, x^y, f(x).
+# The precedence of a row's notation, loosest first: x + y, -x, x / y, x y, x^y, f(x).
 SUM, SIGNED, QUOTIENT, PRODUCT, POWER, CALL = range(1, 7)
 
 REALS = (-inf, inf)
@@ -40,7 +41,7 @@ class Op:
 
     The other fields are facts that features read; a row names those in which it differs from most:
 
-    - ``latex`` is a template with one field per input, ``binds`` its precedence.
+    - ``latex`` is a template with one field per input, ``precedence`` says how tightly it binds.
     - A ``gate`` selects rather than multiplies: where a partial of it is exactly 0, that input receives exactly 0, even
       from an infinite adjoint.  A gate is ``flat`` if its partials are 0 everywhere.
     - ``domain`` holds an interval for each input; outside of them the row is NaN or not smooth.  Where ``kink`` of the
@@ -63,7 +64,7 @@ class Op:
     ufunc: Callable[..., Any]
     partials: tuple[Callable[..., Any] | None, ...]
     latex: str = ""
-    binds: int = CALL
+    precedence: int = CALL
     gate: bool = False
     flat: bool = False
     activation: bool = False
@@ -203,9 +204,9 @@ TABLE: dict[str, Op] = {}
 
 def _row(
     kernel: Callable[..., float], ufunc: Callable[..., Any], partials: tuple[Callable[..., Any] | None, ...],
-    latex: str = "", binds: int = CALL, **facts: Any,
+    latex: str = "", precedence: int = CALL, **facts: Any,
 ) -> Op:  # fmt: skip
-    TABLE[kernel.__name__] = op = Op(kernel.__name__, kernel, ufunc, partials, latex, binds, **facts)
+    TABLE[kernel.__name__] = op = Op(kernel.__name__, kernel, ufunc, partials, latex, precedence, **facts)
     # For help(): each row is a function of its own.
     inputs = list(inspect.signature(kernel).parameters)
     parameters = [inspect.Parameter(x, inspect.Parameter.POSITIONAL_ONLY) for x in inputs]

@@ -418,5 +418,5 @@ def test_a_row_is_all_there_is_to_add(arccosh):
 
 def test_binding_strength():
     """Sums bind loosest, then signs, products, powers; all else is a call."""
-    strength = {op.name: op.binds for op in TABLE.values() if op.binds != ops.CALL}
+    strength = {op.name: op.precedence for op in TABLE.values() if op.precedence != ops.CALL}
     assert strength == {"add": 1, "sub": 1, "neg": 2, "mul": 4, "pow": 5, "exp": 5}

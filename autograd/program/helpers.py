@@ -171,6 +171,7 @@ def _definition(function: Callable[..., Any]) -> tuple[str, Any]:
     return source, ast.parse(source).body[0]
 
 
+@cache
 def definition(name: str) -> str:
     """A helper as a program carries it.
 
