@@ -10,6 +10,7 @@ from .graph import gradients, leaves, topological_order
 from .nodes import trace_lines
 from .ops import ABS, POW, TABLE, Op
 from .ops import ADD as add
+from .ops import ARCSIN as arcsin
 from .ops import ARCTAN as arctan
 from .ops import COS as cos
 from .ops import COSH as cosh
@@ -65,6 +66,7 @@ __all__ = [
     "Quiz",
     "Value",
     "add",
+    "arcsin",
     "arctan",
     "assign",
     "check_gradients",

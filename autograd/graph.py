@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 from . import watching
 from .generated import sweep
-from .ops import ADD, FLAT, MUL, NEG, SIGN, STEP, SUB, WHERE, Op
+from .ops import ADD, MUL, NEG, SUB, WHERE, Op
 from .recording import enable_grad
 
 
@@ -363,9 +363,9 @@ class _RecordedTimes:
         op, zeros = node.op, [x == 0.0 if x.__class__ is float else self._stay[x] for x in node.inputs]
         if op is WHERE:
             return zeros[1 if node.numbers[1] else 2]
-        if op in (STEP, SIGN):
-            return node.numbers[1] != 0.0  # where they jump
-        return op in FLAT or (op is MUL and any(zeros)) or (op in (ADD, SUB, NEG) and all(zeros))
+        if op.flat:  # type: ignore[union-attr]  # it has numbers
+            return not op.is_at_kink(*node.numbers[1:])  # type: ignore[union-attr]
+        return (op is MUL and any(zeros)) or (op in (ADD, SUB, NEG) and all(zeros))
 
 
 def _value_of(derivative: Any, like: Any) -> Any:

@@ -258,6 +258,20 @@ def tan(x: float) -> float:
         return nan
 
 
+def arcsin(x: float) -> float:
+    """The angle, in radians between -pi/2 and pi/2, whose sine is x.
+
+    Derivative: 1 / sqrt(1 - x^2).  At -1 and 1 the derivative is inf.  Where |x| is above 1, both are NaN.
+
+    >>> arcsin(0.5), arcsin(1.0), arcsin(1.5)
+    (0.5235987755982989, 1.5707963267948966, nan)
+    """
+    try:
+        return math.asin(x)
+    except ValueError:
+        return nan
+
+
 def arctan(x: float) -> float:
     """The angle, in radians between -pi/2 and pi/2, whose tangent is x.
 
@@ -398,8 +412,8 @@ def detach(x: float) -> float:
 
 def pow_array(x: Any, y: Any) -> Any:
     """`pow`; NumPy takes roots where every exponent is 0.5, and a root is another number at -0.0 and -inf."""
-    z = np.where((y == 0.5) & ((x == 0.0) | (x == -inf)), np.abs(x), x)
-    return np.power(z, y)
+    z = np.where((y == 0.5) & ((x == 0.0) | (x == -inf)), np.abs(x), x)  # where NumPy would take a root of it
+    return z**y
 
 
 def step_array(x: Any) -> Any:
@@ -425,7 +439,7 @@ def softplus_array(x: Any) -> Any:
 
 def relu_array(x: Any) -> Any:
     """`relu`, which NumPy does not have; np.maximum(-0.0, 0.0) may be -0.0, and adding 0.0 makes it 0.0."""
-    return np.maximum(x, 0.0) + 0.0
+    return np.maximum(x, 0.0) + 0.0  # never -0.0
 
 
 def maximum_array(x: Any, y: Any) -> Any:

@@ -19,49 +19,14 @@ from typing import Any, TypeAlias
 from hypothesis import strategies as st
 
 from .functions import dot
-from .ops import TABLE, Op
+from .ops import POW, TABLE, Op
 
 
 def _floats(low: float, high: float) -> st.SearchStrategy[float]:
     return st.floats(low, high, allow_nan=False, allow_subnormal=False)
 
 
-_ANY, _MODERATE, _POSITIVE = _floats(-4.0, 4.0), _floats(-2.0, 2.0), _floats(0.25, 4.0)
-_OFF_ZERO = _POSITIVE | _POSITIVE.map(lambda x: -x)
-_APART = st.tuples(_ANY, _OFF_ZERO).map(lambda pair: (pair[0], pair[0] + pair[1]))
-
-DOMAINS: dict[str, st.SearchStrategy[tuple[float, ...]]] = {
-    "add": st.tuples(_ANY, _ANY),
-    "sub": st.tuples(_ANY, _ANY),
-    "mul": st.tuples(_ANY, _ANY),
-    "div": st.tuples(_ANY, _OFF_ZERO),
-    "neg": st.tuples(_ANY),
-    "pow": st.tuples(_POSITIVE, _ANY),
-    "abs": st.tuples(_OFF_ZERO),
-    "sign": st.tuples(_OFF_ZERO),
-    "step": st.tuples(_OFF_ZERO),
-    "equal": _APART,
-    "exp": st.tuples(_ANY),
-    "expm1": st.tuples(_ANY),
-    "log": st.tuples(_POSITIVE),
-    "log1p": st.tuples(_floats(-0.75, 4.0)),
-    "sqrt": st.tuples(_POSITIVE),
-    "sin": st.tuples(_ANY),
-    "cos": st.tuples(_ANY),
-    "tan": st.tuples(_floats(-1.2, 1.2)),
-    "arctan": st.tuples(_ANY),
-    "sinh": st.tuples(_ANY),
-    "cosh": st.tuples(_ANY),
-    "tanh": st.tuples(_ANY),
-    "sigmoid": st.tuples(_ANY),
-    "softplus": st.tuples(_ANY),
-    "relu": st.tuples(_OFF_ZERO),
-    "maximum": _APART,
-    "minimum": _APART,
-    "where": st.tuples(st.sampled_from([0.0, 1.0, -2.0]), _ANY, _ANY),
-    "detach": st.tuples(_ANY),
-}
-"""For each row, operands of moderate size where it is smooth, away from kinks and poles."""
+_MODERATE = _floats(-2.0, 2.0)
 
 SPECIAL = (
     0.0, -0.0, 1.0, -1.0, 0.5, -2.0, 3.0, 36.7, -745.2, 709.8, 800.0, -800.0,
@@ -71,13 +36,16 @@ SPECIAL = (
 
 _SIZES = st.integers(-12, 12).flatmap(lambda exponent: _floats(1.0, 9.99).map(lambda x: x * 10.0**exponent))
 _SIGNED = _SIZES | _SIZES.map(lambda x: -x)
-_POSITIVE_ROWS = ("log", "sqrt", "log1p")
+
+APART = 0.25
+"""Operands of moderate size are so far from kinks, from poles and from the ends of a domain."""
 
 
 def operands(op: Op, wide: bool = False) -> st.SearchStrategy[tuple[float, ...]]:
     """Operands of `op`, a tuple, where it is smooth: of moderate size or, with `wide`, of sizes from 1e-12 to 1e12.
 
-    Wide ones are where the row and its derivatives are finite, too.
+    The row says where that is: by its domain, its kinks and its poles.  Wide ones are where the row and its derivatives
+    are finite, too.
 
     >>> from autograd import log
     >>> from hypothesis import find
@@ -86,22 +54,31 @@ def operands(op: Op, wide: bool = False) -> st.SearchStrategy[tuple[float, ...]]
     >>> abs(find(operands(log, wide=True), lambda xs: xs[0] > 5e11)[0]) < 1e13
     True
     """
-    if not wide:
-        return DOMAINS[op.name]
-    drawn: st.SearchStrategy[tuple[float, ...]]
-    if op.name == "pow":
-        drawn = st.tuples(_SIZES, _ANY)
-    elif op.name == "where":
-        drawn = st.tuples(st.sampled_from([0.0, 1.0]), _SIGNED, _SIGNED)
-    elif op.name in _POSITIVE_ROWS:
-        drawn = st.tuples(_SIZES)
-    else:
-        drawn = st.tuples(*[_SIGNED] * len(op.partials))
-    return drawn.filter(lambda xs: _is_smooth(op, xs))
+    numbers = [
+        _CONDITION if partial is None else _wide(*ends) if wide else _moderate(*ends)
+        for ends, partial in zip(op.domain, op.partials)
+    ]
+    if op is POW:
+        numbers[1] = _moderate(-inf, inf)  # a power of 1e12 is 0 or infinite
+    return st.tuples(*numbers).filter(lambda xs: _is_smooth(op, xs, 0.0 if wide else APART))
 
 
-def _is_smooth(op: Op, xs: tuple[float, ...]) -> bool:
-    if op.name in ("maximum", "minimum", "equal") and xs[0] == xs[1]:
+_CONDITION = st.sampled_from([0.0, 1.0, -2.0])
+
+
+def _moderate(low: float, high: float) -> st.SearchStrategy[float]:
+    low, high = (low + APART if low > -inf else low), (high - APART if high < inf else high)
+    return _floats(low if low > -inf else min(-4.0, high - 4.0), high if high < inf else max(4.0, low + 4.0))
+
+
+def _wide(low: float, high: float) -> st.SearchStrategy[float]:
+    return (_SIZES if low >= 0.0 else _SIGNED).filter(lambda x: low < x < high)
+
+
+def _is_smooth(op: Op, xs: tuple[float, ...], apart: float) -> bool:
+    if op.kink and abs(op.kink(*xs)) <= max(apart, 1e-6 * max(map(abs, xs))):  # no step from there is small enough
+        return False
+    if op.pole and abs(op.pole(*xs)) <= apart:
         return False
     z = op.forward(*xs)
     return isfinite(z) and all(isfinite(partial(z, *xs)) for partial in op.partials if partial)
@@ -118,10 +95,6 @@ def special_values() -> st.SearchStrategy[float]:
 
 
 # ---- Random graphs --------------------------------------------------------------------------------------------------
-
-_OPERATORS: dict[str, ast.operator] = {
-    "add": ast.Add(), "sub": ast.Sub(), "mul": ast.Mult(), "div": ast.Div(), "pow": ast.Pow(),
-}  # fmt: skip
 
 LONGEST = 40
 """A formula of more operations than this is written one operation after the other."""
@@ -209,11 +182,12 @@ class Expression:
 
 
 def _call(op: Op, operands: list[ast.expr]) -> ast.expr:
-    if op.name in _OPERATORS:
-        return ast.BinOp(operands[0], _OPERATORS[op.name], operands[1])
-    if op.name == "neg":
-        return ast.UnaryOp(ast.USub(), operands[0])
-    return ast.Call(ast.Name(op.name), operands, [])
+    if not op.symbol:
+        return ast.Call(ast.Name(op.name), operands, [])
+    written: Any = ast.parse(" ".join([*"x" * (len(operands) - 1), op.symbol, "x"]), mode="eval").body
+    if isinstance(written, ast.UnaryOp):
+        return ast.UnaryOp(written.op, operands[0])
+    return ast.BinOp(operands[0], written.op, operands[1])
 
 
 SMOOTH = ("add", "sub", "mul", "neg", "sin", "cos", "tanh", "sigmoid", "arctan", "softplus")

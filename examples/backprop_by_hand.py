@@ -1,7 +1,9 @@
-"""The 2-2-2 network of the notes, by hand and by machine, with the numbers of Mazur's step-by-step example.
+"""A published example by hand and by machine: Matt Mazur, "A Step by Step Backpropagation Example" (2015).
+
+https://mattmazur.com/2015/03/17/a-step-by-step-backpropagation-example/
 
 Two inputs, two hidden and two output units, sigmoid everywhere, E_total = sum of 1/2 (target - out)^2.  Every number is
-printed beside the published one; the gradients of w5 and w1 are worked out by the notes' formulas and by `backward`.
+printed beside the published one; the gradients of w5 and w1 are worked out factor by factor, and by `backward`.
 
     python examples/backprop_by_hand.py
 """
@@ -28,7 +30,7 @@ START = {
 
 
 def forward(p: Parameters) -> Parameters:
-    """Every quantity of the forward pass, by its name in the notes."""
+    """Every quantity of the forward pass, by its name in the post."""
     i1, i2 = (Value(x, f"i{k}") for k, x in enumerate(INPUTS, start=1))
     target_o1, target_o2 = (Value(x, f"target_o{k}") for k, x in enumerate(TARGETS, start=1))
     q = {
@@ -48,7 +50,7 @@ def forward(p: Parameters) -> Parameters:
 
 
 def by_hand(p: Parameters, q: Parameters) -> dict[str, float]:
-    """The notes' derivation in floats: the output layer's three factors, the hidden layer's sum over both outputs."""
+    """The post's derivation in floats: the output layer's three factors, the hidden layer's sum over both outputs."""
     out_h1, out_o1, out_o2 = q["out_h1"].data, q["out_o1"].data, q["out_o2"].data
     d: dict[str, float] = {}
     d["dE_total/dout_o1"] = -(TARGETS[0] - out_o1)
@@ -64,7 +66,7 @@ def by_hand(p: Parameters, q: Parameters) -> dict[str, float]:
 
 
 def update(p: Parameters) -> float:
-    """One step of gradient descent on all weights (the notes leave the biases alone); the error before it."""
+    """One step of gradient descent on all weights (the post leaves the biases alone); the error before it."""
     error = forward(p)["E_total"]
     for value in p.values():
         value.grad = 0.0

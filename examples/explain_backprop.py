@@ -1,4 +1,4 @@
-"""The two derivations of the notes, written by the engine: dE/dw5 in the output layer, dE/dw1 in the hidden one.
+"""Two derivations of `backprop_by_hand`, written by the engine: dE/dw5 in the output layer, dE/dw1 in the hidden one.
 
 Prints them, with the update of each weight, and writes them as text, Markdown and HTML, an exercise sheet for each, and
 the graph of the network with the routes of each derivation highlighted.

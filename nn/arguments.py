@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from functools import wraps
-from inspect import Parameter, signature
+from inspect import Parameter, isfunction, signature
 from math import inf, nan
 from typing import Any, ParamSpec, TypeVar
 
@@ -76,9 +76,27 @@ def checked_call(**elsewhere: str) -> Callable[[Callable[P, R]], Callable[P, R]]
             some = f"{close[0]}=" if close else f"one of {', '.join(list(parameters)[method:])}"
             return elsewhere.get(right, some)
 
+        shown = signature(function).replace(parameters=list(map(_shown, parameters.values())))
+        checked.__signature__ = shown  # type: ignore[attr-defined]  # of every function, and help() reads it
         return checked
 
     return decorate
+
+
+class _Name(str):
+    """Words that stand for a default in a signature."""
+
+    __repr__ = str.__str__
+
+
+def _shown(parameter: Parameter) -> Parameter:
+    """The parameter as help() shows it: a function by its name, not by its address.
+
+    >>> print(_shown(Parameter("draw", Parameter.KEYWORD_ONLY, default=as_function)))
+    draw=as_function
+    """
+    default = parameter.default
+    return parameter.replace(default=_Name(default.__name__)) if isfunction(default) else parameter
 
 
 def as_function(what: str, given: Any, names: Sequence[str]) -> Callable[..., Any]:

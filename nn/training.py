@@ -1,4 +1,4 @@
-"""`fit`, the notes' algorithm, and what one asks of a trained model: `predict` and `accuracy`."""
+"""`fit` trains a model by gradient descent; `predict` and `accuracy` ask a trained one."""
 
 from __future__ import annotations
 
@@ -96,8 +96,8 @@ def fit(
 ) -> History:
     """Trains `model` and returns the history of its loss.
 
-    In each epoch every example is picked once, at random; after every `batch_size` of them (1: the notes' algorithm;
-    None: all) the gradient of their mean loss moves the parameters.  Training stops after `epochs`, or when
+    In each epoch every example is picked once, at random; after every `batch_size` of them (1: an example at a
+    time; None: all) the gradient of their mean loss moves the parameters.  Training stops after `epochs`, or when
     ``until(history)`` is true at the end of one, such as ``lambda history: history.loss[-1] < 0.05``.
 
     `x` is an array, a table of pandas or a nested list of M examples by `nin` numbers, `y` of M targets that `loss`

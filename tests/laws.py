@@ -11,7 +11,7 @@ import numpy as np
 
 from autograd import TABLE, Op, Value, gradients, topological_order
 
-from .oracles import ANALYTIC, complex_step, partial_difference
+from .oracles import analytic, complex_step, partial_difference
 
 SPECIAL = (0.0, -0.0, 1.0, -1.0, 0.5, -2.0, 800.0, -800.0, 1e-320, 1e308, -1e308, math.inf, -math.inf, math.nan)
 
@@ -56,10 +56,10 @@ def partials_equal_differences(op: Op, x: tuple[float, ...]) -> None:
 
 
 def partials_equal_complex_step(op: Op, x: tuple[float, ...]) -> None:
-    if op.name in ANALYTIC:
+    if len(op.partials) == 1 and not (op.kink or op.flat):
         (partial,) = op.partials
         assert partial is not None
-        got, expected = partial(op.forward(*x), *x), complex_step(ANALYTIC[op.name], *x)
+        got, expected = partial(op.forward(*x), *x), complex_step(analytic(op.name), *x)
         assert close(got, expected, 1e-12, 1e-13), f"d {op.name}{x}: got {got!r}, expected {expected!r}"
 
 

@@ -16,18 +16,12 @@ FUNCTIONS: dict[str, Callable[..., float]] = {
     "sign": lambda x: math.copysign(1.0, x) if x else 0.0,
     "step": _positive,
     "equal": lambda x, y: float(x == y),
-    "exp": math.exp,
     "expm1": lambda x: math.exp(x) - 1,
-    "log": math.log,
     "log1p": lambda x: math.log(1 + x),
     "sqrt": lambda x: x**0.5,
-    "sin": math.sin,
-    "cos": math.cos,
     "tan": lambda x: math.sin(x) / math.cos(x),
-    "arctan": math.atan,
     "sinh": lambda x: (math.exp(x) - math.exp(-x)) / 2,
     "cosh": lambda x: (math.exp(x) + math.exp(-x)) / 2,
-    "tanh": math.tanh,
     "sigmoid": lambda x: (1 + math.tanh(x / 2)) / 2,  # which does not overflow
     "softplus": lambda x: math.log(1 + math.exp(-abs(x))) + max(x, 0.0),
     "relu": lambda x: x if x > 0 else 0.0,
@@ -36,7 +30,13 @@ FUNCTIONS: dict[str, Callable[..., float]] = {
     "where": lambda c, x, y: x if c else y,
     "detach": lambda x: x,
 }
-"""Every function that a text may name, by its textbook definition."""
+"""The functions that a text may name, by their textbook definitions, where `math` has another or none."""
+
+
+def _function(name: str) -> Callable[..., float]:
+    function = FUNCTIONS.get(name) or getattr(math, name.replace("arc", "a"), None)
+    assert function, f"math has no {name}; write down what it is in FUNCTIONS"
+    return function
 
 
 NAME = r'(?:"(?:\\.|[^"\\])*"|[^\W\d](?:(?!_\{)[\w.\'])*)(?:\[[\w,+-]+\])?(?:_\{[\w,+-]+\})?(?:#\d+)?'
@@ -130,7 +130,7 @@ class _Reader:
             while self.meets(","):
                 operands.append(self.sum())
             assert self.meets(")")
-            value = FUNCTIONS[token](*(value for value, _ in operands))
+            value = _function(token)(*(value for value, _ in operands))
             return value, abs(value) + max(size for _, size in operands)
         assert (kind, token) == ("sign", "("), f"unexpected {token!r} in {self.tokens}"
         value, size = self.sum()

@@ -38,7 +38,7 @@ from autograd.program import lower as lowering
 from autograd.program.blocks import Gather
 from autograd.program.lower import NARROW
 from autograd.program.program import loaded
-from autograd.strategies import DOMAINS, SMOOTH, expressions
+from autograd.strategies import expressions, operands
 
 from .laws import SPECIAL, ulps
 from .test_compile_functions import rows_agree
@@ -101,7 +101,7 @@ def test_every_row_at_special_values_in_arrays(op):
 @given(data=st.data())
 def test_every_row_in_waves(op, data):
     """Many rows at once, in a sum, on operands from its domain; with constants among them."""
-    rows = data.draw(st.lists(DOMAINS[op.name], min_size=2, max_size=6))
+    rows = data.draw(st.lists(operands(op), min_size=2, max_size=6))
     leaves = [[Value(x) for x in row] for row in rows]
     flat = list(itertools.chain.from_iterable(leaves))
     fixed = data.draw(st.sampled_from([None, 0])) if len(op.partials) > 1 else None
@@ -121,26 +121,8 @@ def arrays_of_all_widths():
         lowering.NARROW = narrow
 
 
-OPS = (
-    *SMOOTH,
-    "exp",
-    "abs",
-    "relu",
-    "maximum",
-    "minimum",
-    "where",
-    "div",
-    "sqrt",
-    "log",
-    "step",
-    "sign",
-    "detach",
-    "pow",
-)
-
-
 @settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
-@given(expressions(ops=OPS, max_instructions=20, max_leaves=6), st.data())
+@given(expressions(ops=list(TABLE), max_instructions=20, max_leaves=6), st.data())
 def test_random_graphs(expression, data):
     """Shared nodes, repeated inputs, constants, dead branches, unused leaves; infinities too."""
     leaves = [Value(x) for x in expression.leaves]

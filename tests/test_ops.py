@@ -12,14 +12,14 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import find, given
 from hypothesis import strategies as st
 
 import autograd
-from autograd import TABLE, Value, gradients, ops
+from autograd import TABLE, Value, gradients, kernels, ops
 from autograd.graph import tangents
 from autograd.ops import as_float
-from autograd.strategies import DOMAINS, operands
+from autograd.strategies import operands
 
 from . import laws
 
@@ -33,11 +33,6 @@ ROWS = pytest.mark.parametrize("op", TABLE.values(), ids=list(TABLE))
 def test_laws(op, law, data):
     """Each law holds at random operands of each row's domain."""
     law(op, data.draw(operands(op)))
-
-
-def test_every_row_has_a_domain():
-    """A row without a sample domain would go untested."""
-    assert DOMAINS.keys() == TABLE.keys()
 
 
 @ROWS
@@ -74,6 +69,70 @@ def test_partials_take_the_output_and_the_inputs(op):
     """Partials are functions of (z, x, ...): arity is the number of partials."""
     for partial in filter(None, op.partials):
         assert len(inspect.signature(partial).parameters) == 1 + len(op.partials)
+
+
+@ROWS
+@given(data=st.data())
+def test_flat_is_where_every_partial_is_zero(op, data):
+    """At every point, which nothing else is; and what is flat is a gate."""
+    x = data.draw(operands(op))
+    zeros = [partial(op.forward(*x), *x) == 0.0 for partial in op.partials if partial]
+    assert all(zeros) or not op.flat
+    assert op.gate or not op.flat
+
+
+@ROWS
+def test_only_flat_rows_are_zero_everywhere(op):
+    """So no row is flat that does not say so."""
+    points = itertools.product((0.25, 0.75, 2.5), repeat=len(op.partials))
+    slopes = {partial(op.forward(*x), *x) for x in points for partial in op.partials if partial}
+    assert (slopes == {0.0}) == op.flat
+
+
+@ROWS
+def test_domain_ends_where_a_row_is_nan(op):
+    """One interval per input; beyond a finite end there is no number."""
+    assert len(op.domain) == len(op.partials)
+    for i, ends in enumerate(op.domain):
+        for end, beyond in zip(ends, (-0.5, 0.5)):
+            x = [0.5] * len(op.partials)
+            x[i] = min(max(end + beyond, -100.0), 100.0)
+            assert math.isnan(op.forward(*x)) == math.isfinite(end), x
+
+
+@pytest.mark.parametrize("op", [op for op in TABLE.values() if op.kink], ids=lambda op: op.name)
+def test_kink_is_where_a_row_or_its_derivative_jumps(op):
+    """From one side to the other, and only there."""
+    for place in (-2.0, 0.0, 2.0):
+        rest = [0.0] * (len(op.partials) - 1)
+        below, above = ((place + d, *rest) for d in (-1e-9, 1e-9))
+        jumps = abs(op.forward(*below) - op.forward(*above)) > 1e-6 or any(
+            partial(op.forward(*below), *below) != partial(op.forward(*above), *above) for partial in op.partials
+        )
+        equal_to_both = op.name == "equal" and place == 0.0  # a jump at one point alone
+        assert op.is_at_kink(place, *rest) == (jumps or equal_to_both)
+
+
+@pytest.mark.parametrize("op", [op for op in TABLE.values() if op.pole], ids=lambda op: op.name)
+def test_pole_is_where_a_row_is_infinite(op):
+    """Or as large as it gets, where no float is the pole itself."""
+    x = [1.0] * (len(op.partials) - 1)
+    assert abs(op.pole(*x, 0.0 if x else math.pi / 2)) < 1e-15 < abs(op.pole(*x, 1.0))
+    assert abs(op.forward(*x, 0.0 if x else math.pi / 2)) > 1e15
+
+
+@pytest.mark.parametrize("op", [op for op in TABLE.values() if op.symbol], ids=lambda op: op.name)
+def test_symbol_is_the_operator_of_python(op):
+    """Written before or between the inputs."""
+    inputs = ["3.0", "2.0"][: len(op.partials)]
+    text = op.symbol.join(inputs) if inputs[1:] else op.symbol + inputs[0]
+    assert eval(text) == op(*map(float, inputs))
+
+
+@ROWS
+def test_a_reason_for_a_zero_names_what_there_is(op):
+    """The result, the input, its number and the other input."""
+    assert op.why_zero.format(z="z", x="x", xn="1", other="y")
 
 
 @ROWS
@@ -295,14 +354,69 @@ def test_floats_longer_than_double():
     assert autograd.abs(longs).tolist() == [1 / 3, inf, inf] and as_float(third) == 1 / 3
 
 
-def test_help_describes_a_row():
-    """help() and signatures are those of each row."""
-    assert "x where the condition is not 0, else y." in pydoc.render_doc(autograd.where)
-    assert "The exponential e^x." in autograd.exp.__doc__
-    assert str(inspect.signature(autograd.maximum)) == "(x, y, /)"
+@ROWS
+def test_help_describes_a_row(op):
+    """What it is and what its derivative is, in words and plain text, with an example; the signature has its inputs."""
+    kernel = getattr(kernels, op.name)
+    assert op.forward is kernel
+    inputs = list(inspect.signature(kernel).parameters)
+    assert str(inspect.signature(op)) == f"({', '.join(inputs)}, /)" and len(inputs) == len(op.partials)
+    shown = pydoc.plain(pydoc.render_doc(op))
+    assert f"{op.name}({', '.join(inputs)}), of numbers" in shown
+    assert "Derivative" in shown and f">>> {op.name}(" in shown and "\\" not in shown and "$" not in shown
+    for part in kernel.__doc__.split("\n\n"):
+        assert all(line.strip() in shown for line in part.splitlines())
+
+
+@pytest.fixture
+def arccosh(monkeypatch):
+    """A row that a test adds: a kernel and a line of the table, no more."""
+
+    def arccosh(x):
+        """The number, 0 or above, whose hyperbolic cosine is x.
+
+        Derivative: 1 / sqrt(x^2 - 1).
+
+        >>> arccosh(1.0)
+        0.0
+        """
+        try:
+            return math.acosh(x)
+        except ValueError:
+            return nan
+
+    slope = lambda z, x: ops.DIV(1.0, ops.SQRT(x * x - 1.0))  # noqa: E731  # as in the table
+    monkeypatch.setattr(ops, "TABLE", TABLE)
+    op = ops._row(arccosh, np.arccosh, (slope,), domain=((1.0, inf),))
+    yield op
+    del TABLE["arccosh"]
+
+
+def test_a_row_is_all_there_is_to_add(arccosh):
+    """Every interpreter reads it; the checker, which is independent, says that it has no definition of it."""
+    x = Value(2.0, "x")
+    y = arccosh(x)
+    assert y.data == math.acosh(2.0)
+    assert gradients(y, [x]) == [1 / math.sqrt(3.0)]
+    (slope,) = gradients(y, [x], create_graph=True)
+    assert gradients(slope, [x])[0] == pytest.approx(-2.0 / 3.0**1.5)
+    assert arccosh(np.array([1.0, 0.0])).tolist()[0] == 0.0
+    derivation = autograd.explain(y, x)
+    assert "arccosh(x)" in str(derivation) and "1 / sqrt(x^2 - 1)" in str(derivation)
+    assert r"\operatorname{arccosh}" in derivation.to_latex()
+    assert "arccosh" in autograd.draw(y).source
+    program = autograd.compile(y, [x])
+    assert program.value_and_grad([2.0]) == (y.data, pytest.approx([1 / math.sqrt(3.0)]))
+    assert "math.acosh" in program.source
+    many = [Value(2.0 + i) for i in range(20)]
+    assert "np.arccosh" in autograd.compile(autograd.mean([arccosh(x * x) for x in many]), many).source
+    assert find(operands(arccosh), lambda xs: xs[0] < 2.0)[0] > 1.0
+    report = autograd.check_gradients(y, [x])
+    assert report.rows[0].verdict == "pass"
+    assert "dual: there is no textbook definition of arccosh" in report.declined
 
 
 def test_binding_strength():
     """Sums bind loosest, then signs, products, powers; all else is a call."""
-    strength = {op.name: op.binds for op in TABLE.values() if op.binds != ops.CALL}
+    strength = {op.name: op.precedence for op in TABLE.values() if op.precedence != ops.CALL}
     assert strength == {"add": 1, "sub": 1, "neg": 2, "mul": 4, "pow": 5, "exp": 5}

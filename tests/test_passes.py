@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from autograd import TABLE, Value, dot, log_softmax, maximum, select, softmax, where
+from autograd import TABLE, Op, Value, dot, log_softmax, maximum, select, softmax, where
 from autograd.program.blocks import Block, Gather, View
-from autograd.program.code import HELPERS, Code, element, function, helpers_for, write
+from autograd.program.code import Code, element, function, helpers_for, write
 from autograd.program.contract import Apply, Dot, Max, Select, Sum, contract
 from autograd.program.forward import _PRODUCTS, product
+from autograd.program.helpers import HELPERS
 from autograd.program.lower import APART, NARROW, PARTS, lower
 from autograd.program.schedule import _kind, schedule
 from autograd.program.simplify import simplify
@@ -390,6 +391,20 @@ def test_parentheses_are_where_they_are_needed(outer, inner):
                 exec(helper, namespace)
             given = [inside if x is written else 3.0 if x is w else x for x in operands]
             np.testing.assert_allclose(eval(text, namespace), TABLE[outer](*given), rtol=1e-15)
+
+
+def test_a_row_that_no_program_can_write_says_so():
+    """By its name, and what it lacks, when it is written: for numbers, for arrays."""
+    slope = (lambda z, x: 1.0,)
+    of_neither = Op("triple", lambda x: 3.0 * x, lambda x: 3.0 * x, slope)
+    for scalar, lacks in ((True, "forward is no function of math"), (False, "ufunc is no function of NumPy")):
+        with pytest.raises(TypeError, match=f"cannot write the row triple: its {lacks}"):
+            write(of_neither, [Code("x", scalar=scalar)])
+    of_both = Op("arccosh", math.acosh, np.arccosh, slope)
+    assert [write(of_both, [Code("x", scalar=scalar)]).text for scalar in (True, False)] == [
+        "math.acosh(x)",
+        "np.arccosh(x)",
+    ]
 
 
 def test_no_parentheses_but_those_that_are_needed():

@@ -12,7 +12,6 @@ import autograd
 import nn
 from autograd import TABLE, Value, gradients, topological_order
 from autograd.strategies import (
-    DOMAINS,
     LONGEST,
     SMOOTH,
     SPECIAL,
@@ -42,7 +41,7 @@ def test_operands_are_where_a_row_is_smooth(op, data, wide):
 def test_wide_operands_reach_far(op):
     """Tiny ones for every row, huge ones for those that do not overflow."""
     assert 0.0 < abs(find(operands(op, wide=True), lambda xs: abs(xs[0]) < 1e-11)[0]) < 1e-11
-    if op.name not in ("exp", "expm1", "sinh", "cosh", "pow"):
+    if op.domain[0][1] == math.inf and math.isfinite(op.forward(*[1e11] * len(op.partials))):
         assert abs(find(operands(op, wide=True), lambda xs: abs(xs[0]) > 1e11)[0]) > 1e11
 
 
@@ -113,11 +112,6 @@ def test_depth_and_sharing_are_bounded(data, depth):
         depths.append(1 + max(depths[x] for x in places))
     assert max(depths) <= depth and len(used) == len(set(used))
     assert all(op.name in SMOOTH for op, _ in expression.instructions)
-
-
-def test_every_row_has_operands():
-    """A row without a domain would go untested."""
-    assert DOMAINS.keys() == TABLE.keys()
 
 
 @given(networks(max_layers=2))

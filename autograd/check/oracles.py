@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from ..ops import REALS, TABLE
 from .estimates import NOTHING, Array, Estimate, Evidence, Sides
 from .problem import Problem
 from .samples import SAMPLES, sampling, scatter
@@ -152,12 +153,11 @@ LEAST = 1e-140
 LOSS = 1e-14
 """What complex functions lose of the derivative, mostly x^p = exp(p log x)."""
 
-_DOMAINS = {"log": 0.0, "sqrt": 0.0, "log1p": -1.0}
-
 
 def _elementary_of_complex(name: str, x: Array) -> Array:
-    if name in _DOMAINS:
-        refuse_at(x.real <= _DOMAINS[name] + WIDE * abs(x.imag), x, f"at the end of the domain of {name}")
+    (low, high), *_ = TABLE[name].domain if name in TABLE else (REALS,)
+    for inside in [x.real - low] * (low > -inf) + [high - x.real] * (high < inf):
+        refuse_at(inside <= WIDE * abs(x.imag), x, f"at the end of the domain of {name}")
     return _with_numpy(name, x)
 
 

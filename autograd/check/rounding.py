@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import chain_rule, gradients, number_of_node
+from ..ops import WHERE
 from .estimates import SAFETY, SHARP, Array, Estimate
 from .problem import Problem
 from .samples import Sampled, sampling, scatter
@@ -107,8 +108,11 @@ def _swept(
     seen: dict[Any, Any] = {x: x.numbers for x in problem.order if x.op is not None}
 
     def rows(node: Any, *operands: Any) -> Any:
-        if constant is not float and _tied(node):  # with errors it would not be: the rules at kinks hold
-            return operands[2] if node.op.name == "where" else constant(node.numbers[0])
+        if constant is not float:  # with errors a node would not be at its kink, where the rules hold
+            if node.op is WHERE and node.numbers[1] == 0.0:
+                return operands[2]
+            if node.op.is_at_kink(*node.numbers[1:]):
+                return constant(node.numbers[0])
         result = node.op.ufunc(*operands)
         if not isinstance(result, Sampled):
             result = np.asarray(result, dtype=float)
@@ -123,14 +127,6 @@ def _swept(
 
     output = problem.evaluate(numbers, constant, rows)
     return output, chain_rule(reversed(problem.order), {problem.output: 1.0}, seen.__getitem__, times)
-
-
-def _tied(node: Any) -> bool:
-    """Whether a node is exactly at its kink."""
-    name, numbers = node.op.name, node.numbers
-    if name in ("maximum", "minimum", "equal"):
-        return numbers[1] == numbers[2]  # type: ignore[no-any-return]  # floats
-    return name in ("abs", "sign", "step", "relu", "where") and numbers[1] == 0.0
 
 
 def slopes_along(problem: Problem, first: int, index: int, xs: Array) -> Array:

@@ -183,6 +183,7 @@ SLOPES: dict[str, Callable[[Numbers, Any], Any]] = {
     "sin":    lambda m, x: m.function("cos", x),
     "cos":    lambda m, x: -m.function("sin", x),
     "tan":    lambda m, x: 1 / (m.function("cos", x) * m.function("cos", x)),
+    "arcsin": lambda m, x: 1 / m.function("sqrt", 1 - x * x),
     "arctan": lambda m, x: 1 / (1 + x * x),
     "sinh":   lambda m, x: m.function("cosh", x),
     "cosh":   lambda m, x: m.function("sinh", x),
@@ -212,7 +213,7 @@ TEXTBOOK: dict[str, Callable[..., Any]] = {
 """Every row of the table but `detach`, which makes a constant.
 
 A row of one's own is checked by its values alone until it has a definition here, and a new elementary function its
-derivative in `SLOPES`: ``TEXTBOOK["arcsin"] = lambda m, x: m.function("arctan", x / m.function("sqrt", 1 - x * x))``.
+derivative in `SLOPES`: ``TEXTBOOK["arccos"] = lambda m, x: m.constant(pi / 2) - m.function("arcsin", x)``.
 """
 # fmt: on
 

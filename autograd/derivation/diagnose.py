@@ -9,29 +9,12 @@ from math import isfinite
 from typing import Any
 
 from ..graph import adjoints, edges, number_of_node, routes, times, topological_order
-from ..ops import FLAT, RELU
+from ..ops import FLAT
 from ..value import Value, require_value
 from .formula import Formula, Formulas, symbols
 from .notation import Text, counted, quoted
 
 # ---- Why a derivative is zero ---------------------------------------------------------------------------------------
-
-_CLOSED = {
-    "relu": "{z} is off, because {x} = {xn} is not positive",
-    "step": "{z} is a step, flat everywhere",
-    "equal": "{z} is 0 or 1, flat everywhere",
-    "sign": "{z} is a sign, flat everywhere",
-    "detach": "{z} is detached, so no derivative passes",
-    "where": "{z} took the other branch",
-    "maximum": "{z} took {other}, not {x} = {xn}",
-    "minimum": "{z} took {other}, not {x} = {xn}",
-    "mul": "{z} multiplies by {other}, which is 0",
-    "sigmoid": "{z} is saturated at {x} = {xn}: its derivative rounds to 0",
-    "tanh": "{z} is saturated at {x} = {xn}: its derivative rounds to 0",
-    "softplus": "{z} is saturated at {x} = {xn}: its derivative rounds to 0",
-    "exp": "{z} has underflowed to 0 at {x} = {xn}",
-}
-"""What to say where a partial of a row is 0; for the others, that the derivative is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +50,8 @@ class Zero:
         if self.beaten is not None:
             what = "undefined" if self.beaten != self.beaten else "infinite"
             return f"this 0 wins over the {what} derivative of {z} at {parts[0]} = {number}; a second derivative is NaN"
-        say = _CLOSED.get(self.node.op.name, "the derivative of {z} with respect to {x} = {xn} is 0")
-        return say.format(z=z, x=parts[0], xn=number, other=parts[1] if parts[1:] else "")
+        other = parts[1] if parts[1:] else ""
+        return self.node.op.why_zero.format(z=z, x=parts[0], xn=number, other=other)  # type: ignore[no-any-return]
 
 
 def why_zero(output: Value, variable: Value) -> list[str]:
@@ -137,8 +120,10 @@ def places_of_zero(output: Value, variable: Value) -> list[Zero]:
                 places.append(Zero(node, index))
             elif not isfinite(slope):
                 places.append(Zero(node, index, beaten=slope))
-            at_kink = node.op is RELU and node.numbers[1] == 0.0  # where the gate may still open
-            if slope != 0.0 or at_kink or not node.op.gate:  # type: ignore[union-attr]
+            op = node.op
+            assert op is not None  # it has an edge
+            # A gate at its kink, such as relu at 0, may still open, unless it is flat.
+            if slope != 0.0 or not op.gate or (op.is_at_kink(*node.numbers[1:]) and not op.flat):
                 zeroed.add(x)
     return places
 

@@ -211,7 +211,7 @@ def simplified(op: Op, operands: Sequence[_Part]) -> _Part:
     if all(map(_number, operands)):
         return op.forward(*operands)
     number = op.forward(*map(number_of, operands))
-    for rewrite in _BY_OP[op]:
+    for rewrite in _BY_OP.get(op, ()):
         result = rewrite(*operands)
         if result is not None and _like(number_of(result), number):
             return result  # type: ignore[no-any-return]  # a formula or a float
@@ -224,10 +224,6 @@ def _like(x: float, y: float) -> bool:
 
 
 # ---- From nodes to formulas -----------------------------------------------------------------------------------------
-
-ACTIVATIONS = frozenset({ops.SIGMOID, ops.TANH, ops.ARCTAN, ops.RELU, ops.SOFTPLUS, ops.STEP})
-"""The rows after whose input, a sum, a person stops and gives it a name: z, then a."""
-
 
 _CONSTANT = frozenset({ADD, SUB, NEG})
 """The rows whose partials are constants."""
@@ -258,7 +254,7 @@ class Formulas:
         self._symbols: dict[Any, Symbol] = {}
         self._formulas: dict[Any, Any] = {}
         self._place = {node: place for place, node in enumerate(order)}
-        self._before_activation = {node.inputs[0] for node in order if node.op in ACTIVATIONS}
+        self._before_activation = {node.inputs[0] for node in order if node.op in ops.ACTIVATIONS}
         labeled = [node for node in order if node.label]
         names = {label: symbol_of(label) for label in dict.fromkeys(node.label for node in labeled)}
         copies = Counter(chain.from_iterable(_looks(names[node.label]) for node in labeled))
@@ -290,7 +286,7 @@ class Formulas:
     def symbol(self, node: Any) -> Symbol:
         """The symbol that stands for `node`.  `give_names` names it later, once all that is shown is known."""
         if node not in self._symbols:
-            letter = "a" if node.op in ACTIVATIONS else "c" if node.op is ops.DETACH else "u"
+            letter = "a" if node.op in ops.ACTIVATIONS else "c" if node.op is ops.DETACH else "u"
             if node in self._before_activation and node.op in (ADD, SUB):
                 letter = "z"
             self._symbols[node] = Symbol(place=self._place[node], letter=letter)

@@ -238,7 +238,7 @@ class Latex(Style):
 
     def template(self, op: Op) -> tuple[str, int]:
         """The notation of `op`, with a field for each operand, and how tightly it binds."""
-        return op.latex, op.binds
+        return op.latex, op.precedence
 
     def parentheses(self, text: str) -> str:
         """The text in parentheses."""

@@ -18,11 +18,11 @@ from operator import add, attrgetter, mul
 from typing import Any
 
 from ..graph import adjoints, chain_rule, edges, routes, topological_order
-from ..ops import ADD, FLAT, MUL, SUB, Op
+from ..ops import ACTIVATIONS, ADD, FLAT, MUL, SUB, Op
 from ..value import Value, require_value
 from .data import Definition, Derivation, Factor, Route, Step
 from .diagnose import origin_of_nonfinite, places_of_zero, sentences
-from .formula import ACTIVATIONS, LONGEST, Formula, Formulas, symbols
+from .formula import LONGEST, Formula, Formulas, symbols
 from .notation import Style, Symbol
 
 MAX_FACTORS = 8

@@ -156,13 +156,7 @@ def escape(text: str) -> str:
 
 # ---- A graph --------------------------------------------------------------------------------------------------------
 
-_SIGNS = {
-    "add": "+",
-    "sub": "\N{MINUS SIGN}",
-    "mul": "\N{MULTIPLICATION SIGN}",
-    "div": "\N{DIVISION SIGN}",
-    "neg": "\N{MINUS SIGN}",
-}
+_SIGNS = {"+": "+", "-": "\N{MINUS SIGN}", "*": "\N{MULTIPLICATION SIGN}", "/": "\N{DIVISION SIGN}"}
 _INK, _LEAF, _ROUTE, _ROUTE_FILL = "#333333", "#e7f0fa", "#d9480f", "#ffe8d9"
 _FONT = {"fontname": "Helvetica", "fontsize": "11", "fontcolor": _INK}
 
@@ -315,7 +309,7 @@ def _numbers_of(node: Value, graph: _Graph) -> list[str]:
     """The row of a node, its data and its grad."""
     op = node.op
     grad = decimal(node.grad, 4) if graph.backward or node.grad else "\N{EN DASH}"
-    rows = [f'<font color="#555555">{escape(_SIGNS.get(op.name, op.name))}</font>'] if op else []
+    rows = [f'<font color="#555555">{escape(_SIGNS.get(op.symbol, op.name))}</font>'] if op else []
     return [*rows, f"data {decimal(number_of_node(node), 4)}", f"grad {grad}"]
 
 

@@ -30,6 +30,7 @@ from ..ops import (
     as_float,
 )
 from .blocks import View
+from .helpers import HELPERS, definition, spelling
 
 _INFIX = {
     ADD: ("{} + {}", SUM, (SUM, PRODUCT)),
@@ -40,71 +41,6 @@ _INFIX = {
     POW: ("{}**{}", POWER, (CALL, CALL)),
 }
 """Operators of Python: how they are written, how tightly they bind, and how tightly their operands must."""
-
-_NUMPY = {
-    name: f"np.{name}"
-    for name in ("abs", "sign", "exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tan", "arctan", "sinh", "cosh",
-                 "tanh", "where")
-}  # fmt: skip
-_MATH = {name: f"math.{name}" for name in ("exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tan", "sinh", "cosh",
-                                           "tanh", "pow")} | {"arctan": "math.atan", "abs": "abs"}  # fmt: skip
-
-HELPERS = {
-    "sigmoid": "x", "softplus": "x", "step": "x", "equal": "x, y", "relu": "x", "maximum": "x, y", "minimum": "x, y",
-    "times": "x, y", "gated": "x, y", "product": "x, y", "index": "x, count", "scatter": "i, d, count",
-    "scatter_rows": "i, d, count", "put_rows": "i, d, count", "scatter_picks": "i, d, count", "outer": "d, a",
-    "sigmoid_": "x", "softplus_": "x", "sign_": "x", "step_": "x", "equal_": "x, y", "relu_": "x",
-    "maximum_": "x, y", "minimum_": "x, y", "power": "x, y",
-}  # fmt: skip
-"""What neither library has, or has with other special values, and its arguments; those for numbers end in _."""
-
-_BODIES = {
-    "sigmoid": "e = np.exp(-np.abs(x))\nreturn np.where(x < 0.0, e, 1.0) / (1.0 + e)",
-    "softplus": "return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))",
-    "step": "return np.where(x > 0.0, 1.0, 0.0)",
-    "equal": "return np.where(x == y, 1.0, 0.0)",
-    "relu": "return np.maximum(x, 0.0) + 0.0  # never -0.0",
-    "maximum": "return np.where((x >= y) | np.isnan(x), x, y)",
-    "minimum": "return np.where((x <= y) | np.isnan(x), x, y)",
-    "times": "return np.where(x == 0.0, 0.0, x * y)  # a zero adjoint wins, also over infinity",
-    "gated": "return np.where((x == 0.0) | (y == 0.0), 0.0, x * y)",
-    "product": "return times(x[..., None], y).sum(axis=-2)  # x @ y, in which zeros of x win",
-    "index": (
-        "i = np.asarray(x)\n"
-        "if not np.all((i >= 0) & (i < count) & (i % 1 == 0)):\n"
-        '    raise IndexError(f"an index is no whole number from 0 to {count - 1}")\n'
-        "return i.astype(int)"
-    ),
-    "scatter": (
-        "width = d.shape[-1] if np.ndim(d) > i.ndim else 1  # i says which row of the table each row of d is added to\n"
-        "flat = (i[..., None] * width + np.arange(width)).ravel()\n"
-        "return np.bincount(flat, np.ravel(d), count * width)"
-    ),
-    "scatter_rows": (
-        "n = len(d)  # row by row of the batch\n"
-        "flat = (i.ravel() + count * np.arange(n)[:, None]).ravel()\n"
-        "return np.bincount(flat, d.ravel(), n * count).reshape(n, count)"
-    ),
-    "put_rows": ("g = np.zeros((len(d), count))  # the same, where i picks no place twice\ng[:, i] = d\nreturn g"),
-    "outer": ("return d.reshape(-1, d.shape[-1]).T @ a.reshape(-1, a.shape[-1])  # summed over the batch and all else"),
-    "scatter_picks": (
-        "g = np.zeros((*np.shape(i), count))\n"
-        "np.put_along_axis(g, i[..., None], np.asarray(d)[..., None], axis=-1)\n"
-        "return g"
-    ),
-    "sigmoid_": "e = math.exp(-abs(x))\nreturn (e if x < 0.0 else 1.0) / (1.0 + e)",
-    "softplus_": "return max(x, 0.0) + math.log1p(math.exp(-abs(x)))",
-    "sign_": "return 1.0 if x > 0.0 else -1.0 if x < 0.0 else 0.0 if x == 0.0 else x",
-    "power": (
-        "z = np.where((y == 0.5) & ((x == 0.0) | (x == -np.inf)), abs(x), x)  # where NumPy would take a root of it\n"
-        "return z**y"
-    ),
-    "step_": "return 1.0 if x > 0.0 else 0.0",
-    "equal_": "return 1.0 if x == y else 0.0",
-    "relu_": "return x if x > 0.0 or x != x else 0.0",
-    "maximum_": "return x if x >= y or x != x else y",
-    "minimum_": "return x if x <= y or x != x else y",
-}
 
 
 class Code(Operators):
@@ -150,8 +86,7 @@ def write(op: Op, operands: Sequence[Any]) -> Code:
     if op is POW and not scalar and (isinstance(operands[1], Code) or operands[1] == 0.5):
         return Code(f"power({codes[0].text}, {codes[1].text})", CALL, op, codes)
     if op not in _INFIX or (scalar and op is POW):
-        name = _MATH.get(op.name, f"{op.name}_") if scalar else _NUMPY.get(op.name, op.name)
-        return Code(f"{name}({', '.join(code.text for code in codes)})", CALL, op, codes, scalar)
+        return Code(f"{spelling(op, scalar)}({', '.join(code.text for code in codes)})", CALL, op, codes, scalar)
     template, binds, places = _INFIX[op]
     texts = [code.text if code.binds >= place else f"({code.text})" for code, place in zip(codes, places)]
     return Code(template.format(*texts), binds, op, codes, scalar)
@@ -175,10 +110,9 @@ def spelled(numbers: Any) -> str:
 def helpers_for(text: str) -> list[str]:
     """The definitions of the helpers that `text` calls."""
     called = set(re.findall(r"\b(\w+)\(", text))
-    found = [name for name in HELPERS if name in called]
-    if "product" in found:
-        found = sorted({*found, "times"}, key=list(HELPERS).index)
-    return [function(name, HELPERS[name], _BODIES[name].split("\n")) for name in found]
+    if "product" in called:
+        called.add("times")
+    return [definition(name) for name in HELPERS if name in called]
 
 
 def function(name: str, arguments: str, lines: Sequence[str]) -> str:

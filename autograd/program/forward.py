@@ -7,8 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..derivation.formula import ACTIVATIONS
-from ..ops import ADD, DETACH, MUL, PRODUCT, SUM, Op
+from ..ops import ACTIVATIONS, ADD, DETACH, MUL, PRODUCT, SUM, Op
 from .blocks import Array, Block, Gather, Lowered, Operand, Statement, View, blocks_of, is_batched, shape_of
 from .code import Code, element, number, write
 

@@ -21,8 +21,8 @@ from ..functions import is_index
 from ..graph import topological_order
 from ..nodes import WatchedValue, line_outside
 from ..value import Value, add_to_grads
-from .code import HELPERS
 from .guards import Guards, Question, Recorder
+from .helpers import HELPERS
 from .outside import Outside
 from .program import REDUCTIONS, Program, as_array, reduced
 from .rows import Form, form_of_rows, row_of
