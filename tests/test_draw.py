@@ -463,10 +463,10 @@ def test_what_cannot_be_drawn():
         with pytest.raises(TypeError, match="give a Value, a derivation or a model, or a list of Values"):
             draw(thing)
     for things, message in (
-        ([Value(1.0), 2.0], r"item 1 of what is to be drawn is 2.0 \(float\); give a list of Values"),
+        ([Value(1.0), 2.0], r"item 1 of the list is 2.0 \(float\); give a list of Values"),
         ([[Value(1.0)]], r"item 0 .* \(list\)"),
         ((None,), r"item 0 .* None"),
-        ([], r"\[\] has nothing to draw in it"),
+        ([], r"\[\] is empty; give at least one Value"),
     ):
         with pytest.raises(TypeError, match=message):
             draw(things)

@@ -89,10 +89,11 @@ def backwards(arrows: Mapping[str, set[str]]) -> list[str]:
         f"autograd.derivation.{name}": step for step, line in enumerate(DERIVATION.split(";")) for name in line.split()
     }
     found = []
-    for name, x in ((name, x) for name in arrows for x in sorted(arrows[name])):
-        up = place[_room(x)] > place[_room(name)] or stairs.get(x, 0) > stairs.get(name, len(stairs))
-        if up and (name, x) not in WHEN_CALLED:
-            found.append(f"{name} imports {x}")
+    for name, imported in arrows.items():
+        for x in sorted(imported):
+            up = place[_room(x)] > place[_room(name)] or stairs.get(x, 0) > stairs.get(name, len(stairs))
+            if up and (name, x) not in WHEN_CALLED:
+                found.append(f"{name} imports {x}")
     return found
 
 
