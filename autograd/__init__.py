@@ -1,13 +1,9 @@
 """Scalar reverse-mode automatic differentiation that shows its work."""
 
+from typing import TYPE_CHECKING, Any
+
 from . import installation as installation  # first: it raises where HIPS's package lies in this folder
 from .assigning import assign
-from .check import check_gradients, gradcheck
-from .derivation.data import Derivation
-from .derivation.diagnose import origin_of_nonfinite, why_zero
-from .derivation.formula import formula
-from .derivation.quiz import Quiz
-from .derivation.routes import explain
 from .functional import grad, hessian, hvp, jacobian, jvp, value_and_grad
 from .functions import dot, log_softmax, logsumexp, mean, select, softmax
 from .graph import gradients, leaves, topological_order
@@ -40,11 +36,21 @@ from .ops import SUB as sub
 from .ops import TAN as tan
 from .ops import TANH as tanh
 from .ops import WHERE as where
-from .picture.draw import Picture, draw
-from .program import CompiledFunction, Program
-from .program import compile as compile
 from .recording import enable_grad, no_grad
 from .value import Value
+
+if TYPE_CHECKING:
+    from .check import check_gradients, gradcheck
+    from .derivation.data import Derivation
+    from .derivation.diagnose import origin_of_nonfinite, why_zero
+    from .derivation.formula import formula
+    from .derivation.quiz import Quiz
+    from .derivation.routes import explain
+    from .picture.draw import Picture, draw
+    from .program import CompiledFunction, Program
+    from .program import compile as compile
+
+__version__ = "0.1.0"
 
 abs, pow = ABS, POW
 
@@ -112,3 +118,35 @@ __all__ = [
     "where",
     "why_zero",
 ]
+
+_ROOMS = {
+    "check": ("check_gradients", "gradcheck"),
+    "derivation": (),
+    "derivation.data": ("Derivation",),
+    "derivation.diagnose": ("origin_of_nonfinite", "why_zero"),
+    "derivation.formula": ("formula",),
+    "derivation.quiz": ("Quiz",),
+    "derivation.routes": ("explain",),
+    "picture": (),
+    "picture.draw": ("Picture", "draw"),
+    "program": ("CompiledFunction", "Program", "compile"),
+}
+"""Modules that take long to import, and the names above that they define: each is imported when it is first used."""
+
+if not TYPE_CHECKING:  # type checkers would believe that every name exists
+
+    def __getattr__(name: str) -> Any:
+        """A name of `_ROOMS`, imported now."""
+        from importlib import import_module
+
+        for room, names in _ROOMS.items():
+            if name == room:
+                return import_module(f".{room}", __name__)
+            if name in names:
+                found = globals()[name] = getattr(import_module(f".{room}", __name__), name)
+                return found
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        """All names, imported or not."""
+        return sorted({*globals(), *(name for names in _ROOMS.values() for name in names)})

@@ -13,9 +13,7 @@ closed: every partial is made of rows of the table.
 from __future__ import annotations
 
 import inspect
-import math
 import numbers
-import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -23,6 +21,8 @@ from math import inf
 from typing import Any
 
 import numpy as np
+
+from . import kernels
 
 # How tightly a row's notation binds, loosest first: x + y, -x, x / y, x y, x^y, f(x).
 SUM, SIGNED, QUOTIENT, PRODUCT, POWER, CALL = range(1, 7)
@@ -164,166 +164,78 @@ def elementwise(function: Callable[..., Any], operands: Sequence[Any]) -> Any:
         return np.frompyfunc(function, len(boxed), 1)(*boxed)
 
 
-def _ieee(function: Callable[..., float], ufunc: Callable[..., Any]) -> Callable[..., float]:
-    """`function`, with NumPy's IEEE 754 answer wherever Python would raise."""
-
-    def forward(*operands: float) -> float:
-        try:
-            return function(*operands)
-        except (ValueError, OverflowError, ZeroDivisionError):
-            with np.errstate(all="ignore"):
-                return float(ufunc(*operands))
-
-    return forward
-
-
-def _sigmoid(x: float) -> float:
-    e = math.exp(-abs(x))
-    return (e if x < 0.0 else 1.0) / (1.0 + e)
-
-
-def _sigmoid_array(x: Any) -> Any:
-    e = np.exp(-np.abs(x))
-    return np.where(x < 0.0, e, 1.0) / (1.0 + e)
-
-
-def _softplus(x: float) -> float:
-    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
-
-
-def _softplus_array(x: Any) -> Any:
-    return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
-
-
-def _sign(x: float) -> float:
-    return 1.0 if x > 0.0 else -1.0 if x < 0.0 else 0.0 if x == 0.0 else x
-
-
-def _step(x: float) -> float:
-    return 1.0 if x > 0.0 else 0.0
-
-
-def _step_array(x: Any) -> Any:
-    return np.where(np.greater(x, 0.0), 1.0, 0.0)
-
-
-def _equal(x: float, y: float) -> float:
-    return 1.0 if x == y else 0.0
-
-
-def _equal_array(x: Any, y: Any) -> Any:
-    return np.where(np.equal(x, y), 1.0, 0.0)
-
-
-def _relu(x: float) -> float:
-    return x if x > 0.0 or x != x else 0.0
-
-
-def _relu_array(x: Any) -> Any:
-    return np.where(np.greater(x, 0.0) | np.isnan(x), x, 0.0)
-
-
-def _maximum(x: float, y: float) -> float:
-    return x if x >= y or x != x else y
-
-
-def _maximum_array(x: Any, y: Any) -> Any:  # np.maximum leaves the sign of max(-0.0, 0.0) to the processor
-    return np.where(np.greater_equal(x, y) | np.isnan(x), x, y)
-
-
-def _minimum(x: float, y: float) -> float:
-    return x if x <= y or x != x else y
-
-
-def _minimum_array(x: Any, y: Any) -> Any:
-    return np.where(np.less_equal(x, y) | np.isnan(x), x, y)
-
-
-def _power_array(x: Any, y: Any) -> Any:  # where every exponent is 0.5 NumPy takes roots, which differ at -0.0, -inf
-    return np.power(np.where(np.equal(y, 0.5) & (np.equal(x, 0.0) | np.equal(x, -inf)), np.abs(x), x), y)
-
-
-def _where(condition: float, x: float, y: float) -> float:
-    return x if condition else y
-
-
 TABLE: dict[str, Op] = {}
 
 
 def _row(
-    name: str,
-    forward: Callable[..., float],
+    kernel: Callable[..., float],
     ufunc: Callable[..., Any],
     partials: tuple[Callable[..., Any] | None, ...],
     latex: str = "",
     binds: int = CALL,
     gate: bool = False,
 ) -> Op:
-    inputs = ["condition", "x", "y"][-len(partials) :] if len(partials) > 1 else ["x"]
+    name, inputs = kernel.__name__, list(inspect.signature(kernel).parameters)
     fields = ", ".join(["{}"] * len(inputs))
-    op = Op(name, forward, ufunc, partials, latex or rf"\operatorname{{{{{name}}}}}({fields})", binds, gate)
+    op = Op(name, kernel, ufunc, partials, latex or rf"\operatorname{{{{{name}}}}}({fields})", binds, gate)
     # For help(): each row is a function of its own.
     parameters = [inspect.Parameter(x, inspect.Parameter.POSITIONAL_ONLY) for x in inputs]
     object.__setattr__(op, "__signature__", inspect.Signature(parameters))
-    notation = op.latex.format(*inputs)
-    doc = (
-        f"{name}({', '.join(inputs)}): the primitive {notation}, of floats, arrays (elementwise) and Values (recorded)."
-    )
-    object.__setattr__(op, "__doc__", doc)
+    object.__setattr__(op, "__doc__", kernel.__doc__)
     TABLE[name] = op
     return op
 
 
 # fmt: off
-ADD: Op = _row("add", operator.add, np.add, (lambda z, x, y: 1.0, lambda z, x, y: 1.0), "{} + {}", SUM)
-SUB: Op = _row("sub", operator.sub, np.subtract, (lambda z, x, y: 1.0, lambda z, x, y: -1.0), "{} - {}", SUM)
-MUL: Op = _row("mul", operator.mul, np.multiply, (lambda z, x, y: y, lambda z, x, y: x), r"{} \, {}", PRODUCT)
-DIV: Op = _row("div", _ieee(operator.truediv, np.true_divide), np.true_divide,
+ADD: Op = _row(kernels.add, np.add,      (lambda z, x, y: 1.0, lambda z, x, y: 1.0), "{} + {}", SUM)
+SUB: Op = _row(kernels.sub, np.subtract, (lambda z, x, y: 1.0, lambda z, x, y: -1.0), "{} - {}", SUM)
+MUL: Op = _row(kernels.mul, np.multiply, (lambda z, x, y: y, lambda z, x, y: x), r"{} \, {}", PRODUCT)
+DIV: Op = _row(kernels.div, np.true_divide,
                (lambda z, x, y: DIV(1.0, y), lambda z, x, y: -DIV(z, y)), r"\frac{{{}}}{{{}}}")
-NEG: Op = _row("neg", operator.neg, np.negative, (lambda z, x: -1.0,), "-{}", SIGNED)
+NEG: Op = _row(kernels.neg, np.negative, (lambda z, x: -1.0,), "-{}", SIGNED)
 # x ** 0 has derivative 0 in x, also at 0, at NaN and where 1 / x overflows, but a slope in y.  log(x) counts where x is
 # not 0, or 0 ** y is infinite.
-POW: Op = _row("pow", _ieee(math.pow, np.power), _power_array,
+POW: Op = _row(kernels.pow, kernels.pow_array,
                (lambda z, x, y: WHERE(y, y * POW(x, y - 1.0), y * WHERE(STEP(ABS(x) - 6e-309), POW(x, y - 1.0), 0.0)),
                 lambda z, x, y: WHERE(ABS(x) + STEP(-y), z * LOG(x), 0.0)), "{}^{{{}}}", POWER)
 
-ABS:  Op = _row("abs",  abs,   np.abs,      (lambda z, x: SIGN(x),), "|{}|")
-SIGN: Op = _row("sign", _sign, np.sign,     (lambda z, x: 0.0,), gate=True)
-STEP: Op = _row("step", _step, _step_array, (lambda z, x: 0.0,), gate=True)
-EQUAL: Op = _row("equal", _equal, _equal_array, (lambda z, x, y: 0.0, lambda z, x, y: 0.0), "[{} = {}]", gate=True)
+ABS:   Op = _row(kernels.abs,   np.abs,              (lambda z, x: SIGN(x),), "|{}|")
+SIGN:  Op = _row(kernels.sign,  np.sign,             (lambda z, x: 0.0,), gate=True)
+STEP:  Op = _row(kernels.step,  kernels.step_array,  (lambda z, x: 0.0,), gate=True)
+EQUAL: Op = _row(kernels.equal, kernels.equal_array, (lambda z, x, y: 0.0, lambda z, x, y: 0.0), "[{} = {}]", gate=True)
 
-EXP:   Op = _row("exp",   _ieee(math.exp, np.exp),     np.exp,   (lambda z, x: z,), "e^{{{}}}", POWER)
-EXPM1: Op = _row("expm1", _ieee(math.expm1, np.expm1), np.expm1, (lambda z, x: EXP(x),))
-LOG:   Op = _row("log",   _ieee(math.log, np.log),     np.log,   (lambda z, x: DIV(1.0, x),), r"\ln({})")
-LOG1P: Op = _row("log1p", _ieee(math.log1p, np.log1p), np.log1p, (lambda z, x: DIV(1.0, 1.0 + x),), r"\ln(1 + {})")
+EXP:   Op = _row(kernels.exp,   np.exp,   (lambda z, x: z,), "e^{{{}}}", POWER)
+EXPM1: Op = _row(kernels.expm1, np.expm1, (lambda z, x: EXP(x),))
+LOG:   Op = _row(kernels.log,   np.log,   (lambda z, x: DIV(1.0, x),), r"\ln({})")
+LOG1P: Op = _row(kernels.log1p, np.log1p, (lambda z, x: DIV(1.0, 1.0 + x),), r"\ln(1 + {})")
 # The power rule, not 1 / (2 z): at -0.0 it is +inf too.
-SQRT:  Op = _row("sqrt",  _ieee(math.sqrt, np.sqrt),   np.sqrt,  (lambda z, x: 0.5 * POW(x, -0.5),), r"\sqrt{{{}}}")
+SQRT: Op = _row(kernels.sqrt, np.sqrt, (lambda z, x: 0.5 * POW(x, -0.5),), r"\sqrt{{{}}}")
 
-SIN:    Op = _row("sin",    _ieee(math.sin, np.sin), np.sin,    (lambda z, x: COS(x),), r"\sin({})")
-COS:    Op = _row("cos",    _ieee(math.cos, np.cos), np.cos,    (lambda z, x: -SIN(x),), r"\cos({})")
-TAN:    Op = _row("tan",    _ieee(math.tan, np.tan), np.tan,    (lambda z, x: 1.0 + z * z,), r"\tan({})")
-ARCTAN: Op = _row("arctan", math.atan,               np.arctan, (lambda z, x: DIV(1.0, 1.0 + x * x),), r"\arctan({})")
+SIN:    Op = _row(kernels.sin,    np.sin,    (lambda z, x: COS(x),), r"\sin({})")
+COS:    Op = _row(kernels.cos,    np.cos,    (lambda z, x: -SIN(x),), r"\cos({})")
+TAN:    Op = _row(kernels.tan,    np.tan,    (lambda z, x: 1.0 + z * z,), r"\tan({})")
+ARCTAN: Op = _row(kernels.arctan, np.arctan, (lambda z, x: DIV(1.0, 1.0 + x * x),), r"\arctan({})")
 
-SINH: Op = _row("sinh", _ieee(math.sinh, np.sinh), np.sinh, (lambda z, x: COSH(x),), r"\sinh({})")
-COSH: Op = _row("cosh", _ieee(math.cosh, np.cosh), np.cosh, (lambda z, x: SINH(x),), r"\cosh({})")
-TANH: Op = _row("tanh", math.tanh,                 np.tanh, (lambda z, x: 1.0 - z * z,), r"\tanh({})")
+SINH: Op = _row(kernels.sinh, np.sinh, (lambda z, x: COSH(x),), r"\sinh({})")
+COSH: Op = _row(kernels.cosh, np.cosh, (lambda z, x: SINH(x),), r"\cosh({})")
+TANH: Op = _row(kernels.tanh, np.tanh, (lambda z, x: 1.0 - z * z,), r"\tanh({})")
 
-SIGMOID:  Op = _row("sigmoid",  _sigmoid,  _sigmoid_array,  (lambda z, x: z * (1.0 - z),), r"\sigma({})")
-SOFTPLUS: Op = _row("softplus", _softplus, _softplus_array, (lambda z, x: SIGMOID(x),))
-RELU:     Op = _row("relu",     _relu,     _relu_array,     (lambda z, x: STEP(x),), gate=True)
+SIGMOID:  Op = _row(kernels.sigmoid,  kernels.sigmoid_array,  (lambda z, x: z * (1.0 - z),), r"\sigma({})")
+SOFTPLUS: Op = _row(kernels.softplus, kernels.softplus_array, (lambda z, x: SIGMOID(x),))
+RELU:     Op = _row(kernels.relu,     kernels.relu_array,     (lambda z, x: STEP(x),), gate=True)
 
 # 1 where the input wins, 0 where it loses, 1/2 at a tie (of infinities too: their difference is NaN, step(NaN) is 0).
-MAXIMUM: Op = _row("maximum", _maximum, _maximum_array,
+MAXIMUM: Op = _row(kernels.maximum, kernels.maximum_array,
                    (lambda z, x, y: WHERE(STEP(x - y), 1.0, WHERE(STEP(y - x), 0.0, 0.5)),
                     lambda z, x, y: WHERE(STEP(y - x), 1.0, WHERE(STEP(x - y), 0.0, 0.5))), r"\max({}, {})", gate=True)
-MINIMUM: Op = _row("minimum", _minimum, _minimum_array,
+MINIMUM: Op = _row(kernels.minimum, kernels.minimum_array,
                    (lambda z, x, y: WHERE(STEP(y - x), 1.0, WHERE(STEP(x - y), 0.0, 0.5)),
                     lambda z, x, y: WHERE(STEP(x - y), 1.0, WHERE(STEP(y - x), 0.0, 0.5))), r"\min({}, {})", gate=True)
 # where(condition, x, y) is x unless the condition is 0.
-WHERE:   Op = _row("where", _where, np.where,
+WHERE:   Op = _row(kernels.where, np.where,
                    (None, lambda z, c, x, y: WHERE(c, 1.0, 0.0), lambda z, c, x, y: WHERE(c, 0.0, 1.0)), gate=True)
 # The identity with derivative 0: the graph goes on, the gradient stops.
-DETACH:  Op = _row("detach", operator.pos, np.copy, (lambda z, x: 0.0,), gate=True)
+DETACH: Op = _row(kernels.detach, np.copy, (lambda z, x: 0.0,), gate=True)
 # fmt: on
 
 FLAT = frozenset({STEP, SIGN, EQUAL, DETACH})

@@ -191,7 +191,7 @@ def sources(tmp_path_factory):
             pytest.skip(f"pip has no index to get HIPS's autograd from: {done.stderr.strip().splitlines()[-1]}")
         assert works(done)
     assert works(python(*wheels, clone, at=folder))
-    (wheel,) = folder.glob("scalar_autograd-*.whl")
+    (wheel,) = folder.glob(f"scalar_autograd-{autograd.__version__}-*.whl")
     hips = {version: next(folder.glob(f"autograd-{version}-*.whl")) for version in ("1.4", "1.8.0")}
     return SimpleNamespace(clone=clone, ours={"wheel": [wheel], "editable": ["--editable", clone]}, hips=hips)
 
