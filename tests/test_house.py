@@ -124,7 +124,7 @@ def test_methods_import_their_pages_when_they_are_called():
     texts = sources()
     for name, x in WHEN_CALLED:
         above = ast.Module([node for node in ast.parse(texts[name]).body if not isinstance(node, ast.ClassDef)], [])
-        assert x in imports(texts)[name] and x not in imports({**texts, name: ast.unparse(above)})[name]
+        assert x in _imported(name, texts) and x not in _imported(name, {**texts, name: ast.unparse(above)})
 
 
 CIRCLES = {
