@@ -1,4 +1,4 @@
-"""Deep copies and pickles of graphs, however deep: no recursion from a node to its inputs."""
+"""Deep copies and pickles of graphs of any depth, without recursion from a node to its inputs."""
 
 from __future__ import annotations
 
@@ -73,18 +73,18 @@ def state_of(node: Any) -> Any:
 
 
 def deepcopy(node: Any, memo: dict[int, Any]) -> Any:
-    """A copy of `node` and of all that it was computed from, but for what `memo` has copies of already."""
+    """A copy of `node` and of all nodes that it depends on, except those with a copy in `memo`."""
     order = topological_order([node], known=_Copied(memo))
     for original in order:
         inputs = (x if x.__class__ is float else memo[id(x)] for x in original.inputs)
-        memo[id(original)] = copied(original, tuple(inputs))  # which shares what subclasses have added, at first
-    for original in order:  # now, as what was added may refer to any of the nodes
+        memo[id(original)] = copied(original, tuple(inputs))
+    for original in order:  # only now: an added attribute may refer to any node
         set_state(memo[id(original)], copy.deepcopy(state_of(original), memo))
     return memo[id(node)]
 
 
 def set_state(node: Any, state: Any) -> None:
-    """Gives `node` what subclasses of `Value` have added, as a pickle does: attributes, or attributes and slots."""
+    """Sets the attributes that a subclass of `Value` has added, as a pickle does: attributes, or those and slots."""
     if state is None:
         return
     if hasattr(node, "__setstate__"):
@@ -96,7 +96,7 @@ def set_state(node: Any, state: Any) -> None:
 
 
 class _Copied:
-    """The nodes that a deep copy has reached."""
+    """The nodes that a deep copy has already reached."""
 
     def __init__(self, memo: dict[int, Any]) -> None:
         self.memo = memo
@@ -106,12 +106,12 @@ class _Copied:
 
 
 def ancestors(node: Any) -> Ancestors | None:
-    """What a pickler should write before `node`, so that it meets every input before it is used: None if nothing.
+    """The nodes that a pickler should write before `node`, each after its own inputs; None if there are none.
 
-    A pickler recurses from an object into its parts, too deep for a long graph.  So a node first hands over its
-    ancestors, inputs before outputs; when the pickler comes to one of them, its parts are already written.  What the
-    pickler at work has written is known as long as its memo keeps the `Ancestors` alive.  That only saves work and
-    depth: the pickle is right without it.
+    A pickler recurses from an object into its parts, too deeply for a long graph.  So a node first hands over its
+    ancestors, inputs before outputs: when the pickler reaches one of them, its parts are already written.  The nodes
+    written so far are known as long as the pickler's memo keeps the `Ancestors` alive.  Knowing them only saves work
+    and depth; the pickle is right without it.
 
     >>> from autograd import Value
     >>> x = Value(2.0)
@@ -120,7 +120,7 @@ def ancestors(node: Any) -> Ancestors | None:
     """
     reference = getattr(_session, "written", None)
     written = reference() if reference else None
-    if written is None or node in written:  # a pickler asks for each node once, so here is another pickler
+    if written is None or node in written:  # a pickler asks once for each node, so this is another pickler
         written = _Written()
         _session.written = weakref.ref(written)
     written.add(node)
@@ -129,7 +129,7 @@ def ancestors(node: Any) -> Ancestors | None:
 
 
 class Ancestors:
-    """Nodes on their way into a pickle; in the pickle, a list."""
+    """Nodes on their way into a pickle; the pickle holds them as a list."""
 
     def __init__(self, nodes: list[Any], written: _Written) -> None:
         self.nodes, self.written = nodes, written
@@ -139,7 +139,7 @@ class Ancestors:
 
 
 class _Written(set[Any]):
-    """The nodes that a pickler has begun to write."""
+    """The nodes that a pickler has started to write."""
 
 
 _session = threading.local()

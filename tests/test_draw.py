@@ -99,6 +99,18 @@ def test_clusters_are_neurons_in_layers():
     assert "label=<<table" not in outside  # every node is inside a box
 
 
+def test_a_node_between_two_groups_is_in_neither():
+    """It has no label, and nodes of both use it."""
+    shared = Value(3.0, "x") * 2.0
+    products = []
+    for group in "gh":
+        products.append(Value(1.0, f"{group}.w") * shared)
+        products[-1].label = f"{group}.z"
+    outside, *inside = re.split(r"subgraph .*\{", draw(products).source)
+    place = topological_order(products).index(shared)
+    assert len(inside) == 2 and f"n{place} [label" in outside
+
+
 def test_the_routes_of_a_derivation_are_highlighted():
     """Each edge on a way from w1 to E_total, and no other; unlabeled stops have the names of the derivation."""
     q = notes()
@@ -463,10 +475,10 @@ def test_what_cannot_be_drawn():
         with pytest.raises(TypeError, match="give a Value, a derivation or a model, or a list of Values"):
             draw(thing)
     for things, message in (
-        ([Value(1.0), 2.0], r"item 1 of what is to be drawn is 2.0 \(float\); give a list of Values"),
+        ([Value(1.0), 2.0], r"item 1 of the list is 2.0 \(float\); give a list of Values"),
         ([[Value(1.0)]], r"item 0 .* \(list\)"),
         ((None,), r"item 0 .* None"),
-        ([], r"\[\] has nothing to draw in it"),
+        ([], r"\[\] is empty; give at least one Value"),
     ):
         with pytest.raises(TypeError, match=message):
             draw(things)

@@ -13,7 +13,7 @@ from autograd import TABLE, Value, compile, grad, gradients, hessian, topologica
 from autograd.check.differences import differences
 from autograd.check.estimates import SAFETY
 from autograd.check.problem import Problem
-from autograd.check.rounding import engine_estimates
+from autograd.check.rounding import answers_of_engine
 from autograd.graph import tangents
 from autograd.strategies import SMOOTH, expressions, networks
 
@@ -28,7 +28,7 @@ def recorded(expression):
 
 def rounding(output, leaves):
     """For each leaf, how far rounding may move its derivative."""
-    return [engine.error + 1e-16 * abs(engine.value) for engine in engine_estimates(Problem(output, tuple(leaves)))]
+    return [engine.error + 1e-16 * abs(engine.value) for engine in answers_of_engine(Problem(output, tuple(leaves)))]
 
 
 def assert_close(got, expected, error, what):
