@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given
 
 from autograd import TABLE, Value, dot, log_softmax, maximum, select, softmax, where
-from autograd.program.blocks import Block, Gather, View
+from autograd.program.blocks import Block, Gather, Statement, View
 from autograd.program.code import HELPERS, Code, element, function, helpers_for, write
 from autograd.program.contract import Apply, Dot, Max, Select, Sum, contract
 from autograd.program.forward import _PRODUCTS, product
 from autograd.program.lower import APART, NARROW, PARTS, lower
-from autograd.program.schedule import _kind, schedule
+from autograd.program.schedule import kind_of, schedule
 from autograd.program.simplify import simplify
-from autograd.program.trace import Trace, trace
+from autograd.program.trace import Tape, trace
 from autograd.strategies import SMOOTH, expressions
 
 from .test_compile import arrays_of_all_widths
@@ -30,14 +30,14 @@ def leaves(count: int) -> list[Value]:
     return [Value(0.5 + 0.25 * i) for i in range(count)]
 
 
-def evaluate(graph: Trace, numbers: list[float]) -> list[float]:
+def evaluate(graph: Tape, numbers: list[float]) -> list[float]:
     """The outputs of a trace, instruction after instruction."""
     found: list[float] = []
     for i, (op, operands) in enumerate(zip(graph.ops, graph.operands)):
         if op is not None:
             found.append(op(*(found[j] for j in operands)))
         else:
-            found.append(graph.numbers[i] if graph.is_constant(i) else numbers[i])
+            found.append(graph.data[i] if graph.is_constant(i) else numbers[i])
     return [found[i] for i in graph.outputs]
 
 
@@ -128,7 +128,7 @@ def test_schedule_waits_for_what_is_alike():
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_schedule_takes_the_least_deep_kind(seed):
+def test_schedule_takes_the_least_deepkind_of(seed):
     """Of all that is ready of a kind, on average over all that is left of it; counted anew for every wave."""
     random, wrt = Random(seed), leaves(4)
     values = list(wrt)
@@ -140,7 +140,7 @@ def test_schedule_takes_the_least_deep_kind(seed):
     depth: dict[int, int] = {}
     for i, node in nodes.items():
         depth[i] = max([1 + depth[j] for j in node.operands if j in nodes], default=0)
-    kind = {i: _kind(node, graph) for i, node in nodes.items()}
+    kind = {i: kind_of(node, graph) for i, node in nodes.items()}
     left = set(nodes)
     for wave in schedule(nodes, graph):
         ready = {i for i in left if left.isdisjoint(nodes[i].operands)}
@@ -183,13 +183,18 @@ def lowered(output: Value | list[Value], wrt: list[Value], inputs: list[Value] =
     return lower(graph, nodes, schedule(nodes, graph), {"x": (len(inputs),)} if inputs else {}, batch)
 
 
+def name_of(statement: Statement) -> str:
+    """The name of its kind, or of its primitive."""
+    return statement.kind.name.lower()
+
+
 def test_lower_finds_matrix_products_views_and_gathers():
     """And writes what is narrow one number at a time."""
     w = leaves(12)
     rows = [w[0:3], w[3:6]]
     layer = [dot(row, w[6:9]).tanh() for row in rows]
     statements = lowered(dot(layer, w[9:11]) + w[11], w).statements
-    assert [s.kind if isinstance(s.kind, str) else s.kind.name for s in statements] == [
+    assert [name_of(s) for s in statements] == [
         "matmul",
         "tanh",
         "matmul",
@@ -208,7 +213,7 @@ def statements(output: Value | list[Value], wrt: list[Value], *kinds: str, input
     """Those of these kinds, however narrow."""
     with arrays_of_all_widths():
         found = lowered(output, wrt, inputs).statements
-    return [s for s in found if (s.kind if isinstance(s.kind, str) else s.kind.name) in kinds]
+    return [s for s in found if name_of(s) in kinds]
 
 
 def test_rows_are_read_in_the_order_in_which_they_begin():
@@ -280,7 +285,7 @@ def test_dot_products_of_several_lengths():
     x, y = [v.sin() for v in p[:20]], [v.exp() for v in p[20:]]
 
     def shapes(*outputs: Value) -> list[tuple[str, tuple[int, ...]]]:
-        return [(str(s.kind), s.result.shape) for s in statements([*outputs], p, "matmul", "dots")]
+        return [(name_of(s), s.result.shape) for s in statements([*outputs], p, "matmul", "dots")]
 
     three = [dot(x[:3], y[3 * i : 3 * i + 3]) for i in range(2)]
     four = [dot(x[4:8], y[4 * i : 4 * i + 4]) for i in range(3)]
