@@ -140,7 +140,8 @@ class Backward:
         r, c = self.forward.full(rows), self.forward.full(columns)
         left, right, out = axes_of(statement)
         pairs = [(rows, left, right, c), (columns, right, left, r)]
-        is_square = left == right == f"{out}k" and isinstance(rows, View) and rows == columns
+        same = isinstance(rows, View) and isinstance(columns, View) and rows == columns
+        is_square = same and left == right == f"{out}k"
         for operand, axes, other, by in pairs[1:] if is_square else pairs:
             code = product([d.text, by.text], (out, other, axes), self.careful)
             if is_square:

@@ -170,10 +170,10 @@ def split_off_dot(tape: Tape, uses: Sequence[int], terms: tuple[int, ...]) -> tu
 def maxima(tape: Tape, uses: Sequence[int]) -> dict[int, Max]:
     """Chains of maxima, each used only by the next, the last only by a `detach`.
 
-    >>> from autograd import Value
+    >>> from autograd import Value, detach, maximum
     >>> from autograd.program.trace import trace
     >>> x = [Value(1.0), Value(2.0), Value(3.0)]
-    >>> tape = trace([x[0].maximum(x[1]).maximum(x[2]).detach() * x[0]], x)
+    >>> tape = trace([detach(maximum(maximum(x[0], x[1]), x[2])) * x[0]], x)
     >>> maxima(tape, count_uses(tape))
     {4: Max(operands=(0, 1, 2))}
     """

@@ -246,8 +246,8 @@ class CompiledFunction:
         file, _, number = line_outside().rpartition(":")
         warnings.warn_explicit(
             f"{where_written(self.function)} takes {len(branches)} branches so far, each traced and compiled by "
-            f"itself, and may take {MOST_BRANCHES}; choose with where, maximum or select instead of comparing numbers, as at "
-            f"{', '.join(line for line, _ in lines.most_common(3))}",
+            f"itself, and may take {MOST_BRANCHES}; choose with where, maximum or select instead of comparing "
+            f"numbers, as at {', '.join(line for line, _ in lines.most_common(3))}",
             RuntimeWarning,
             file,
             int(number),
