@@ -99,7 +99,7 @@ def test_every_row_at_special_values_in_arrays(op):
 
 @pytest.mark.parametrize("op", TABLE.values(), ids=lambda op: op.name)
 @given(data=st.data())
-def test_every_row_in_waves(op, data):
+def test_every_row_in_groups(op, data):
     """Many rows at once, in a sum, on operands from its domain; with constants among them."""
     rows = data.draw(st.lists(DOMAINS[op.name], min_size=2, max_size=6))
     leaves = [[Value(x) for x in row] for row in rows]
@@ -708,7 +708,7 @@ def test_what_is_no_list_of_values():
 @settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(st.data(), st.booleans())
 def test_random_layouts(data, batch):
-    """Waves over rows picked at regular and irregular distances, forwards and backwards, from earlier waves."""
+    """Groups over rows picked at regular and irregular distances, forwards and backwards, from earlier groups."""
     numbers = st.floats(-2.0, 2.0).map(lambda x: round(x, 2))
     theta, x = ([data.draw(numbers) for _ in range(n)] for n in (7, 5))
     plan = []
@@ -752,7 +752,7 @@ def test_random_layouts(data, batch):
 @pytest.mark.parametrize("widths", [nullcontext, arrays_of_all_widths])
 @pytest.mark.parametrize("exponent", [0.0, 1.0, 2.0, -1.0])
 def test_powers_with_constant_exponents(exponent, widths):
-    """x**0 has slope 0 also at 0, x**1 slope 1; alone and in waves."""
+    """x**0 has slope 0 also at 0, x**1 slope 1; alone and in groups."""
     p = many(4)
     with widths():
         programs = [compile(p[0] ** exponent, p[:1]), compile(sum(x**exponent for x in p), p)]

@@ -1186,7 +1186,7 @@ def test_programs_are_kept_for_the_shapes_used_last():
     assert {*calls[traced:]} == {30}
 
 
-# ---- Ragged waves ----
+# ---- Ragged groups ----
 
 
 def attention(p, x):
