@@ -196,7 +196,7 @@ def test_schedule_waits_for_what_is_alike():
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_schedule_takes_the_least_deepkind_of(seed):
+def test_schedule_takes_the_least_deep_kind(seed):
     """Of all that is ready of a kind, on average over all that is left of it; counted anew for every group."""
     random, wrt = Random(seed), leaves(4)
     values = list(wrt)

@@ -138,7 +138,7 @@ class Code(Operators):
 
 
 class Name(Code):
-    """A variable, not a computation: another name for it would share its array."""
+    """A variable.  If it is assigned to another one, both have the same array."""
 
     def __init__(self, text: str, scalar: bool = False) -> None:
         super().__init__(text, scalar=scalar)
@@ -181,6 +181,7 @@ def spelled(numbers: Any) -> str:
     >>> spelled([1.0, float("-inf")])
     '[1.0, -np.inf]'
     """
+    # No other number has these letters, and lists of many constants are spelled in C.
     return repr(numbers).replace("inf", "np.inf").replace("nan", "np.nan")
 
 
@@ -224,11 +225,11 @@ def element(name: str, view: View) -> str:
     flat = name if len(block.shape) == 1 else f"{name}.reshape({n}-1)"
     kept = [i for i in range(len(view.shape)) if i not in view.repeated]
     if not kept:
-        place = ", ".join(str(int(i)) for i in np.unravel_index(view.offset, block.shape))
-        text = f"{name}[{row}{place}]" if block.shape else name
+        text = f"{name}[{row}{_indexes(view)}]" if block.shape else name
     elif len(kept) == 1:
-        picked = _slice(view.offset, view.strides[kept[0]], view.shape[kept[0]])
-        text = flat if picked == f"0:{block.size}" else f"{flat}[{row}{picked}]"
+        step, count = view.strides[kept[0]], view.shape[kept[0]]
+        every = (view.offset, step, count) == (0, 1, block.size)
+        text = flat if every else f"{flat}[{row}{_slice(view.offset, step, count)}]"
     else:
         (rows, columns), (down, right) = view.shape, view.strides
         if down < right:
@@ -249,7 +250,7 @@ def element(name: str, view: View) -> str:
 
 
 def target(name: str, view: View) -> str:
-    """The same as the target of ``+=``: Python takes names and indexed arrays, so what else it is, is indexed whole.
+    """The same as the target of ``+=``: a name or an indexed array, so anything else is indexed as a whole.
 
     >>> from .blocks import Block
     >>> theta = Block("theta", (12,))
@@ -267,7 +268,12 @@ def item(name: str, view: View) -> str:
     >>> item("x", View(Block("x", (3, 4)), 6, (), ()))
     'x.item(1, 2)'
     """
-    return f"{name}.item({', '.join(str(int(i)) for i in np.unravel_index(view.offset, view.block.shape))})"
+    return f"{name}.item({_indexes(view)})"
+
+
+def _indexes(view: View) -> str:
+    """The indexes of the first element of a view in its block."""
+    return ", ".join([str(int(i)) for i in np.unravel_index(view.offset, view.block.shape)])
 
 
 def _slice(offset: int, step: int, count: int) -> str:

@@ -69,18 +69,15 @@ class Forward:
 
     def _name(self, statement: Statement) -> str:
         """A new name: z for what has a matrix product in it, a for an activation, v for anything else."""
-        if statement.kind is Kind.MATMUL or any(
-            isinstance(x, View) and x.block in self.inline for x in statement.operands
-        ):
-            letter = "z"
-        else:
-            letter = "a" if statement.kind in ACTIVATIONS else "v"
+        inlined = any(isinstance(x, View) and x.block in self.inline for x in statement.operands)
+        has_product = inlined or statement.kind is Kind.MATMUL
+        letter = "z" if has_product else "a" if statement.kind in ACTIVATIONS else "v"
         return f"{letter}{self.next(letter)}"
 
-    def next(self, letter: str) -> int:
-        """The next number for names with this letter."""
-        self.counters[letter] += 1
-        return self.counters[letter]
+    def next(self, kind: str) -> int:
+        """The next number for names of this kind."""
+        self.counters[kind] += 1
+        return self.counters[kind]
 
     # ---- Reading ----
 

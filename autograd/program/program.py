@@ -14,7 +14,7 @@ from ..arrays import as_real_array
 from ..assigning import data_of, require_held
 from ..collector import paused_collector
 from ..value import Value, add_to_grads
-from .blocks import Lowered
+from .blocks import Array, Lowered
 from .code import spelled_tuple
 from .contract import Node, contract
 from .emit import emit, listing
@@ -22,8 +22,6 @@ from .lower import lower
 from .schedule import Group, schedule
 from .simplify import simplify
 from .trace import Tape
-
-Array = np.ndarray[Any, Any]
 
 REDUCTIONS = ("mean", "sum", "none")
 DTYPES = ("float64", "float32")
