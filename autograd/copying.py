@@ -13,6 +13,7 @@ from .graph import topological_order
 from .ops import Op
 from .watching import notify
 
+
 def set_inputs(node: Any, op: Op | None, inputs: Any, numbers: Any) -> None:
     """Gives a new node what it was computed from: the slots that `autograd.Value` describes.
 

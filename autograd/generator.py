@@ -126,7 +126,7 @@ def _node(op: Op) -> str:
 
 
 class _Returns(ast.NodeTransformer):
-    def visit_Return(self, node: ast.Return) -> ast.Assign:  # noqa: N802 -- ast's name
+    def visit_Return(self, node: ast.Return) -> ast.Assign:
         assert node.value is not None, "a kernel returns a number"
         return ast.Assign([ast.Name("z")], node.value, lineno=0)
 
@@ -164,7 +164,7 @@ class _Names(ast.NodeTransformer):
     def __init__(self, trees: dict[str, ast.expr]) -> None:
         self.trees = trees
 
-    def visit_Name(self, node: ast.Name) -> ast.expr:  # noqa: N802 -- ast's name
+    def visit_Name(self, node: ast.Name) -> ast.expr:
         return self.trees.get(node.id, node)
 
 
@@ -177,7 +177,9 @@ def _pull(op: Op) -> str:
 
 def _pulled(op: Op) -> Iterator[str]:
     count = len(op.partials)
-    seen = {"z": "n._zd", "x0": "n._xd", "x1": "n._yd"} | {f"x{i}": f"n._more[{i + count - 4}]" for i in range(2, count)}
+    seen = {"z": "n._zd", "x0": "n._xd", "x1": "n._yd"} | {
+        f"x{i}": f"n._more[{i + count - 4}]" for i in range(2, count)
+    }
     for i, partial in enumerate(op.partials):
         if partial is None:
             continue

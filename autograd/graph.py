@@ -62,10 +62,7 @@ def _below(outputs: Iterable[N], known: Container[Any] = ()) -> dict[N, float]:
         if node in found:
             continue
         while True:
-            if (x := node._x) is not None and x not in found:
-                path.append(node)
-                node = x
-            elif (x := node._y) is not None and x not in found:
+            if ((x := node._x) is not None and x not in found) or ((x := node._y) is not None and x not in found):
                 path.append(node)
                 node = x
             elif node._more and (more := [x for x in node.inputs[2:] if x.__class__ is not float and x not in found]):
@@ -236,7 +233,9 @@ def derivatives(
         if any(x.data != x.data for x in recorded):  # zeros may win, as in a sweep on floats
             floats = {x: seed if seed.__class__ is float else seed.data for x, seed in seeds.items()}
             won = derivatives(nodes, floats, wanted, False, forward)
-            recorded = [_at(x, nan, number) if x.data != x.data and number == number else x for x, number in zip(recorded, won)]
+            recorded = [
+                _at(x, nan, number) if x.data != x.data and number == number else x for x, number in zip(recorded, won)
+            ]
     for x in recorded:
         if x.op:
             x._more = Slope(x._more or ())

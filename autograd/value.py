@@ -61,9 +61,7 @@ def _comparison(compare: Callable[[float, float], bool]) -> Callable[[Value, Any
 def _refusal(what: str, hint: str) -> Callable[..., NoReturn]:
     def method(self: Value, *_: Any) -> NoReturn:
         compiling = "in what is compiled, compute with the functions of autograd, where and select"
-        error = TypeError(
-            f"{what} of a Value would cut the graph silently; {compiling if watching.watchers else hint}"
-        )
+        error = TypeError(f"{what} of a Value would cut the graph silently; {compiling if watching.watchers else hint}")
         raise notify(TypeError, (self,), error)
 
     return method
@@ -305,7 +303,8 @@ def add_to_grads(slopes: dict[Any, float]) -> None:
     rest, interruption = iter(slopes.items()), None
     while True:
         try:  # Python looks for signals, and lets other threads run, only where the loop goes back
-            for node, slope in rest: node._grad += slope  # noqa: E701
+            for node, slope in rest:
+                node._grad += slope  # noqa: E701
             break
         except BaseException as error:
             interruption = error
