@@ -35,7 +35,7 @@ def f(x: "a + b", y):
 
 def test_the_mutants_of_a_function():
     """Operators, signs, accumulations, conditions, branches, constants and checks; nothing in texts for people."""
-    found = {(m.line, m.kind, m.before, m.after) for m in mutants_of("autograd/example.py", SOURCE)}
+    found = {(m.line, m.kind, m.before, m.after) for m in mutants_of("example.py", SOURCE)}
     assert found == {
         (4, "constant", "WIDTH: '1 + 2' = 3", "WIDTH: '1 + 2' = 4"),
         (11, "constant", "total = 0.0", "total = 1.0"),
@@ -58,7 +58,7 @@ def test_the_mutants_of_a_function():
 
 def test_a_mutant_computes_what_it_says():
     """And leaves the tree that it was made from as it was."""
-    mutants = mutants_of("autograd/example.py", SOURCE)
+    mutants = mutants_of("example.py", SOURCE)
     before = ast.unparse(mutants[0].tree)
     answers = {}
     for mutant in mutants:

@@ -21,6 +21,8 @@ from hypothesis.stateful import (
 from autograd import TABLE, Value, compile, gradients, no_grad, topological_order
 from autograd.graph import tangents
 
+from .examples import examples
+
 # Whole numbers: the arithmetic of both sides is exact, and nothing but the very same number will do.
 ROWS = {
     "add": (lambda x, y: x + y, lambda x, y: (1, 1)),
@@ -191,7 +193,7 @@ class Graphs(RuleBasedStateMachine):
             assert type(value.data) is type(value.grad) is float
 
 
-SETTINGS = settings(max_examples=200, stateful_step_count=40, deadline=None)
+SETTINGS = examples(200, stateful_step_count=40)
 TestGraphs = Graphs.TestCase
 TestGraphs.settings = SETTINGS
 
