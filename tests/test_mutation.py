@@ -99,6 +99,7 @@ def run(tmp_path, test: str, *options: str) -> tuple[subprocess.CompletedProcess
     return done, [(row["mutant"], row["result"]) for row in rows]
 
 
+@pytest.mark.slow
 def test_what_is_noticed(tmp_path):
     """A wrong derivative, row and sign are; what computes the same is not, and does not count; anything else does."""
     test = """
@@ -118,6 +119,7 @@ def test_tanh():
     assert done.returncode == 1 and done.stdout.split()[-7:] == ["all", "0", "0", "0", "1", "0.0%", "0.0%"]
 
 
+@pytest.mark.slow
 def test_tests_that_fail_are_no_test(tmp_path):
     """Nothing is planted where the tests fail without a mutant."""
     done, found = run(tmp_path, "def test_wrong():\n    assert False\n", "--only", "autograd/recording.py")

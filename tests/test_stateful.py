@@ -201,6 +201,6 @@ TestGraphs.settings = SETTINGS
 def test_a_fault_in_either_side_is_noticed(monkeypatch):
     """Negative control: the same rules, with one slope of the model wrong."""
     monkeypatch.setitem(ROWS, "sub", (ROWS["sub"][0], lambda x, y: (1, 1)))
-    once = settings(SETTINGS, database=None, phases=[Phase.generate], report_multiple_bugs=False)
+    once = settings(SETTINGS, max_examples=5000, database=None, phases=[Phase.generate], report_multiple_bugs=False)
     with pytest.raises(AssertionError):
         run_state_machine_as_test(Graphs, settings=once)
