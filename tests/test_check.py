@@ -9,7 +9,7 @@ from random import random
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import nn
@@ -41,6 +41,8 @@ from autograd.check.rounding import answers_of_engine
 from autograd.check.textbook import SLOPES, TEXTBOOK
 from autograd.strategies import SMOOTH, expressions, networks, operands
 
+from .examples import examples
+
 RULES = [op for op in TABLE.values() if op.name != "detach"]
 EVERY_RULE = pytest.mark.parametrize("op", RULES, ids=lambda op: op.name)
 ERRORS = (1e-3, -1e-3, 0.1, -2.0)
@@ -64,7 +66,7 @@ def wrong(op, error):
 
 
 @EVERY_RULE
-@settings(max_examples=40)
+@examples(40)
 @given(data=st.data(), wide=st.booleans())
 def test_right_rules_pass(op, data, wide):
     """Every row, in every operand, on operands of moderate size and of sizes from 1e-12 to 1e12."""
@@ -74,7 +76,7 @@ def test_right_rules_pass(op, data, wide):
 
 
 @EVERY_RULE
-@settings(max_examples=40)
+@examples(40)
 @given(data=st.data(), wide=st.booleans(), error=st.sampled_from(ERRORS))
 def test_wrong_rules_are_rejected(op, data, wide, error):
     """Every slope, wrong by a thousandth and more, wherever rounding leaves a thousandth of it."""
@@ -275,7 +277,7 @@ def test_what_leaves_the_range_of_floats_on_the_way(function, x, slope):
     assert FAIL not in [row.verdict, *(finding.verdict for finding in row.findings)], row
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(expressions(ops=SMOOTH))
 def test_random_smooth_graphs(expression):
     """No right graph is called wrong, and some oracle can tell."""
@@ -303,7 +305,7 @@ def test_random_graphs_of_all_rows(expression):
         assert row.verdict != FAIL or math.isnan(row.engine.value), row
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(expressions(ops=SMOOTH, max_leaves=2, max_instructions=6))
 def test_second_order(expression):
     """First and second derivatives, by all that can."""
@@ -375,7 +377,7 @@ def test_models_and_labels():
     assert [row.verdict for row in detached.rows] == [PASS, PASS]
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(networks())
 def test_random_networks(network):
     """Every parameter of a small network with its data."""

@@ -40,6 +40,7 @@ from autograd.program.lower import NARROW
 from autograd.program.program import loaded
 from autograd.strategies import expressions, operands
 
+from .examples import examples
 from .laws import SPECIAL, ulps
 from .test_compile_functions import rows_agree
 
@@ -98,6 +99,7 @@ def test_every_row_at_special_values_in_arrays(op):
 
 
 @pytest.mark.parametrize("op", TABLE.values(), ids=lambda op: op.name)
+@examples(40)
 @given(data=st.data())
 def test_every_row_in_groups(op, data):
     """Many rows at once, in a sum, on operands from its domain; with constants among them."""

@@ -11,7 +11,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import nn
@@ -19,6 +19,7 @@ from autograd import Value, draw, explain, sigmoid, tanh
 from autograd.graph import edges, routes, topological_order
 from autograd.picture.draw import Picture
 
+from .examples import examples
 from .test_explain import notes
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -345,7 +346,7 @@ def test_nodes_that_are_kept_show_their_numbers():
     assert whole.count('fillcolor="#ffe8d9"') == len(unfolded(draw(y))[0])
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.text(max_size=12))
 @example('{}|<>"\\')
 @example("\\N \\G \\l a\nb")

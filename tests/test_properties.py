@@ -6,7 +6,7 @@ import math
 from random import Random
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from autograd import TABLE, Value, compile, grad, gradients, hessian, topological_order
@@ -16,6 +16,8 @@ from autograd.check.problem import Problem
 from autograd.check.rounding import answers_of_engine
 from autograd.graph import tangents
 from autograd.strategies import SMOOTH, expressions, networks
+
+from .examples import examples
 
 GRAPHS = expressions(ops=(*SMOOTH, "exp", "relu", "abs", "maximum", "where"), max_instructions=10)
 SMALL = expressions(ops=SMOOTH, max_leaves=3, max_instructions=6)
@@ -65,7 +67,7 @@ def kinked(found):
     return abs(found.left.value - found.right.value) > SAFETY * (found.left.error + found.right.error)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(networks())
 def test_networks_are_the_same_one_by_one_and_compiled(network):
     """The loss of an example, compiled for a batch, against the eager mean over all."""
