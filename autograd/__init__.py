@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 from . import installation as installation  # first: it raises where HIPS's package lies in this folder
 from .assigning import assign
+from .derivatives import gradients
 from .functional import grad, hessian, hvp, jacobian, jvp, value_and_grad
 from .functions import dot, log_softmax, logsumexp, mean, select, softmax
-from .graph import gradients, leaves, topological_order
+from .graph import leaves, topological_order
 from .nodes import trace_lines
 from .ops import ABS, POW, TABLE, Op
 from .ops import ADD as add

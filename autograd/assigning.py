@@ -12,7 +12,7 @@ from itertools import repeat, starmap
 from typing import Any, TypeAlias
 
 from . import watching
-from .graph import Slope
+from .derivatives import Slope
 from .ops import as_float
 from .value import Value
 
@@ -50,7 +50,7 @@ def assign_grads(values: Collection[Value], slopes: Iterable[float]) -> None:
 
 
 class Held(tuple[float, ...]):
-    """The ``numbers`` of a leaf that something holds as a parameter: empty, as of every leaf, with a mark beside."""
+    """The mark of a leaf that something holds as a parameter."""
 
     __eq__ = object.__eq__
     __hash__ = object.__hash__
@@ -65,9 +65,6 @@ class Held(tuple[float, ...]):
         """
         return False
 
-    def __reduce__(self) -> Any:
-        return tuple, ()  # a copy is held by nobody
-
 
 def mark_of(parameter: Value) -> Held | None:
     """The mark of a parameter; None where nothing holds it.
@@ -75,7 +72,7 @@ def mark_of(parameter: Value) -> Held | None:
     >>> mark_of(Value(2.0)) is None
     True
     """
-    mark = parameter.numbers
+    mark = parameter._more
     return mark if isinstance(mark, Held) else None
 
 
@@ -87,7 +84,7 @@ def set_mark(parameter: Value, mark: Held) -> None:
     >>> is_leaf(x), mark_of(x) is None
     (True, False)
     """
-    parameter.numbers = mark
+    parameter._more = mark
 
 
 def is_leaf(x: Any) -> bool:
@@ -96,7 +93,7 @@ def is_leaf(x: Any) -> bool:
     >>> is_leaf(Value(2.0)), is_leaf(Value(2.0) * 3.0), is_leaf(2.0)
     (True, False, False)
     """
-    return isinstance(x, Value) and not x.numbers
+    return isinstance(x, Value) and x.op is None and x._zd is None
 
 
 def is_slope(node: Value) -> bool:
@@ -105,7 +102,7 @@ def is_slope(node: Value) -> bool:
     >>> is_slope(Value(2.0))
     False
     """
-    return isinstance(node.numbers, Slope)
+    return isinstance(node._more, Slope)
 
 
 def require_held(values: Iterable[Value], owner: str) -> None:

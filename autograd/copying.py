@@ -23,6 +23,7 @@ def set_inputs(node: Any, op: Op | None, inputs: Any, numbers: Any) -> None:
     node.op, node._zd, node._xd, node._yd = op, *padded[:3]
     first, second, *more = (*(None if x.__class__ is float else x for x in inputs), None, None)
     node._x, node._y, node._more = first, second, (*more[:-2], *numbers[3:]) if len(inputs) > 2 else None
+    node._sweep = None
     if op is None:
         node._xd = recording.calls
 

@@ -33,7 +33,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .graph import derivatives, tangents, topological_order
+from .derivatives import derivatives, tangents
+from .graph import topological_order
 from .numpy_protocol import ValueArray
 from .ops import as_float
 from .recording import call_begins, enable_grad, recording

@@ -16,6 +16,7 @@ from typing import Any
 from .ops import ADD, MUL, TABLE, Op, Operators
 
 TARGET = Path(__file__).with_name("generated.py")
+_INDENT: Any = {"initial_indent": "    ", "subsequent_indent": "    "}
 OPERATORS = {"add": "add", "sub": "sub", "mul": "mul", "div": "truediv", "pow": "pow"}
 """The binary rows that Python has an operator for."""
 COMMONEST = (MUL, ADD)
@@ -65,15 +66,24 @@ def source() -> str:
     True
     """
     rows = list(TABLE.values())
-    lines = textwrap.wrap(", ".join(op.name.upper() for op in rows), 110)
-    imported = "(\n    " + "\n    ".join(lines) + ",\n)"
+    imported = "(\n" + textwrap.fill(", ".join(op.name.upper() for op in rows), 116, **_INDENT) + ",\n)"
     parts = [HEADER.replace("{rows}", imported)]
     for op in rows:
         if len(op.partials) == 1:
             parts.append(_indented(_unary(op)))
         elif op.name in OPERATORS:
             parts += [_indented(_binary(op)), _indented(_reflected(op))]
-    parts += ["", "", *map(_pull, rows), "", "", _sweep(), "", "", _exports(rows)]
+    parts += [
+        "",
+        "",
+        *map(_pull, rows),
+        "",
+        "",
+        SWEEP.strip().replace("{branches}", _branches()),
+        "",
+        "",
+        _exports(rows),
+    ]
     return "\n".join(parts) + "\n"
 
 
@@ -85,10 +95,9 @@ def _unary(op: Op) -> str:
     return f"""
 def {op.name}(self) -> V:
     if recording.open_blocks: return self.__record__({op.name.upper()}, (self,))
-    x = self._number
-{_indented(_node(op))}
-    n._x = self; n._y = n._more = None; n._xd = x
-    return n""" + (f"\n{alias} = {op.name}" if alias else "")
+{_node(op, "n._xd = x = self._number", "n._x = self; n._y = n._more = n._sweep = None")}""" + (
+        f"\n{alias} = {op.name}" if alias else ""
+    )
 
 
 def _binary(op: Op) -> str:
@@ -99,10 +108,7 @@ def __{OPERATORS[op.name]}__(self, other: Any) -> V:
     elif other.__class__ is float: y = other; other = None
     else: return self.__infix__({name}, self, other)
     if recording.open_blocks: return self.__record__({name}, (self, y if other is None else other))
-    x = self._number
-{_indented(_node(op))}
-    n._x = self; n._y = other; n._more = None; n._xd = x; n._yd = y
-    return n"""
+{_node(op, "n._xd = x = self._number; n._yd = y", "n._x = self; n._y = other; n._more = n._sweep = None")}"""
 
 
 def _reflected(op: Op) -> str:
@@ -110,19 +116,19 @@ def _reflected(op: Op) -> str:
     return f"""
 def __r{OPERATORS[op.name]}__(self, x: Any) -> V:
     if x.__class__ is not float or recording.open_blocks: return self.__infix__({name}, x, self)
-    y = self._number
-{_indented(_node(op))}
-    n._x = n._more = None; n._y = self; n._xd = x; n._yd = y
-    return n"""
+{_node(op, "n._xd = x; n._yd = y = self._number", "n._x = n._more = n._sweep = None; n._y = self")}"""
 
 
-def _node(op: Op) -> str:
-    """A new node n, with what the kernel computes from x and y: the kernel's body, ``return`` become an assignment."""
+def _node(op: Op, operands: str, inputs: str) -> str:
+    """A new node n, with what the kernel computes from x and y: its body, with assignments in place of ``return``."""
     *before, last = map(_unparsed, [*(body := _body(op))[:-1], _Returns().visit(body[-1])])
     if last.startswith("try"):
-        before, last = [*before, last], "z"
-    made = f'n = new(Value); n._number = n._zd = {last.removeprefix("z = ")}; n._grad = 0.0; n.label = ""; n.op = {op.name.upper()}'
-    return "\n".join([*before, made])
+        before, last = [*before, last], "z = z"
+    lines = [f"n = new(Value); {operands}", *before, f"n._number = n._zd = {last.removeprefix('z = ')}"]
+    if not before:
+        lines = ["; ".join(lines)]
+    lines += [f'{inputs}; n._grad = 0.0; n.label = ""; n.op = {op.name.upper()}', "return n"]
+    return _indented("\n".join(lines))
 
 
 class _Returns(ast.NodeTransformer):
@@ -169,28 +175,24 @@ class _Names(ast.NodeTransformer):
 
 
 def _pull(op: Op) -> str:
-    """The function that adds adjoint times partial to the adjoint of each input."""
+    """The function that adds g times the partial to the adjoint of each input."""
     lines = list(_pulled(op))
-    head = f"def _{op.name}(n: Any, g: float, found: Any) -> None:"
+    head = f"def _{op.name}(n: Any, g: float) -> None:"
     return f"{head} {lines[0]}" if len(lines) == 1 else "\n".join([head, *map(_indented, lines)])
 
 
 def _pulled(op: Op) -> Iterator[str]:
     count = len(op.partials)
-    seen = {"z": "n._zd", "x0": "n._xd", "x1": "n._yd"} | {
-        f"x{i}": f"n._more[{i + count - 4}]" for i in range(2, count)
-    }
-    for i, partial in enumerate(op.partials):
-        if partial is None:
-            continue
-        slope = partial(*(Term(ast.Name(name)) for name in ("z", *(f"x{k}" for k in range(count)))))
-        tree = slope.tree if isinstance(slope, Term) else ast.Constant(slope)
-        product = _times(_Names({name: ast.parse(text, mode="eval").body for name, text in seen.items()}).visit(tree))
-        place = f"n._more[{i - 2}]" if i > 1 else f"n._{'xy'[i]}"
-        if count == 1:
-            yield f"found[{place}] += {product}"
-        else:
-            yield f"if (x := {place}) is not None: found[x] += {product}"
+    inputs = ["n._x", "n._y", *(f"n._more[{i}]" for i in range(count - 2))][:count]
+    seen = ["n._zd", "n._xd", "n._yd", *(f"n._more[{i}]" for i in range(count - 2, 2 * count - 4))][: count + 1]
+    names = [f"x{i}" for i in range(count + 1)]
+    numbers = {name: ast.parse(text, mode="eval").body for name, text in zip(names, seen)}
+    for x, partial in zip(inputs, op.partials):
+        if partial is not None:
+            slope = partial(*(Term(ast.Name(name)) for name in names))
+            tree = slope.tree if isinstance(slope, Term) else ast.Constant(slope)
+            product = _times(_Names(numbers).visit(tree))
+            yield f"{x}._adjoint += {product}" if count == 1 else f"if (x := {x}) is not None: x._adjoint += {product}"
 
 
 def _times(partial: ast.expr) -> str:
@@ -200,22 +202,54 @@ def _times(partial: ast.expr) -> str:
     return _unparsed(ast.BinOp(ast.Name("g"), ast.Mult(), partial))
 
 
-def _sweep() -> str:
-    branches = []
+def _branches() -> str:
+    """The commonest rows, in the loop of `sweep`."""
+    lines = []
     for op in COMMONEST:
-        branches += [f"        {'if' if not branches else 'elif'} op is {op.name.upper()}:"]
-        branches += [f"            {line}" for line in _pulled(op)]
-    return "\n".join([
-        "def sweep(nodes: Iterable[tuple[Any, float]], found: dict[Any, float], otherwise: Any) -> None:",
-        '    """Adds to the adjoints in `found` of the inputs of `nodes`; `otherwise` does it for rows beside the table."""',
-        "    for n, g in nodes:",
-        "        op = n.op",
-        *branches,
-        "        elif op is not None:",
-        "            pull = op.pull",
-        "            if pull is not None: pull(n, g, found)",
-        "            else: otherwise(n)",
-    ])  # fmt: skip
+        lines += [f"{'elif' if lines else 'if'} op is {op.name.upper()}:", *map(_indented, _pulled(op))]
+    return textwrap.indent("\n".join(lines), " " * 8)
+
+
+SWEEP = '''
+def below(node: Any, token: object) -> list[Any]:
+    """The nodes that `node` depends on, inputs first, marked with the token; their adjoints are empty sums, -0.0."""
+    order: list[Any] = []
+    node._adjoint = None
+    while True:  # on the way down, `_adjoint` of a node is the node above it
+        if (x := node._x) is not None and x._sweep is not token:
+            x._adjoint, node = node, x
+        elif (x := node._y) is not None and x._sweep is not token:
+            x._adjoint, node = node, x
+        elif node._more and (x := _next(node, token)) is not None:
+            x._adjoint, node = node, x
+        else:
+            above, node._adjoint, node._sweep = node._adjoint, -0.0, token
+            order.append(node)
+            if above is None: return order
+            node = above
+
+
+def _next(node: Any, token: object) -> Any:
+    inputs = node._more[: len(node._more) // 2]
+    return next((x for x in inputs if x is not None and x._sweep is not token), None)
+
+
+def sweep(nodes: Iterable[Any], otherwise: Any) -> float:
+    """Adds to the adjoints of the inputs of `nodes`, outputs first; `otherwise` does it for rows beside the table.
+
+    The result is NaN if any adjoint is: sums and products pass it on.
+    """
+    total = 0.0
+    for n in nodes:
+        op, g = n.op, n._adjoint
+{branches}
+        else:
+            total += g
+            if op is None: continue
+            pull = op.pull
+            if pull is None: otherwise(n)
+            else: pull(n, g)
+    return total'''
 
 
 def _exports(rows: Sequence[Op]) -> str:
@@ -229,6 +263,10 @@ def _exports(rows: Sequence[Op]) -> str:
 
 
 def _unparsed(tree: ast.AST) -> str:
+    if isinstance(tree, ast.Try):
+        [handler] = tree.handlers
+        caught = _unparsed(handler.type) if handler.type else ""
+        return f"try: {_unparsed(tree.body[0])}\nexcept {caught}: {_unparsed(handler.body[0])}"
     return ast.unparse(ast.fix_missing_locations(tree))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from . import copying, generated, ops, watching
 from . import recording as blocks
-from .graph import adjoints, chain_rule
+from .graph import add_to_grads, backward, chain_rule
 from .numpy_protocol import call_function, call_ufunc
 from .ops import Op, as_float
 from .watching import notify
@@ -98,7 +98,8 @@ class Value(generated.Recorders["Value"]):
     # inputs, None for a plain number, and `_zd`, `_xd`, `_yd` the numbers that the forward pass saw; `_more` holds the
     # inputs from the third on, and their numbers.  Of a leaf, `_zd` is a number if it was computed, `_xd` says when it
     # was made (`call_begins`), and `_more` may be a mark (see `assigning`).
-    __slots__ = ("_grad", "_more", "_number", "_x", "_xd", "_y", "_yd", "_zd", "label", "op")
+    # A sweep leaves a token in `_sweep`, and the adjoint in `_adjoint`.
+    __slots__ = ("_adjoint", "_grad", "_more", "_number", "_sweep", "_x", "_xd", "_y", "_yd", "_zd", "label", "op")
     _number: float
     _grad: float
     op: Op | None
@@ -109,6 +110,8 @@ class Value(generated.Recorders["Value"]):
     _xd: float
     _yd: float
     _more: Any
+    _sweep: object
+    _adjoint: float
 
     copied_as: type[Value] | None = None
     """The class of copies; None for that of the node."""
@@ -119,7 +122,7 @@ class Value(generated.Recorders["Value"]):
         if not isinstance(label, str):
             raise TypeError(f"a label is a str, not {label!r:.60} ({type(label).__name__})")
         self._number, self._grad, self.label = as_float(data), 0.0, label
-        self.op = self._x = self._y = self._zd = self._more = None
+        self.op = self._x = self._y = self._zd = self._more = self._sweep = None
         self._xd = blocks.calls
 
     @property
@@ -182,7 +185,7 @@ class Value(generated.Recorders["Value"]):
         >>> x.grad
         12.0
         """
-        add_to_grads(adjoints(self))
+        backward(self)
 
     # ---- As micrograd's lecture reads a node, and steps through a graph by hand
 
@@ -197,7 +200,7 @@ class Value(generated.Recorders["Value"]):
     def _backward(self) -> None:
         found = chain_rule([self], {self: self._grad})
         del found[self]
-        add_to_grads(found)
+        add_to_grads(found, found.values())
 
     __record__ = staticmethod(record)  # how calling a row treats Values
 
@@ -290,26 +293,6 @@ class Value(generated.Recorders["Value"]):
 
 generated.Value = Value
 _MICROGRAD = {"add": "+", "sub": "-", "mul": "*", "div": "/", "neg": "-", "pow": "**", "relu": "ReLU"}
-
-
-def add_to_grads(slopes: dict[Any, float]) -> None:
-    """Adds to the ``grad`` of each node the number beside it: to all of them, even if it is interrupted, and then raises.
-
-    >>> x = Value(2.0)
-    >>> add_to_grads({x: 3.0})
-    >>> x.grad
-    3.0
-    """
-    rest, interruption = iter(slopes.items()), None
-    while True:
-        try:  # Python looks for signals, and lets other threads run, only where the loop goes back
-            for node, slope in rest:
-                node._grad += slope  # noqa: E701
-            break
-        except BaseException as error:
-            interruption = error
-    if interruption is not None:
-        raise interruption
 
 
 def require_value(x: Any, hint: str) -> None:

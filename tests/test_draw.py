@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 import nn
 from autograd import Value, draw, explain, sigmoid, tanh
-from autograd.graph import edges, routes, topological_order
+from autograd.derivation.ways import edges, routes
+from autograd.graph import topological_order
 from autograd.picture.draw import Picture
 
 from .examples import examples

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd import TABLE, Value, gradients, leaves, maximum, topological_order, where
-from autograd.graph import number_of_node, routes, tangents
+from autograd.derivation.ways import routes
+from autograd.derivatives import tangents
+from autograd.graph import number_of_node
 from autograd.strategies import SMOOTH, expressions
 
 from .examples import examples

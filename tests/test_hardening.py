@@ -81,7 +81,7 @@ MILLION = """
 import copy, gc, pickle, sys
 from autograd import *
 from autograd import compile
-from autograd.graph import tangents
+from autograd.derivatives import tangents
 gc.disable()
 x, n = Value(1.0, "x"), {n}
 {build}

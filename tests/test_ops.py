@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import autograd
 from autograd import TABLE, Value, gradients, kernels, ops
-from autograd.graph import tangents
+from autograd.derivatives import tangents
 from autograd.ops import as_float
 from autograd.strategies import operands
 

@@ -14,7 +14,7 @@ from autograd.check.differences import differences
 from autograd.check.estimates import SAFETY
 from autograd.check.problem import Problem
 from autograd.check.rounding import answers_of_engine
-from autograd.graph import tangents
+from autograd.derivatives import tangents
 from autograd.strategies import SMOOTH, expressions, networks
 
 from .examples import examples

@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 )
 
 from autograd import TABLE, Value, compile, gradients, no_grad, topological_order
-from autograd.graph import tangents
+from autograd.derivatives import tangents
 
 from .examples import examples
 

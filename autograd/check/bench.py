@@ -13,7 +13,8 @@ from typing import TypeAlias
 import numpy as np
 from tqdm import tqdm
 
-from ..graph import gradients, number_of_node
+from ..derivatives import gradients
+from ..graph import number_of_node
 from . import oracles
 from .differences import Curve, differences, remainder
 from .estimates import NOTHING, Array, Estimate, Evidence, Sides

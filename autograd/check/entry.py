@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from ..assigning import data_of
+from ..derivatives import gradients
 from ..functional import Structure
-from ..graph import gradients, topological_order
+from ..graph import topological_order
 from ..program import CompiledFunction, Program
 from ..recording import enable_grad
 from ..value import Value, require_value

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import chain_rule, gradients, number_of_node
+from ..derivatives import gradients
+from ..graph import chain_rule, number_of_node
 from ..ops import WHERE
 from .estimates import SAFETY, SHARP, Array, Estimate
 from .problem import Problem

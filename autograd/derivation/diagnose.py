@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from ..graph import adjoints, edges, number_of_node, routes, times, topological_order
+from ..graph import adjoints, number_of_node, times, topological_order
 from ..ops import FLAT
 from ..value import Value, require_value
 from .formula import Formula, Formulas, symbols
 from .notation import Text, counted, quoted
+from .ways import edges, routes
 
 # ---- Why a derivative is zero ---------------------------------------------------------------------------------------
 

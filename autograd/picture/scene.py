@@ -7,7 +7,8 @@ from functools import cached_property, lru_cache
 from itertools import pairwise
 
 from ..derivation.data import Derivation
-from ..graph import routes, topological_order
+from ..derivation.ways import routes
+from ..graph import topological_order
 from ..ops import FLAT
 from ..value import Value
 

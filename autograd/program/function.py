@@ -13,8 +13,9 @@ import numpy as np
 
 from ..assigning import data_of, first_replaced, require_held
 from ..derivation.notation import counted
+from ..graph import add_to_grads
 from ..nodes import line_outside
-from ..value import Value, add_to_grads
+from ..value import Value
 from .forms import form_of_rows
 from .guards import Comparison, Guards
 from .outside import Outside

@@ -13,7 +13,8 @@ import numpy as np
 from ..arrays import as_real_array
 from ..assigning import data_of, require_held
 from ..collector import paused_collector
-from ..value import Value, add_to_grads
+from ..graph import add_to_grads
+from ..value import Value
 from .blocks import Array, Lowered
 from .code import spelled_tuple
 from .contract import Node, contract
