@@ -1,4 +1,4 @@
-"""Data as people have them, as arrays of real numbers."""
+"""Data in the forms that people have, converted to arrays of real numbers."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ Place = tuple[int, ...]
 
 
 def as_real_array(name: str, data: Any) -> np.ndarray[Any, Any]:
-    """`data` as an array of ints or floats: nested sequences, iterators, arrays, and the columns and tables of pandas.
+    """`data` as an array of ints or floats.
 
-    Every number that `as_float` takes is a real number here; NaN is one, too.  Bools become ints.  What is missing
-    (masked, None, ``pandas.NA``), and what is no real number, is a TypeError that names `data` and the first such
-    place; rows that differ in length are a ValueError.  No mask is ignored.
+    `data` may be nested sequences, iterators, arrays, or the columns and tables of pandas.  Real numbers are those that
+    `as_float` takes, and NaN.  Bools become ints.
+
+    A TypeError for a missing entry (masked, None, ``pandas.NA``) and for anything that is not a real number; it says
+    `name` and the first such place.  A ValueError if rows differ in length.  Masks are never ignored.
 
     >>> as_real_array("x", [[True, 2], [3, 4]])
     array([[1, 2],
@@ -32,7 +34,7 @@ def as_real_array(name: str, data: Any) -> np.ndarray[Any, Any]:
         array = np.asarray(plain)
     except ValueError as error:
         raise ValueError(f"{name} is ragged ({error}); give rows of one length") from None
-    except TypeError:  # types that have no common one
+    except TypeError:  # types without a common type
         array = np.asarray(plain, dtype=object)
     if array.dtype.kind == "b":
         return array.astype(int)
@@ -44,7 +46,7 @@ def as_real_array(name: str, data: Any) -> np.ndarray[Any, Any]:
 
 
 def unmasked(name: str, array: np.ndarray[Any, Any], place: Place = ()) -> np.ndarray[Any, Any]:
-    """`array` without its mask; a TypeError with the first masked place, if there is one."""
+    """`array` without its mask; a TypeError that says the first masked place, if there is one."""
     masked = np.argwhere(np.ma.getmaskarray(array))
     if len(masked):
         first = (*place, *masked[0].tolist())
@@ -53,7 +55,7 @@ def unmasked(name: str, array: np.ndarray[Any, Any], place: Place = ()) -> np.nd
 
 
 def _plain(name: str, data: Any, place: Place) -> Any:
-    """`data` without masks and iterators; a TypeError for a masked entry, and for what NumPy would misread."""
+    """`data` without masks and iterators; a TypeError for a masked entry, and for types that NumPy would misread."""
     if isinstance(data, np.ma.MaskedArray):
         return unmasked(name, data, place)
     if callable(getattr(data, "toarray", None)):
@@ -68,7 +70,7 @@ def _plain(name: str, data: Any, place: Place) -> Any:
 
 
 def _each(name: str, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """The elements of an array of anything, converted one by one: to ints if all of them are, else to floats."""
+    """The elements of an array of objects, converted one by one: to ints if all are whole, else to floats."""
     elements = [unboxed(_plain(name, x, place)) for place, x in np.ndenumerate(array)]
     floats = []
     for place, x in zip(np.ndindex(array.shape), elements):

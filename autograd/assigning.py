@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import operator
 from collections import deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence, Set
 from itertools import repeat, starmap
 from typing import Any, TypeAlias
 
 from . import watching
+from .graph import Slope
 from .ops import as_float
 from .value import Value
 
-_get_data, _get_grad, _get_marks = map(operator.attrgetter, ("_number", "_grad", "numbers"))
+_get_data, _get_grad, _get_marks = map(operator.attrgetter, ("_number", "_grad", "_more"))
 _set_grad = Value.__dict__["_grad"].__set__
 
 
@@ -57,8 +58,8 @@ class Held(tuple[float, ...]):
     """Whether its holder has another in its place."""
 
     @staticmethod
-    def look(marks: Collection[Any]) -> bool:
-        """Lets the holders of the parameters with these `marks` see what they hold now, and mark what they held.
+    def look(values: Sequence[Value], marks: Set[Any]) -> bool:
+        """Lets the holders of the parameters `values`, with these `marks`, see what they hold now, and mark it.
 
         False if nothing has moved since the last time.
         """
@@ -66,6 +67,45 @@ class Held(tuple[float, ...]):
 
     def __reduce__(self) -> Any:
         return tuple, ()  # a copy is held by nobody
+
+
+def mark_of(parameter: Value) -> Held | None:
+    """The mark of a parameter; None where nothing holds it.
+
+    >>> mark_of(Value(2.0)) is None
+    True
+    """
+    mark = parameter.numbers
+    return mark if isinstance(mark, Held) else None
+
+
+def set_mark(parameter: Value, mark: Held) -> None:
+    """Marks a parameter, a leaf.
+
+    >>> x = Value(2.0)
+    >>> set_mark(x, Held())
+    >>> is_leaf(x), mark_of(x) is None
+    (True, False)
+    """
+    parameter.numbers = mark
+
+
+def is_leaf(x: Any) -> bool:
+    """Whether `x` is a Value that nothing computed, not even inside `no_grad`.
+
+    >>> is_leaf(Value(2.0)), is_leaf(Value(2.0) * 3.0), is_leaf(2.0)
+    (True, False, False)
+    """
+    return isinstance(x, Value) and not x.numbers
+
+
+def is_slope(node: Value) -> bool:
+    """Whether `node` was returned as a recorded derivative.
+
+    >>> is_slope(Value(2.0))
+    False
+    """
+    return isinstance(node.numbers, Slope)
 
 
 def require_held(values: Iterable[Value], owner: str) -> None:
@@ -85,15 +125,20 @@ def first_replaced(values: Sequence[Value]) -> int | None:
     >>> first_replaced([Value(2.0)]) is None
     True
     """
-    marks = _marks_of(values)
-    if marks and marks[0].look(marks):
-        marks = _marks_of(values)
+    marks = marks_of(values)
+    if marks and next(iter(marks)).look(values, marks):
+        marks = marks_of(values)
     replaced = {mark for mark in marks if mark.replaced}
-    return next((i for i, x in enumerate(values) if x.numbers in replaced), None) if replaced else None
+    return next((i for i, x in enumerate(values) if x._more in replaced), None) if replaced else None
 
 
-def _marks_of(values: Sequence[Value]) -> list[Held]:
-    return [mark for mark in set(map(_get_marks, values)) if isinstance(mark, Held)]
+def marks_of(values: Iterable[Value]) -> set[Held]:
+    """The marks of the parameters among `values`.
+
+    >>> marks_of([Value(2.0)])
+    set()
+    """
+    return {mark for mark in set(map(_get_marks, values)) if isinstance(mark, Held)}
 
 
 def assign(values: Iterable[Value], data: Iterable[Any]) -> None:

@@ -9,7 +9,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def paused_collector() -> Iterator[None]:
-    """A block in which it does not run: it would walk the graph, which has no cycles, again and again while it grows.
+    """A block in which the collector does not run.
+
+    It would walk a growing graph again and again, and find nothing: graphs have no cycles.
 
     >>> with paused_collector():
     ...     gc.isenabled()

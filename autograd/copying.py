@@ -1,32 +1,91 @@
-"""Deep copies and pickles of graphs, however deep: no recursion from a node to its inputs."""
+"""Deep copies and pickles of graphs of any depth, without recursion from a node to its inputs."""
 
 from __future__ import annotations
 
 import copy
 import threading
 import weakref
-from collections.abc import Callable
+from inspect import ismemberdescriptor
 from typing import Any
 
+from . import recording
 from .graph import topological_order
+from .ops import Op
+from .watching import notify
 
 
-def deepcopy(node: Any, memo: dict[int, Any], copy_with: Callable[[Any, tuple[Any, ...]], Any]) -> Any:
-    """A copy of `node` and of all that it was computed from, but for what `memo` has copies of already.
+def set_inputs(node: Any, op: Op | None, inputs: Any, numbers: Any) -> None:
+    """Gives a new node what it was computed from: the slots that `autograd.Value` describes.
 
-    ``copy_with(node, inputs)`` copies one node and, at first, shares what a subclass has added to it.
+    ``node.numbers`` will be `numbers`; those of a leaf are none, or its own.
     """
+    padded = (*numbers, None, None, None)
+    node.op, node._zd, node._xd, node._yd = op, *padded[:3]
+    first, second, *more = (*(None if x.__class__ is float else x for x in inputs), None, None)
+    node._x, node._y, node._more = first, second, (*more[:-2], *numbers[3:]) if len(inputs) > 2 else None
+    if op is None:
+        node._xd = recording.calls
+
+
+def copied(node: Any, inputs: tuple[Any, ...]) -> Any:
+    """A copy of one node, computed from `inputs`; what a subclass has added to it is shared."""
+    notify(copy.copy, (node,), node)
+    fields = _fields(node)
+    new = restored(None, *fields[: len(fields) - len(inputs)], *inputs)
+    set_state(new, state_of(node))
+    return new
+
+
+def reduced(node: Any) -> tuple[Any, ...]:
+    """What a pickle of `node` holds."""
+    notify(copy.copy, (node,), node)
+    return restored, (ancestors(node), *_fields(node)), state_of(node)
+
+
+def _fields(node: Any) -> tuple[Any, ...]:
+    return (_kind(node), node._number, node._grad, node.label, node.op, node.numbers, *node.inputs)
+
+
+def restored(
+    _ancestors: Any, kind: type[Any], data: float, grad: float, label: str, op: Op | None, numbers: Any, *inputs: Any
+) -> Any:
+    """The node of a pickle or a copy."""
+    node: Any = object.__new__(kind)
+    node._number, node._grad, node.label = data, grad, label
+    set_inputs(node, op, inputs, numbers)
+    return node
+
+
+def _kind(node: Any) -> type[Any]:
+    """The class of a copy, which may say that it is another."""
+    return type(node).copied_as or type(node)
+
+
+def state_of(node: Any) -> Any:
+    """What a subclass has given to the node, as Python's own copies and pickles have it; None if nothing."""
+    kind = _kind(node)
+    if getattr(kind, "__getstate__", None) is not getattr(object, "__getstate__", None):
+        return node.__getstate__()  # from Python 3.11 on
+    own = (base for base in kind.__mro__ if not base.__module__.startswith(f"{__package__}.") and base is not object)
+    slots = (name for base in own for name, x in vars(base).items() if ismemberdescriptor(x))
+    filled = {name: getattr(node, name) for name in slots if hasattr(node, name)}
+    attributes = getattr(node, "__dict__", None) or None
+    return (attributes, filled) if filled else attributes
+
+
+def deepcopy(node: Any, memo: dict[int, Any]) -> Any:
+    """A copy of `node` and of all nodes that it depends on, except those with a copy in `memo`."""
     order = topological_order([node], known=_Copied(memo))
     for original in order:
         inputs = (x if x.__class__ is float else memo[id(x)] for x in original.inputs)
-        memo[id(original)] = copy_with(original, tuple(inputs))
-    for original in order:  # now, as what was added may refer to any of the nodes
-        set_state(memo[id(original)], copy.deepcopy(original._state(), memo))
+        memo[id(original)] = copied(original, tuple(inputs))
+    for original in order:  # only now: an added attribute may refer to any node
+        set_state(memo[id(original)], copy.deepcopy(state_of(original), memo))
     return memo[id(node)]
 
 
 def set_state(node: Any, state: Any) -> None:
-    """Gives `node` what subclasses of `Value` have added, as a pickle does: attributes, or attributes and slots."""
+    """Sets the attributes that a subclass of `Value` has added, as a pickle does: attributes, or those and slots."""
     if state is None:
         return
     if hasattr(node, "__setstate__"):
@@ -38,7 +97,7 @@ def set_state(node: Any, state: Any) -> None:
 
 
 class _Copied:
-    """The nodes that a deep copy has reached."""
+    """The nodes that a deep copy has already reached."""
 
     def __init__(self, memo: dict[int, Any]) -> None:
         self.memo = memo
@@ -48,12 +107,12 @@ class _Copied:
 
 
 def ancestors(node: Any) -> Ancestors | None:
-    """What a pickler should write before `node`, so that it meets every input before it is used: None if nothing.
+    """The nodes that a pickler should write before `node`, each after its own inputs; None if there are none.
 
-    A pickler recurses from an object into its parts, too deep for a long graph.  So a node first hands over its
-    ancestors, inputs before outputs; when the pickler comes to one of them, its parts are already written.  What the
-    pickler at work has written is known as long as its memo keeps the `Ancestors` alive.  That only saves work and
-    depth: the pickle is right without it.
+    A pickler recurses from an object into its parts, too deeply for a long graph.  So a node first hands over its
+    ancestors, inputs before outputs: when the pickler reaches one of them, its parts are already written.  The nodes
+    written so far are known as long as the pickler's memo keeps the `Ancestors` alive.  Knowing them only saves work
+    and depth; the pickle is right without it.
 
     >>> from autograd import Value
     >>> x = Value(2.0)
@@ -62,7 +121,7 @@ def ancestors(node: Any) -> Ancestors | None:
     """
     reference = getattr(_session, "written", None)
     written = reference() if reference else None
-    if written is None or node in written:  # a pickler asks for each node once, so here is another pickler
+    if written is None or node in written:  # a pickler asks once for each node, so this is another pickler
         written = _Written()
         _session.written = weakref.ref(written)
     written.add(node)
@@ -71,7 +130,7 @@ def ancestors(node: Any) -> Ancestors | None:
 
 
 class Ancestors:
-    """Nodes on their way into a pickle; in the pickle, a list."""
+    """Nodes on their way into a pickle; the pickle holds them as a list."""
 
     def __init__(self, nodes: list[Any], written: _Written) -> None:
         self.nodes, self.written = nodes, written
@@ -81,7 +140,7 @@ class Ancestors:
 
 
 class _Written(set[Any]):
-    """The nodes that a pickler has begun to write."""
+    """The nodes that a pickler has started to write."""
 
 
 _session = threading.local()

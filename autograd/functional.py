@@ -1,14 +1,14 @@
-"""The user's verbs: derivatives of plain Python functions, in JAX's conventions.
+"""The user's verbs: derivatives of plain Python functions, with JAX's conventions.
 
-A function takes and returns scalars, NumPy arrays, or structures of them: lists, tuples, named tuples, dicts (ordered
-ones and defaultdicts too), deques and dataclasses, nested as you like; None is an empty one.  ``argnums`` says which
-positional arguments to differentiate with respect to: an int (the result then has the structure of that argument) or a
-tuple of ints (a tuple of such results).  No verb reads or writes anyone's ``.grad``.
+A function takes and returns scalars, NumPy arrays, or nested structures of them: lists, tuples, named tuples, dicts
+(also OrderedDicts and defaultdicts), deques and dataclasses; None is an empty structure.  ``argnums`` selects the
+positional arguments to differentiate with respect to: an int (the result has the structure of that argument) or a
+tuple of ints (the result is a tuple of such structures).  No verb reads or writes ``.grad``.
 
-Numbers in, numbers out.  Values come out where a Value goes in, or where the result depends on a Value that existed
-before the call: a parameter of a model, or the argument of an enclosing verb.  So verbs nest, ``grad(grad(f))`` is the
-second derivative, and a loss with a derivative in it trains.  A call returns Values throughout, or numbers throughout.
-Under `no_grad` it returns numbers: take derivatives for SciPy there, or those of a model by its inputs for a picture.
+Numbers in, numbers out.  A call returns Values if a Value goes in, or if the result depends on a Value that existed
+before the call, such as a parameter of a model or the argument of an enclosing verb.  So verbs nest: ``grad(grad(f))``
+is the second derivative, and a loss that contains a derivative can be trained.  A call returns only Values or only
+numbers.  Under `no_grad` it returns numbers, for SciPy, or for a picture of a model's derivatives by its inputs.
 
 >>> from autograd import gradients, no_grad
 >>> w = Value(3.0)
@@ -36,14 +36,14 @@ import numpy as np
 from .graph import derivatives, tangents, topological_order
 from .numpy_protocol import ValueArray
 from .ops import as_float
-from .recording import enable_grad, recording
-from .value import Value, any_older, call_begins
+from .recording import call_begins, enable_grad, recording
+from .value import Value
 
 Argnums: TypeAlias = "int | Sequence[int]"
 
 
 def grad(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
-    """A function that returns the gradient of `function`, whose result must be one number.
+    """A function that returns the gradient of `function`; the result of `function` must be one number.
 
     >>> grad(lambda x: x**3)(2.0)
     12.0
@@ -54,18 +54,18 @@ def grad(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., An
     >>> grad(lambda x: (x @ x) / 2)(np.array([1.0, 2.0]))
     array([1., 2.])
 
-    If the function depends on Values from outside, such as the parameters of a model, the gradient is made of Values,
-    which can be differentiated in turn; under `no_grad` it is made of numbers, as SciPy needs it.
+    If the function depends on Values from outside, such as the parameters of a model, the gradient consists of Values,
+    which can be differentiated again.  Under `no_grad` it consists of numbers, as SciPy needs.
 
-    A TypeError if the result is not a scalar, or if what `argnums` selects holds something other than real numbers.
+    A TypeError if the result is not a scalar, or if a selected argument holds anything but real numbers.
     """
     return _gradient("grad", function, argnums)
 
 
 def value_and_grad(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., tuple[Any, Any]]:
-    """A function that returns ``(value, gradient)`` of `function`, as SciPy's ``minimize(..., jac=True)`` takes it.
+    """A function that returns ``(value, gradient)`` of `function`; SciPy's ``minimize(..., jac=True)`` takes it.
 
-    Both are Values, or both numbers; see `grad`.
+    Both are Values, or both are numbers; see `grad`.
 
     >>> value_and_grad(lambda x, y: x * y)(3.0, 4.0)
     (12.0, 4.0)
@@ -76,8 +76,8 @@ def value_and_grad(function: Callable[..., Any], argnums: Argnums = 0) -> Callab
 def jacobian(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     """A function that returns all first derivatives of `function`.
 
-    They come in the structure of the result, with the structure of the argument at each of its leaves.
-    Where both are arrays the derivative has shape ``result.shape + argument.shape``.
+    They have the structure of the result, with the structure of the argument in place of each leaf.  If both are
+    arrays, the derivative has shape ``result.shape + argument.shape``.
 
     >>> jacobian(lambda x: [x[0] * x[1], x[0] ** 2])([2.0, 3.0])
     [[3.0, 2.0], [4.0, 0.0]]
@@ -90,8 +90,8 @@ def jacobian(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[...
 
     @wraps(function, updated=())
     def all_derivatives(*args: Any, **kwargs: Any) -> Any:
-        trace = _Trace(function, args, kwargs, argnums)
-        return trace.result.outer(trace.inputs, [trace.gradients(output) for output in trace.outputs])
+        run = _Run(function, args, kwargs, argnums)
+        return run.result.outer(run.inputs, [run.gradients(output) for output in run.outputs])
 
     return all_derivatives
 
@@ -99,7 +99,9 @@ def jacobian(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[...
 def hessian(function: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     """A function that returns all second derivatives of `function`: ``jacobian(grad(function))``.
 
-    For a number a number, for a list of n a list of n lists, for an array shape ``argument.shape + argument.shape``.
+    For a number, that is a number; for a list of n, a list of n lists; for an array, an array of shape
+    ``argument.shape + argument.shape``.
+
     A TypeError if the result is not a scalar.
 
     >>> hessian(lambda x: x[0] ** 2 * x[1])([2.0, 3.0])
@@ -113,26 +115,27 @@ def jvp(
 ) -> tuple[Any, Any]:
     """``(value, derivative)`` of `function` at `primals` along `tangents`, one for each primal: forward mode.
 
-    With `argnums`, `tangents` holds those of the selected primals only, and the others stand still.
+    With `argnums`, `tangents` has only those of the selected primals; the others stay fixed.
 
     >>> jvp(lambda x, y: x * y, (2.0, 5.0), (1.0, 10.0))
     (10.0, 25.0)
 
-    A ValueError if the tangents do not have the structure of their primals; dicts are matched key by key.
+    A ValueError if the tangents differ from their primals in structure; dicts are matched key by key.
     """
     primals, tangents = _as_tuple("primals", primals), _as_tuple("tangents", tangents)
     chosen = tuple(range(len(primals))) if argnums is None else _as_argnums(argnums)
     if isinstance(chosen, int):
         chosen = (chosen,)
-    trace = _Trace(function, primals, {}, chosen)
-    values, derivatives = trace.push(tangents)
-    return trace.result.build(values), trace.result.build(derivatives)
+    run = _Run(function, primals, {}, chosen)
+    values, derivatives = run.push(tangents)
+    return run.result.build(values), run.result.build(derivatives)
 
 
 def hvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], argnums: Argnums = 0) -> Any:
-    """The Hessian of `function` at `primals`, times the vector `tangents`, without the Hessian: forward over reverse.
+    """The Hessian of `function` at `primals` times the vector `tangents`: forward over reverse mode.
 
-    It is the derivative of ``grad(function, argnums)`` along `tangents`, which holds one tangent for each of `argnums`.
+    The Hessian itself is never computed.  The result is the derivative of ``grad(function, argnums)`` along `tangents`,
+    which has one tangent for each of `argnums`.
 
     >>> hvp(lambda x: x[0] ** 2 * x[1], ([2.0, 3.0],), ([1.0, 0.0],))
     [6.0, 4.0]
@@ -159,20 +162,19 @@ def _value_and_gradient(
 
     @wraps(function, updated=())
     def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        trace = _Trace(function, args, kwargs, argnums)
-        if str(trace.result) != "number":
+        run = _Run(function, args, kwargs, argnums)
+        if str(run.result) != "number":
             raise TypeError(
-                f"{verb} of a function whose result is {trace.result}, not a scalar; "
-                f"use {instead}, or return one number"
+                f"{verb} of a function whose result is {run.result}, not a scalar; use {instead}, or return one number"
             )
-        (output,) = trace.outputs
-        return trace.finished([output])[0], trace.inputs.build(trace.gradients(output))
+        (output,) = run.outputs
+        return run.finished([output])[0], run.inputs.build(run.gradients(output))
 
     return value_and_gradient
 
 
-class _Trace:
-    """One run of a function on Values in place of the numbers that `argnums` selects."""
+class _Run:
+    """One run of a function, with Values in place of the numbers that `argnums` selects."""
 
     def __init__(
         self,
@@ -181,12 +183,12 @@ class _Trace:
         kwargs: dict[str, Any],
         argnums: int | tuple[int, ...],
     ) -> None:
-        self.records, call = recording()[0], call_begins()  # as the caller does
+        self.records, call = recording()[0], call_begins()  # whether the caller records
         positions = _positions(argnums, len(args))
         self.inputs = Structure(args[positions] if isinstance(positions, int) else tuple(args[i] for i in positions))
         with enable_grad():
-            # A fresh node for each number.  A Value is not differentiated itself but linked to (times 1), so that what
-            # else the function makes of it is not mistaken for its argument.
+            # A fresh node for each number.  A Value is not differentiated itself, but a copy of it (times 1): the
+            # function may also use that Value from outside, not as its argument.
             self.arguments = [x * 1.0 if isinstance(x, Value) else Value(x) for x in self.inputs.scalars]
             traced = self.inputs.build(self.arguments)
             replaced = list(args)
@@ -195,15 +197,15 @@ class _Trace:
             self.result = Structure(function(*replaced, **kwargs))
         self.outputs = _as_values(self.result.scalars)
         self.order = self._order(self.outputs) if self.records else None
-        # Whether Values come out: all of them, or none.
-        self.symbolic = self.order is not None and (_any_value(self.inputs.scalars) or any_older(self.order, call))
+        # Whether the results are Values, all of them.
+        self.symbolic = self.order is not None and (_any_value(self.inputs.scalars) or _any_older(self.order, call))
 
     def _order(self, outputs: Sequence[Value]) -> list[Value]:
-        """The nodes from the arguments up; what these were computed from is none of the function's."""
+        """The nodes from the arguments up; those below the arguments do not belong to the function."""
         return topological_order(outputs, known={*self.arguments})
 
     def finished(self, numbers: list[Any]) -> list[Any]:
-        """`numbers`, floats and Values, as what comes out: Values, or floats."""
+        """`numbers`, floats and Values, as results: all Values, or all floats."""
         if self.symbolic:
             return _as_values(numbers)
         return [x if x.__class__ is float else x.data for x in numbers]
@@ -217,7 +219,7 @@ class _Trace:
         given = Structure(directions, like=self.inputs)
         if (given.skeleton, given.shapes) != (self.inputs.skeleton, self.inputs.shapes):
             raise ValueError(
-                f"tangents of structure {given}, primals of structure {self.inputs}; "
+                f"tangents of structure {given} for primals of structure {self.inputs}; "
                 "give one number for each number, in the same structure"
             )
         self.symbolic |= self.records and _any_value(given.scalars)
@@ -234,26 +236,26 @@ def _as_values(numbers: Iterable[Any]) -> list[Any]:
 
 
 _INDEXES, _KEYS, _FIELDS = ("", "[{}]"), ("{!r}: ", "[{!r}]"), ("{}=", ".{}")
-"""How a part is called: in the words for a structure, and by Python."""
+"""The name of a part, as a format: in the words for a structure, and in Python."""
 
 
 @dataclass
 class _Branch:
-    """A place of a tree that holds others; two are alike if what they hold is, under the same keys."""
+    """A container in a tree; two are equal if they hold equal parts under the same keys."""
 
     kind: type
     keys: tuple[Any, ...]
     parts: list[_Branch | None]
     """None for a leaf."""
     holding: Callable[[list[Any]], Any] = field(compare=False)
-    """A tree of this kind that holds other parts."""
+    """Makes a tree of this kind from other parts."""
     names: tuple[str, str]
 
 
 class Structure:
     """A tree of lists, tuples, dicts ..., with scalars and arrays as leaves, taken apart to build others like it.
 
-    The dicts in it have their keys in the order of those of `like`, if they have the same ones.
+    A dict in it takes the order of its keys from `like`, if it has the same keys there.
     """
 
     def __init__(self, tree: Any, like: Structure | None = None) -> None:
@@ -273,7 +275,7 @@ class Structure:
         return _Branch(type(tree), keys, list(map(self._take_apart, parts, likes)), holding, names)
 
     def _add_leaf(self, leaf: Any) -> None:
-        if type(leaf) in (np.ndarray, ValueArray):  # no matrix, which multiplies otherwise, and no mask
+        if type(leaf) in (np.ndarray, ValueArray):  # not a matrix, which multiplies differently, nor a mask
             self.scalars += [x if isinstance(x, Value) else as_float(x) for x in leaf.ravel().tolist()]
             self.shapes.append(leaf.shape)
             return
@@ -286,14 +288,14 @@ class Structure:
         self.shapes.append(())
 
     def build(self, scalars: Iterable[Any]) -> Any:
-        """The tree with `scalars` in place of its own."""
+        """The tree, with `scalars` in place of its own."""
         rest = iter(scalars)
         return _assemble(
             self.skeleton, (_leaf([next(rest) for _ in range(prod(shape))], shape) for shape in self.shapes)
         )
 
     def outer(self, other: Structure, rows: Iterable[Sequence[Any]]) -> Any:
-        """The tree with a tree like `other` in place of each leaf; `rows` holds the numbers, a row a scalar."""
+        """The tree, with a tree like `other` in place of each leaf; `rows` has the numbers, one row for each scalar."""
         rest = iter(rows)
         blocks = []
         for shape in self.shapes:
@@ -308,7 +310,7 @@ class Structure:
         return _assemble(self.skeleton, iter(blocks))
 
     def places(self) -> list[str]:
-        """Where each scalar is, as Python writes it: [0], ['w'][1], .b[0, 1]; of a tree that is a number, nothing."""
+        """The place of each scalar, as Python writes it: [0], ['w'][1], .b[0, 1]; empty if the tree is a number."""
         return list(_places(self.skeleton, iter(self.shapes)))
 
     def __str__(self) -> str:
@@ -323,11 +325,11 @@ _Opened: TypeAlias = "tuple[tuple[Any, ...], Iterable[Any], Callable[[Any], Any]
 
 
 def _opened(tree: Any) -> _Opened | None:
-    """What the kinds of structures are: keys, parts, what makes one like it of other parts, names.  None for a leaf.
+    """The keys and parts of a structure, a function that makes one like it from parts, and names; None for a leaf.
 
-    Other subclasses are leaves, and so refused: they may be more than their parts.
+    Other subclasses count as leaves, and are refused: they may be more than their parts.
     """
-    # optree knows these kinds, too, but for dataclasses; arrays, words and errors would be left, most of what is here.
+    # optree knows these kinds, too, except dataclasses; but arrays, words and errors are most of the work here.
     kind = type(tree)
     if tree is None:
         return (), (), _none, _INDEXES
@@ -359,7 +361,7 @@ def _mapping(kind: Callable[[Any], Any], keys: Iterable[Any], parts: Iterable[An
 
 
 def _object(kind: type, names: Iterable[str], parts: Iterable[Any]) -> Any:
-    """An instance with these attributes, made without `__init__`, which may check or convert what it is given."""
+    """An instance with these attributes, made without `__init__`, which might check or convert its arguments."""
     made: Any = object.__new__(kind)
     for name, part in zip(names, parts):
         object.__setattr__(made, name, part)  # it may be frozen
@@ -367,21 +369,21 @@ def _object(kind: type, names: Iterable[str], parts: Iterable[Any]) -> Any:
 
 
 def _require_only(tree: Any, names: Sequence[str]) -> None:
-    """A TypeError for an attribute that is no field: it may follow from the fields, and would keep its old number."""
+    """A TypeError for an attribute that is not a field: if it is computed from fields, it would keep an old number."""
     for name in getattr(tree, "__dict__", ()):
         if name not in names:
-            raise TypeError(f"{type(tree).__name__}.{name} is no field; make it one, or a property")
+            raise TypeError(f"{type(tree).__name__}.{name} is not a field; make it a field or a property")
 
 
 def _field_names(kind: Any) -> tuple[str, ...]:
     for x in fields(kind):
-        if not x.init:  # it may follow from the other fields, and would keep its old number
+        if not x.init:  # if computed from other fields, it would keep an old number
             raise TypeError(f"{kind.__name__}.{x.name} is a field with init=False; make it a property")
     return tuple(x.name for x in fields(kind))
 
 
 def _assemble(skeleton: _Branch | None, leaves: Iterator[Any]) -> Any:
-    """The tree of `skeleton` with the next of `leaves` in each place."""
+    """The tree of `skeleton`, with the next of `leaves` in each place."""
     return next(leaves) if skeleton is None else skeleton.holding([_assemble(part, leaves) for part in skeleton.parts])
 
 
@@ -418,7 +420,7 @@ def _as_argnums(argnums: Any) -> int | tuple[int, ...]:
     try:
         return operator.index(argnums) if hasattr(argnums, "__index__") else tuple(map(operator.index, argnums))
     except TypeError:
-        raise TypeError(f"argnums {argnums!r:.60}; give an int, or a tuple of ints") from None
+        raise TypeError(f"argnums is {argnums!r:.60}; give an int or a tuple of ints") from None
 
 
 def _positions(argnums: int | tuple[int, ...], count: int) -> int | tuple[int, ...]:
@@ -426,16 +428,22 @@ def _positions(argnums: int | tuple[int, ...], count: int) -> int | tuple[int, .
     if isinstance(argnums, tuple):
         positions = tuple(_positions(i, count) for i in argnums)
         if len(set(positions)) < len(positions):
-            raise ValueError(f"argnums {argnums} name an argument twice; give each once")
+            raise ValueError(f"argnums is {argnums}, which names an argument twice; give each once")
         return positions  # type: ignore[return-value]  # an int for an int
     if not -count <= argnums < count:
         raise ValueError(
-            f"argnums {argnums} of a call with {count} positional arguments; pass what is differentiated by position"
+            f"argnums {argnums} for a call with {count} positional arguments; pass the arguments to differentiate by "
+            "position"
         )
     return argnums % count
 
 
 def _as_tuple(name: str, items: Any) -> tuple[Any, ...]:
     if not isinstance(items, (list, tuple)):
-        raise TypeError(f"{name} is {items!r:.60} ({type(items).__name__}); give a tuple, one for each argument")
+        raise TypeError(f"{name} is {items!r:.60} ({type(items).__name__}); give a tuple, with one for each argument")
     return tuple(items)
+
+
+def _any_older(nodes: Iterable[Value], call: int) -> bool:
+    """Whether a leaf among `nodes` was made before `call` began, in whichever thread."""
+    return any(node.op is None and node._xd < call for node in nodes)

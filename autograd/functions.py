@@ -10,7 +10,7 @@ import operator
 from collections.abc import Iterable, Sequence
 from functools import reduce
 from math import inf, nan
-from typing import Any
+from typing import Any, TypeAlias, TypeVar, overload
 
 import numpy as np
 
@@ -19,7 +19,18 @@ from .ops import DETACH, EQUAL, EXP, LOG, MAXIMUM, WHERE, as_float
 from .value import Value
 from .watching import notify
 
+T = TypeVar("T")
+_Mixed: TypeAlias = "Iterable[Value | float]"  # a Value, if one is among them
 
+
+@overload
+def dot(xs: Iterable[Value], ys: _Mixed) -> Value: ...
+@overload
+def dot(xs: _Mixed, ys: Iterable[Value]) -> Value: ...
+@overload
+def dot(xs: Iterable[float], ys: Iterable[float]) -> float: ...
+@overload
+def dot(xs: _Mixed, ys: _Mixed) -> Any: ...
 def dot(xs: Iterable[Any], ys: Iterable[Any]) -> Any:
     """x1 y1 + x2 y2 + ..., summed from the left.  A ValueError if the lengths differ or are 0.
 
@@ -33,6 +44,12 @@ def dot(xs: Iterable[Any], ys: Iterable[Any]) -> Any:
     return reduce(operator.add, map(operator.mul, xs, ys))
 
 
+@overload
+def mean(xs: Iterable[Value]) -> Value: ...
+@overload
+def mean(xs: Iterable[float]) -> float: ...
+@overload
+def mean(xs: _Mixed) -> Any: ...
 def mean(xs: Iterable[Any]) -> Any:
     """The arithmetic mean.  A ValueError for an empty sequence.
 
@@ -43,6 +60,12 @@ def mean(xs: Iterable[Any]) -> Any:
     return reduce(operator.add, xs) / len(xs)
 
 
+@overload
+def logsumexp(xs: Iterable[Value]) -> Value: ...
+@overload
+def logsumexp(xs: Iterable[float]) -> float: ...
+@overload
+def logsumexp(xs: _Mixed) -> Any: ...
 def logsumexp(xs: Iterable[Any]) -> Any:
     """log(exp(x1) + exp(x2) + ...), shifted by the largest x so that nothing overflows.
 
@@ -61,6 +84,12 @@ def logsumexp(xs: Iterable[Any]) -> Any:
     return shift + LOG(reduce(operator.add, [EXP(x - shift) for x in xs]))
 
 
+@overload
+def softmax(xs: Iterable[Value]) -> list[Value]: ...
+@overload
+def softmax(xs: Iterable[float]) -> list[float]: ...
+@overload
+def softmax(xs: _Mixed) -> list[Any]: ...
 def softmax(xs: Iterable[Any]) -> list[Any]:
     """[exp(x1) / s, exp(x2) / s, ...] with s = exp(x1) + exp(x2) + ...: positive, with sum 1.
 
@@ -72,6 +101,12 @@ def softmax(xs: Iterable[Any]) -> list[Any]:
     return [e / total for e in exponentials]
 
 
+@overload
+def log_softmax(xs: Iterable[Value]) -> list[Value]: ...
+@overload
+def log_softmax(xs: Iterable[float]) -> list[float]: ...
+@overload
+def log_softmax(xs: _Mixed) -> list[Any]: ...
 def log_softmax(xs: Iterable[Any]) -> list[Any]:
     """The logarithms of `softmax`, accurate also where a probability underflows.
 
@@ -83,6 +118,14 @@ def log_softmax(xs: Iterable[Any]) -> list[Any]:
     return [x - log_total for x in shifted]
 
 
+@overload
+def select(sequence: Sequence[T], index: int) -> T: ...
+@overload
+def select(sequence: Sequence[Value | float], index: Value) -> Value: ...
+@overload
+def select(sequence: Sequence[Sequence[Value | float]], index: Value) -> list[Value]: ...
+@overload
+def select(sequence: Sequence[Any], index: Any) -> Any: ...
 def select(sequence: Sequence[Any], index: Any) -> Any:
     """sequence[index], for an index that may be a Value: an input of what is to be compiled, a token or a class.
 

@@ -7,31 +7,39 @@ bounded by memory alone, and takes inputs in order, so the same graph gives bit-
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from math import nan
 from operator import attrgetter
 from typing import Any, Protocol, TypeVar
 
+from . import watching
+from .generated import sweep
 from .ops import ADD, MUL, NEG, SUB, WHERE, Op
 from .recording import enable_grad
 
 
 class Node(Protocol):
-    """What a walk needs of a node; `autograd.Value` is one."""
+    """What a walk needs of a node; `autograd.Value` is one, and says what its slots hold."""
 
     op: Op | None
     """The row that computed the node; None for a leaf."""
-    numbers: tuple[float, ...]
-    """The output, then the inputs, as the forward pass saw them."""
+    _x: Any
+    _y: Any
+    _more: Any
 
     @property
     def inputs(self) -> tuple[Any, ...]:
         """What the node was computed from, in order: nodes, and floats for constants."""
 
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """The output, then the inputs, as the forward pass saw them."""
+
 
 N = TypeVar("N", bound=Node)
 
 
-def topological_order(outputs: N | Iterable[N], known: Container[Any] = frozenset()) -> list[N]:
+def topological_order(outputs: N | Iterable[N], known: Container[Any] = ()) -> list[N]:
     """Every node that `outputs`, one or several, depend on, inputs before what is computed from them.
 
     Nothing at or below `known`.
@@ -42,22 +50,41 @@ def topological_order(outputs: N | Iterable[N], known: Container[Any] = frozense
     >>> [node.op.name if node.op else node.label for node in topological_order(y)]
     ['x', 'mul', 'add']
     """
-    order: list[N] = []
-    reached: set[N] = set()
-    # Nodes to visit; below a None, one whose inputs are all placed.
-    path: list[N | None] = [*_require_nodes(outputs)]
-    path.reverse()
-    while path:
-        node = path.pop()
-        if node is None:
-            order.append(path.pop())  # type: ignore[arg-type]  # a node
-        elif node not in reached and node not in known:
-            reached.add(node)
-            path += (node, None)
-            for x in reversed(node.inputs):
-                if x.__class__ is not float and x not in reached:
-                    path.append(x)
-    return order
+    several = hasattr(outputs, "__iter__") and not hasattr(type(outputs), "__record__")
+    return [*_below(map(_require_node, outputs if several else [outputs]), known)]  # type: ignore[arg-type, list-item]
+
+
+def _below(outputs: Iterable[N], known: Container[Any] = ()) -> dict[N, float]:
+    """The nodes that `topological_order` lists, each with -0.0: the sum of no adjoints, to the bit."""
+    found: dict[N, float] = _Beyond(known) if known else {}
+    path: list[N] = []  # from an output down to the node: of each the first input that is not placed yet comes next
+    for node in outputs:
+        if node in found:
+            continue
+        while True:
+            if ((x := node._x) is not None and x not in found) or ((x := node._y) is not None and x not in found):
+                path.append(node)
+                node = x
+            elif node._more and (more := [x for x in node.inputs[2:] if x.__class__ is not float and x not in found]):
+                path.append(node)
+                node = more[0]
+            else:
+                found[node] = -0.0
+                if not path:
+                    break
+                node = path.pop()
+    return found
+
+
+class _Beyond(dict[Any, Any]):
+    """A dict that holds what is `known`, too, when it is asked."""
+
+    def __init__(self, known: Container[Any]) -> None:
+        super().__init__()
+        self.known = known
+
+    def __contains__(self, node: object) -> bool:
+        return super().__contains__(node) or node in self.known
 
 
 def number_of_node(node: Any) -> float:
@@ -118,14 +145,31 @@ def edges(node: N, within: Container[Any]) -> Iterator[tuple[int, N]]:
 
 
 def adjoints(output: N) -> dict[N, float]:
-    """d(output)/d(node) of every node below `output` that it has a path to: reverse mode, one sweep.
+    """d(output)/d(node) of every node below `output`: reverse mode, one sweep.
 
     >>> from autograd import Value
     >>> x = Value(3.0)
     >>> adjoints(x * x)[x]
     6.0
     """
-    return chain_rule(reversed(topological_order(_require_node(output))), {output: 1.0})
+    return _swept(_below([_require_node(output)]), {output: 1.0}, ())
+
+
+def _swept(found: dict[N, float], seeds: Mapping[N, float], wanted: Iterable[N]) -> dict[N, float]:
+    """What `chain_rule` adds to the `seeds`, for nodes in topological order, each with -0.0.
+
+    Others that are `wanted` lie at the border: they receive, and pass nothing on.
+    """
+    count, border = len(found), [x for x in (*seeds, *wanted) if x not in found]
+    found |= dict.fromkeys(border, -0.0)
+    if not watching.watchers:  # who are told what `chain_rule` reads
+        found.update(seeds)
+        nodes = islice(reversed(found.items()), len(found) - count, None)
+        sweep(nodes, found, lambda node: chain_rule([node], found))
+        if (total := sum(found.values())) == total:
+            return found
+    # NaN: a zero may have to win over infinity, which only `times` knows.
+    return chain_rule([*found][:count][::-1], dict(seeds))
 
 
 def gradients(output: Node, inputs: Sequence[Node], create_graph: bool = False) -> list[Any]:
@@ -142,9 +186,9 @@ def gradients(output: Node, inputs: Sequence[Node], create_graph: bool = False) 
     >>> gradients(slope, [x])
     [12.0]
     """
-    if hasattr(inputs, "numbers"):
+    if hasattr(type(inputs), "__record__"):
         raise TypeError("inputs is one Value; give a list of them: gradients(output, [x])")
-    nodes = topological_order(_require_node(output))[::-1]
+    nodes = topological_order(output)[::-1]
     return derivatives(nodes, {output: 1.0}, list(map(_require_node, inputs)), create_graph)
 
 
@@ -178,31 +222,30 @@ def derivatives(
     [6.0]
     """
     if not record:
-        found = chain_rule(nodes, dict(seeds), numbers, _times_forward if forward else times, forward)
-        return [found.get(x, 0.0) for x in wanted]
+        if forward:
+            found = chain_rule(nodes, dict(seeds), numbers, _times_forward, forward)
+        else:
+            found = _swept(dict.fromkeys(reversed(nodes), -0.0), seeds, wanted)
+        return [found.get(x, 0.0) + 0.0 for x in wanted]
     with enable_grad():
         found = chain_rule(nodes, dict(seeds), _recorded_operands, _RecordedTimes(), forward)
         recorded = [_value_of(found.get(x, 0.0), x) for x in wanted]
         if any(x.data != x.data for x in recorded):  # zeros may win, as in a sweep on floats
             floats = {x: seed if seed.__class__ is float else seed.data for x, seed in seeds.items()}
             won = derivatives(nodes, floats, wanted, False, forward)
-            recorded = [_won(x, number) if x.data != x.data else x for x, number in zip(recorded, won)]
+            recorded = [
+                _at(x, nan, number) if x.data != x.data and number == number else x for x, number in zip(recorded, won)
+            ]
     for x in recorded:
-        if x.numbers:
-            x.numbers = Slope(x.numbers)
+        if x.op:
+            x._more = Slope(x._more or ())
     return recorded
 
 
-class Slope(tuple[float, ...]):
-    """The ``numbers`` of a node that was returned as a recorded derivative: what is computed from it is no update.
+class Slope(tuple[Any, ...]):
+    """In place of ``_more``, of a node that was returned as a recorded derivative: what is computed from it is no update.
 
     A leaf that is a derivative of something stays without, as that of ``w * x`` by x is.
-
-    >>> from autograd import Value
-    >>> w = Value(3.0)
-    >>> (slope,) = gradients(w * w, [w], create_graph=True)
-    >>> isinstance(slope.numbers, Slope), slope.numbers == (6.0, 3.0, 3.0)
-    (True, True)
     """
 
     __slots__ = ()
@@ -272,24 +315,16 @@ def chain_rule(
 
 def _recorded_operands(node: Node) -> list[Any]:
     """The output and the inputs of `node` as Values, at the numbers that its forward pass saw."""
-    return [_as_seen(x, number) for x, number in zip((node, *node.inputs), node.numbers)]
+    return [
+        x if x.__class__ is float or x._number is number else _at(x, 1.0, number)
+        for x, number in zip((node, *node.inputs), node.numbers)
+    ]
 
 
-def _as_seen(x: Any, number: float) -> Any:
-    """`x` or, where its number is another, a node with this number that passes derivatives on to `x`."""
-    if x.__class__ is float or x.data is number:
-        return x
-    seen = MUL(x, 1.0)
-    seen.data, seen.numbers = number, (number, number, 1.0)
-    return seen
-
-
-def _won(x: Any, number: float) -> Any:
-    """A node with the `number` that zeros make of the NaN in `x` when they win.  Its derivatives are NaN."""
-    if number != number:
-        return x
-    node = MUL(x, nan)
-    node.data, node.numbers = number, (number, nan, nan)
+def _at(x: Any, slope: float, number: float) -> Any:
+    """A node with this number that passes derivatives, times `slope`, on to `x`."""
+    node = MUL(x, slope)
+    node._number = node._zd = node._xd = number
     return node
 
 
@@ -310,7 +345,7 @@ class _RecordedTimes:
             return adjoint
         if adjoint.__class__ is float and adjoint == 1.0:
             return partial
-        product = MUL(adjoint, partial)
+        product = adjoint * partial
         if product != product:
             for factor in (adjoint, partial) if gate else (adjoint,):
                 if self._stays_zero(factor):
@@ -336,13 +371,8 @@ def _value_of(derivative: Any, like: Any) -> Any:
     return type(like)(derivative) if derivative.__class__ is float else derivative
 
 
-def _require_nodes(outputs: Any) -> list[Any]:
-    several = hasattr(outputs, "__iter__") and not hasattr(outputs, "numbers")
-    return [_require_node(x) for x in (outputs if several else [outputs])]
-
-
 def _require_node(x: Any) -> Any:
-    if not hasattr(x, "numbers"):
+    if not hasattr(type(x), "__record__"):
         raise TypeError(
             f"{x!r:.60} ({type(x).__name__}) is not a Value; derivatives are taken of Values, with respect to Values"
         )

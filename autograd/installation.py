@@ -1,4 +1,4 @@
-"""HIPS's distribution `autograd` has a package of this name, too, and pip merges the two into one folder silently."""
+"""HIPS's distribution `autograd` has a package of the same name, and pip silently merges the two into one folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ HIPS = ("builtins.py", "core.py", "tracer.py", "numpy/__init__.py")
 
 
 def require_alone(folder: Path) -> None:
-    """Raises an ImportError that says what to type, where files of HIPS's package lie in the folder of this one."""
+    """Raises an ImportError that says what to type if the folder also holds files of HIPS's package."""
     if any((folder / name).is_file() for name in HIPS):
         raise ImportError(
             f"two packages called autograd share {folder}: scalar-autograd's, which is this one, and HIPS's; "

@@ -32,8 +32,7 @@ class TracedValue(Value):
         node.line = line_outside()
         return node
 
-    def _kind(self) -> type[Value]:
-        return Value  # the line did not ask for a copy
+    copied_as = Value  # the line did not ask for a copy
 
 
 def trace_lines() -> Block:
@@ -80,23 +79,15 @@ class WatchedValue(Value):
     @property
     def numbers(self) -> tuple[float, ...]:
         """As in `Value`; reading them is told."""
-        found = _get_numbers(self, WatchedValue)
+        found = super().numbers
         return notify(None, (self,), found) if watching.watchers else found  # type: ignore[no-any-return]
-
-    @numbers.setter
-    def numbers(self, numbers: tuple[float, ...]) -> None:
-        _set_numbers(self, numbers)
 
     @classmethod
     def made(cls) -> WatchedValue:
         """A node."""
         return object.__new__(cls)
 
-    def _kind(self) -> type[Value]:
-        return Value
-
-
-_get_numbers, _set_numbers = Value.__dict__["numbers"].__get__, Value.__dict__["numbers"].__set__
+    copied_as = Value
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""NumPy's functions on Values and on arrays of them: each records, compares as Python does, or raises.
+"""NumPy's functions on Values and arrays of Values: each records, compares as Python does, or raises.
 
 See NumPy's enhancement proposals 13 (``__array_ufunc__``) and 18 (``__array_function__``).
 """
@@ -16,19 +16,19 @@ _BY_UFUNC = {ufunc: op for op in TABLE.values() for ufunc in (op.ufunc, getattr(
 _BY_UFUNC |= {np.power: POW, np.maximum: MAXIMUM, np.minimum: MINIMUM}
 del _BY_UFUNC[np.equal]  # the comparison, which gives bools; the row `equal` records 0 or 1
 _CHOICES = (np.maximum, np.minimum, np.sign)
-"""Rows for which NumPy compares objects and records nothing; for the others it asks operators and methods."""
+"""NumPy compares objects for these rows and records nothing; for the others it calls operators and methods."""
 
 _TRUTHS = (np.logical_and, np.logical_or, np.logical_xor, np.logical_not)
-"""What would choose among objects, where it answers with bools among numbers."""
+"""These return bools for numbers; for objects, they would return one of the objects."""
 
 _ASKED = {np.isnan: "v != v", np.isinf: "abs(v) == math.inf", np.isfinite: "abs(v) < math.inf"}
 
 
 class ValueArray(np.ndarray[Any, Any]):
-    """An array of Values, and of plain numbers among them; the verbs and `compile` pass such arrays to functions.
+    """An array of Values, possibly mixed with plain numbers; the verbs and `compile` pass such arrays to functions.
 
-    It is an object array, and behaves as one, but for NumPy's functions.  NumPy computes ``sin`` of an array of objects
-    by their method `sin`, and a float has none.  Here it is the row of the table, of Values and of numbers.
+    It behaves as an object array, except under NumPy's functions.  To compute ``np.sin`` of an array of objects, NumPy
+    calls their method `sin`, which a float does not have.  Here ``np.sin`` is the row of the table, which takes both.
 
     >>> from autograd import Value
     >>> x = np.array([Value(0.0), Value(2.0)]).view(ValueArray)
@@ -44,7 +44,7 @@ class ValueArray(np.ndarray[Any, Any]):
 
 
 def call_function(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    """What NumPy's `function` gives, with arrays of objects as `ValueArray`."""
+    """The result of NumPy's `function`, with arrays of objects as `ValueArray`."""
     found = np.ndarray.__array_function__(np.empty(0), function, (), args, kwargs)
     if isinstance(found, (list, tuple)) and type(found) in (list, tuple):
         return type(found)(map(_as_value_array, found))
@@ -52,21 +52,21 @@ def call_function(function: Callable[..., Any], args: Sequence[Any], kwargs: Map
 
 
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], out: Any, options: Mapping[str, Any]) -> Any:
-    """What a ufunc, or a `method` of it such as ``reduce``, gives for Values and arrays of them.
+    """The result of a ufunc, or of a `method` of it such as ``reduce``, for Values and arrays of Values.
 
-    A TypeError for what is no row of the table and no comparison.
+    A TypeError if the ufunc is neither a row of the table nor a comparison.
     """
     operands = [unboxed(x.view(np.ndarray) if isinstance(x, ValueArray) else x) for x in inputs]
     if ufunc in _ASKED:
         raise _refused(
             operands,
-            f"np.{ufunc.__name__} of a Value; write {_ASKED[ufunc]}, or ask its number, v.data; take derivatives for "
+            f"np.{ufunc.__name__} of a Value; write {_ASKED[ufunc]}, or test its number, v.data; take derivatives for "
             "SciPy under no_grad(), where they are plain numbers",
         )
     if method == "at" and operands[0].dtype != object:
         return NotImplemented
     if not (out and isinstance(out[0], np.ndarray)):
-        out = None  # NumPy offers what it has taken for an array
+        out = None  # NumPy passes on a Value that it took for an array
     elif options:
         options = {**options, "out": tuple(x.view(np.ndarray) for x in out)}
     try:
@@ -106,7 +106,7 @@ def _as_value_array(x: Any) -> Any:
 
 
 def _refused(operands: Sequence[Any], message: str) -> TypeError:
-    """The error, told to whoever watches the first Value among the operands."""
+    """The error, after watchers have been notified of it by the first Value among the operands."""
     for x in operands:
         for value in x.ravel().tolist() if isinstance(x, np.ndarray) else [x]:
             if hasattr(type(value), "__record__"):

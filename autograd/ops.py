@@ -73,6 +73,8 @@ class Op:
     kink: Callable[..., float] | None = None
     pole: Callable[..., float] | None = None
     why_zero: str = "the derivative of {z} with respect to {x} = {xn} is 0"
+    pull = None
+    """Adds to the adjoints of the inputs (see `generated`); None for rows that are not of the table."""
 
     def __post_init__(self) -> None:
         inputs = len(self.partials)

@@ -1,4 +1,4 @@
-"""Whether operations on Values are recorded: `no_grad` and `enable_grad`, for the thread that opens them."""
+"""`no_grad` and `enable_grad`: whether a thread records its operations on Values."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any, TypeVar, cast
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# The blocks of this thread, or of what it was started from, outermost first: the last one that is still open decides.
+# The blocks of this thread, and of the thread that started it, outermost first; the last open one decides.
 _blocks: ContextVar[tuple[Block, ...]] = ContextVar("_blocks", default=())
 open_blocks = 0
-"""How many blocks are open in the whole process; while there are none, nobody looks the context variable up."""
+"""The number of open blocks in the process; while it is 0, the context variable need not be looked up."""
 _lock = threading.Lock()
 
 
 def no_grad() -> Block:
-    """A block (or, as ``@no_grad()``, a function) in which this thread records nothing: results are leaves.
+    """A block in which this thread records nothing, so that results are leaves; ``@no_grad()`` decorates a function.
 
     >>> from autograd import Value
     >>> x = Value(3.0)
@@ -28,15 +28,15 @@ def no_grad() -> Block:
     >>> y, y.inputs
     (Value(data=9.0, grad=0.0), ())
 
-    Verbs such as `grad` differentiate in it as ever, and return plain numbers.
+    Verbs such as `grad` still differentiate in it, and return plain numbers.
 
-    A TypeError on a generator or coroutine function, which goes on after the call that it would be for.
+    A TypeError for a generator or coroutine function, which goes on after its call returns.
     """
     return Block(False)
 
 
 def enable_grad() -> Block:
-    """A block or function that records even inside `no_grad`; the verbs and `nn.fit` run in one.
+    """A block or decorator that records even inside `no_grad`; the verbs and `nn.fit` use it.
 
     >>> from autograd import Value
     >>> with no_grad(), enable_grad():
@@ -47,7 +47,7 @@ def enable_grad() -> Block:
 
 
 def recording() -> tuple[bool, Callable[[], Any] | None, bool]:
-    """Whether this thread records, what makes its nodes (None: plain Values), and whether nothing may go unrecorded.
+    """Whether this thread records, the maker of its nodes (None: plain Values), and whether all must be recorded.
 
     >>> with no_grad():
     ...     recording()
@@ -69,10 +69,10 @@ def recording() -> tuple[bool, Callable[[], Any] | None, bool]:
 
 
 class Block:
-    """A block in which the operations of this thread are recorded, or are not; or a decorator that opens one.
+    """A block that decides whether the operations of this thread are recorded; also a decorator that opens one.
 
-    With `records` None, the blocks around it decide that.  Nodes come from `make`.  With `always`, nothing goes
-    unrecorded: inside `no_grad`, a node is recorded with the derivative 0.
+    If `records` is None, the blocks around it decide.  `make` makes the nodes.  With `always`, everything is recorded:
+    inside `no_grad`, a node is recorded with the derivative 0.
     """
 
     def __init__(self, records: bool | None, make: Callable[[], Any] | None = None, always: bool = False) -> None:
@@ -81,22 +81,22 @@ class Block:
     def __enter__(self) -> None:
         if self.open:
             raise RuntimeError(
-                "this block is open already; call no_grad() (or enable_grad, trace_lines) for each block"
+                "this block is already open; call no_grad() (or enable_grad, trace_lines) anew for each block"
             )
         _add_to_count(1)
         _blocks.set((*_blocks.get(), self))
-        self.open = True  # last: what interrupts this line or those above leaves nothing open
+        self.open = True  # last: an interrupt here or above leaves nothing open
 
     def __exit__(self, *_: object) -> None:
-        # Not a reset to what was before: generators and tasks may close their blocks in any order, and elsewhere.
+        # Not a reset to the blocks before: generators and tasks may close blocks in any order, and in other contexts.
         self.open = False
         _blocks.set(tuple(block for block in _blocks.get() if block.open))
         _add_to_count(-1)
 
     def __call__(self, function: F) -> F:
-        """`function`, with a block of its own around each call."""
+        """`function`, with a new block around each call."""
         if isgeneratorfunction(function) or iscoroutinefunction(function) or isasyncgenfunction(function):
-            raise TypeError(f"{function!r:.60} goes on after its call returns; open the block inside of it")
+            raise TypeError(f"{function!r:.60} goes on after its call returns; open the block inside it")
 
         @wraps(function)
         def inside(*args: Any, **kwargs: Any) -> Any:
@@ -110,3 +110,15 @@ def _add_to_count(number: int) -> None:
     global open_blocks
     with _lock:
         open_blocks += number
+
+
+calls = 0
+"""How many calls have begun, of verbs and in the whole process; a leaf keeps what this was when it was made."""
+
+
+def call_begins() -> int:
+    """The number of a call that begins now: it tells the leaves made before from those made since."""
+    global calls
+    with _lock:
+        calls += 1
+        return calls

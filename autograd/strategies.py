@@ -1,7 +1,7 @@
 """Hypothesis strategies for property tests of scalar code: operands, special values, random graphs, small networks.
 
-Needs hypothesis (``pip install hypothesis``), which is imported nowhere else.  What they draw prints as Python that can
-be pasted, after ``from math import inf, nan`` and ``from autograd import *``.
+They need hypothesis (``pip install hypothesis``); no other module imports it.  Examples print as Python code that can
+be pasted after ``from math import inf, nan`` and ``from autograd import *``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SPECIAL = (
     0.0, -0.0, 1.0, -1.0, 0.5, -2.0, 3.0, 36.7, -745.2, 709.8, 800.0, -800.0,
     5e-324, -5e-324, 1e-320, 2.2250738585072014e-308, 1e-12, 1e12, 1.7976931348623157e308, -1e308, inf, -inf, nan,
 )  # fmt: skip
-"""Zeros of both signs, what overflows or underflows in some row, subnormal numbers, infinities and NaN."""
+"""Zeros of both signs, numbers that overflow or underflow in some row, subnormal numbers, infinities and NaN."""
 
 _SIZES = st.integers(-12, 12).flatmap(lambda exponent: _floats(1.0, 9.99).map(lambda x: x * 10.0**exponent))
 _SIGNED = _SIZES | _SIZES.map(lambda x: -x)
@@ -42,9 +42,9 @@ APART = 0.25
 
 
 def operands(op: Op, wide: bool = False) -> st.SearchStrategy[tuple[float, ...]]:
-    """Operands of `op`, a tuple, where it is smooth: of moderate size or, with `wide`, of sizes from 1e-12 to 1e12.
+    """Tuples of operands at which `op` is smooth: of moderate size or, with `wide`, from 1e-12 to 1e12.
 
-    The row says where that is: by its domain, its kinks and its poles.  Wide ones are where the row and its derivatives
+    The row says where that is: by its domain, its kinks and its poles.  At wide operands, the row and its derivatives
     are finite, too.
 
     >>> from autograd import log
@@ -85,7 +85,7 @@ def _is_smooth(op: Op, xs: tuple[float, ...], apart: float) -> bool:
 
 
 def special_values() -> st.SearchStrategy[float]:
-    """Floats with a name in IEEE 754 or a fate in some row (`SPECIAL`), and any others.
+    """Floats that are special in IEEE 754 or in some row (`SPECIAL`), and any others.
 
     >>> from hypothesis import find
     >>> find(special_values(), lambda x: x > 1e300)
@@ -97,18 +97,18 @@ def special_values() -> st.SearchStrategy[float]:
 # ---- Random graphs --------------------------------------------------------------------------------------------------
 
 LONGEST = 40
-"""A formula of more operations than this is written one operation after the other."""
+"""A formula with more operations than this is written as one operation after another."""
 
 _Instructions: TypeAlias = "dict[int, tuple[Op, tuple[int | float, ...]]]"
 
 
 @dataclass(frozen=True)
 class Expression:
-    """A random graph as data: how to compute a number from `leaves`.
+    """A random graph as data: instructions that compute a number from `leaves`.
 
-    Each instruction is a row and its operands: ints are the numbers of earlier results (the leaves come first),
-    floats are constants.  Called with as many numbers, arrays or Values as there are leaves, it gives the last
-    result.  It prints as a formula, in which a result that is used more than once has a name.
+    Each instruction is a row and its operands: an int is the index of an earlier result (the leaves come first), a
+    float is a constant.  A call takes one number, array or Value for each leaf and returns the last result.  An
+    expression prints as a formula, in which a result that is used more than once has a name.
 
     >>> from autograd import TABLE
     >>> doubled = Expression((3.0,), ((TABLE["relu"], (0,)), (TABLE["add"], (1, 1))))
@@ -122,7 +122,7 @@ class Expression:
     instructions: tuple[tuple[Op, tuple[int | float, ...]], ...]
 
     def __call__(self, *leaves: Any) -> Any:
-        """The last result, from as many leaves as the expression has."""
+        """The last result, from one number, array or Value for each leaf."""
         results = list(leaves)
         for op, inputs in self.instructions:
             results.append(op(*(results[x] if isinstance(x, int) else x for x in inputs)))
@@ -130,14 +130,14 @@ class Expression:
 
     @property
     def formula(self) -> str:
-        """A lambda of the leaves, x1, x2, ..., as Python: ``gradcheck(FORMULA, *leaves)``."""
+        """Python for a lambda of the leaves, x1, x2, ...: ``gradcheck(FORMULA, *leaves)``."""
         needed = self._needed()
         parameters = ", ".join(f"x{i + 1}" for i in range(len(self.leaves)))
         text = self._nested(needed) if len(needed) <= LONGEST else self._in_turn(needed)
         return f"lambda {parameters}: {ast.unparse(text)}"
 
     def _needed(self) -> _Instructions:
-        """The instructions that the last result depends on, by their places among the results."""
+        """The instructions that the last result depends on, by the indices of their results."""
         start, last = len(self.leaves), len(self.leaves) + len(self.instructions) - 1
         needed = {last}
         for place in range(last, start - 1, -1):
@@ -146,7 +146,7 @@ class Expression:
         return {place: self.instructions[place - start] for place in sorted(needed) if place >= start}
 
     def _nested(self, needed: _Instructions) -> ast.expr:
-        """The last result, with the others in it; what is used again has a name from where it is computed first."""
+        """The last result, with the others inside it; a result that is used again gets a name at its first use."""
         uses = Counter(x for _, inputs in needed.values() for x in inputs if isinstance(x, int))
         written: set[int] = set()
 
@@ -161,7 +161,7 @@ class Expression:
         return write(len(self.leaves) + len(self.instructions) - 1)  # type: ignore[no-any-return]  # an expr
 
     def _in_turn(self, needed: _Instructions) -> ast.expr:
-        """One result after the other, in a tuple: Python nests no more than a hundred parentheses."""
+        """One result after another, in a tuple: Python nests at most a hundred parentheses."""
         steps: list[ast.expr] = [
             ast.NamedExpr(self._name(place), _call(op, [self._name(x) for x in inputs]))
             for place, (op, inputs) in needed.items()
@@ -169,7 +169,7 @@ class Expression:
         return ast.Subscript(ast.Tuple(steps), ast.UnaryOp(ast.USub(), ast.Constant(1)))
 
     def _name(self, x: int | float) -> Any:
-        """How a leaf, an earlier result or a number is written where it is used."""
+        """A leaf, an earlier result or a number, as written where it is used."""
         if not isinstance(x, int):
             return ast.Constant(x) if isfinite(x) else ast.parse(repr(x), mode="eval").body
         return ast.Name(f"x{x + 1}" if x < len(self.leaves) else f"t{x - len(self.leaves) + 1}")
@@ -177,7 +177,7 @@ class Expression:
     def __repr__(self) -> str:
         return f"({self.formula})({', '.join(map(repr, self.leaves))})"
 
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # how hypothesis prints a failing example
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # hypothesis prints failing examples by it
         printer.text(repr(self))
 
 
@@ -191,7 +191,7 @@ def _call(op: Op, operands: list[ast.expr]) -> ast.expr:
 
 
 SMOOTH = ("add", "sub", "mul", "neg", "sin", "cos", "tanh", "sigmoid", "arctan", "softplus")
-"""Rows that are smooth and of moderate size everywhere, whatever they are composed with."""
+"""Rows that are smooth everywhere, and of moderate size in any composition."""
 
 
 def expressions(
@@ -202,10 +202,10 @@ def expressions(
     max_depth: int | None = None,
     sharing: bool = True,
 ) -> st.SearchStrategy[Expression]:
-    """Random graphs over the rows named in `ops`, of leaves and constants drawn from `numbers`.
+    """Random graphs over the rows named in `ops`, with leaves and constants drawn from `numbers`.
 
-    `max_leaves` and `max_instructions` bound the size, `max_depth` the longest way from a leaf to a result.  With
-    `sharing`, results are used any number of times or never; without, once at most: trees, but for the leaves.
+    `max_leaves` and `max_instructions` bound the size, `max_depth` the longest path from a leaf to a result.  With
+    `sharing`, a result may be used any number of times; without it, at most once, so that only leaves are shared.
 
     >>> from hypothesis import find
     >>> find(expressions(ops=("sin",), max_leaves=1), lambda e: e(*e.leaves) == 0.0)
@@ -227,9 +227,9 @@ def _assembled(
     max_depth: int | None,
     sharing: bool,
 ) -> Expression:
-    """The expression in which every choice is made of what there is when its turn comes."""
+    """The expression in which every choice is made among the leaves and results that exist when its turn comes."""
     depths = [0] * len(leaves)
-    free = list(range(len(leaves)))  # what may still be used
+    free = list(range(len(leaves)))  # the results that may still be used
     instructions: list[tuple[Op, tuple[int | float, ...]]] = []
     for op, choices in drawn:
         inputs: list[int | float] = []
@@ -246,9 +246,9 @@ def _assembled(
 
 @dataclass(frozen=True)
 class _Choice:
-    """A leaf or an earlier result, as a number that means something whatever else there is.
+    """A leaf or an earlier result, by a number that is valid whatever else exists.
 
-    So hypothesis can take an instruction or a leaf away from a failing example, and the others still stand.
+    So hypothesis can remove an instruction or a leaf from a failing example, and the others stay valid.
     """
 
     computed: bool
@@ -275,10 +275,11 @@ def _instruction(
 
 @dataclass(frozen=True)
 class Network:
-    """A small network of dense layers with its data, in plain loops: the textbook's, to hold others against.
+    """A small network of dense layers with its data, in plain loops as in a textbook, to compare others with.
 
-    `widths` are those of the inputs and of each layer; `activation` is the name of a row, after every layer but the
-    last.  `parameters` are, neuron after neuron, its weights and then its bias; `x` and `y` hold an example a row.
+    `widths` are the number of inputs and the widths of the layers.  `activation` names a row, applied after every layer
+    but the last.  `parameters` are the weights and then the bias of each neuron, one neuron after another.  `x` and `y`
+    have one example a row.
 
     >>> network = Network((1, 1), "tanh", (2.0, 0.5), ((3.0,),), ((6.0,),))
     >>> network
@@ -294,7 +295,7 @@ class Network:
     y: tuple[tuple[float, ...], ...]
 
     def outputs(self, parameters: Sequence[Any], x: Sequence[Any]) -> list[Any]:
-        """What the network makes of one example."""
+        """The outputs of the network for one example."""
         rest, layers = iter(parameters), len(self.widths) - 1
         for layer, (inputs, neurons) in enumerate(pairwise(self.widths)):
             sums = []
@@ -309,7 +310,7 @@ class Network:
         return reduce(add, [0.5 * (a - t) * (a - t) for a, t in zip(self.outputs(parameters, x), y)])
 
     def __call__(self, *parameters: Any) -> Any:
-        """The mean loss of all examples, from as many numbers or Values as there are parameters."""
+        """The mean loss over all examples, from one number or Value for each parameter."""
         return reduce(add, [self.loss(parameters, x, y) for x, y in zip(self.x, self.y)]) * (1.0 / len(self.x))
 
 
@@ -322,9 +323,9 @@ def networks(
     max_width: int = 3,
     max_examples: int = 3,
 ) -> Network:
-    """Small dense networks with data, of at most so many layers, neurons in a layer, and examples.
+    """Small dense networks with data, with at most these many layers, neurons in a layer, and examples.
 
-    `activations` are names of rows; parameters, inputs and targets are drawn from `numbers`.
+    `activations` are names of rows.  Parameters, inputs and targets are drawn from `numbers`.
 
     >>> from hypothesis import find
     >>> find(networks(), lambda network: len(network.widths) == 3)

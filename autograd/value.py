@@ -3,69 +3,38 @@
 from __future__ import annotations
 
 import operator
-import threading
-from collections import deque
-from collections.abc import Callable, Collection, Iterable, KeysView, Sequence
-from copy import copy
-from inspect import isfunction, ismemberdescriptor
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from collections.abc import Callable, KeysView, Sequence
+from inspect import isfunction
+from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 
-from . import copying, ops, watching
+from . import copying, generated, ops, watching
 from . import recording as blocks
 from .graph import adjoints, chain_rule
 from .numpy_protocol import call_function, call_ufunc
-from .ops import TABLE, Op, as_float
-from .recording import recording
+from .ops import Op, as_float
 from .watching import notify
 
-_Infix: TypeAlias = "Callable[[Value, Any], Value]"
 _Input: TypeAlias = "Value | float"
-_new: Callable[[type[Value]], Value] = object.__new__
 _PLAINLY = True, None, False
 
 
-def _new_node(op: Op, numbers: tuple[float, ...], x: _Input, y: _Input | None = None, w: _Input | None = None) -> Value:
-    """A new node; `numbers` is the output and then the inputs."""
-    records, make, always = recording() if blocks.open_blocks else _PLAINLY
-    node = make() if make else _new(Value)
-    node._number, node._grad, node.label = numbers[0], 0.0, ""
+def record(op: Op, operands: Sequence[Any]) -> Value:
+    """The node ``op(*operands)``, for any row and operands: what the written-out recorders do for the usual ones."""
+    inputs = [x if isinstance(x, Value) else as_float(x) for x in operands]
+    numbers = [x._number if isinstance(x, Value) else x for x in inputs]
+    number = op.forward(*numbers)
+    records, make, always = blocks.recording() if blocks.open_blocks else _PLAINLY
+    node = make() if make else object.__new__(Value)
+    node._number, node._grad, node.label = number, 0.0, ""
     if records or always:
-        node.op, node.numbers, node._x, node._y, node._w = op, numbers, x, y, w
+        copying.set_inputs(node, op, inputs, (number, *numbers))
     else:
-        # A leaf, but no parameter: its own number says that it was computed.
-        node.op, node.numbers, node._x, node._y, node._w = None, numbers[:1], None, None, _calls
+        copying.set_inputs(node, None, (), (number,))  # a leaf, but no parameter: it says that it was computed
     if always and not records and op is not ops.DETACH:
-        return _new_node(ops.DETACH, (numbers[0], numbers[0]), node)
+        return record(ops.DETACH, (node,))
     return node
-
-
-# The methods below do for one and two operands what `Value.__record__` does for any, in half the time.
-
-
-def _infix(op: Op) -> tuple[_Infix, _Infix]:
-    """The method of a binary operator, and its reflection."""
-    forward = op.forward
-
-    def method(self: Value, other: Any) -> Value:
-        x = self._number
-        if isinstance(other, Value):
-            y = other._number
-        else:
-            y = _as_number(other)  # type: ignore[assignment]  # None, or a float
-            if y is None:
-                return _left_to(other)
-            other = y
-        return _new_node(op, (forward(x, y), x, y), self, other)
-
-    def reflected(self: Value, other: Any) -> Value:
-        x, y = _as_number(other), self._number
-        if x is None:
-            return _left_to(other)  # type: ignore[no-any-return]  # Python's own sign, not a result
-        return _new_node(op, (forward(x, y), x, y), x, self)
-
-    return method, reflected
 
 
 def _left_to(other: Any) -> Any:
@@ -74,18 +43,6 @@ def _left_to(other: Any) -> Any:
         hint = ", or np.array(...) to compute element by element" if isinstance(other, (list, tuple)) else ""
         raise TypeError(f"{other!r:.60} ({type(other).__name__}) is not a real number; give a number or a Value{hint}")
     return NotImplemented
-
-
-def _prefix(op: Op) -> Callable[[Value], Value]:
-    """The method of a unary row."""
-    forward = op.forward
-
-    def method(self: Value) -> Value:
-        x = self._number
-        return _new_node(op, (forward(x), x), self)
-
-    method.__name__, method.__doc__ = op.name, (op.__doc__ or "").partition("\n\n>>>")[0]
-    return method
 
 
 def _comparison(compare: Callable[[float, float], bool]) -> Callable[[Value, Any], bool]:
@@ -118,7 +75,7 @@ def _as_number(other: Any) -> float | None:
         return None
 
 
-class Value:
+class Value(generated.Recorders["Value"]):
     """A number that remembers how it was computed.
 
     ``data`` is the number; ``grad`` the sum of the derivatives that `backward` has added since it was last set to
@@ -137,15 +94,24 @@ class Value:
     the range of a float an OverflowError.
     """
 
-    __slots__ = ("_grad", "_number", "_w", "_x", "_y", "label", "numbers", "op")
+    # Slots, not tuples: one object a node for the cyclic collector to walk (see tests/benchmarks).  `_x` and `_y` are
+    # inputs, None for a plain number, and `_zd`, `_xd`, `_yd` the numbers that the forward pass saw; `_more` holds the
+    # inputs from the third on, and their numbers.  Of a leaf, `_zd` is a number if it was computed, `_xd` says when it
+    # was made (`call_begins`), and `_more` may be a mark (see `assigning`).
+    __slots__ = ("_grad", "_more", "_number", "_x", "_xd", "_y", "_yd", "_zd", "label", "op")
     _number: float
     _grad: float
     op: Op | None
-    _x: Any  # the inputs, None where there are fewer; of a leaf, _w says when it was made (`call_begins`)
-    _y: Any
-    _w: Any
-    numbers: tuple[float, ...]
     label: str
+    _x: Value | None
+    _y: Value | None
+    _zd: float | None
+    _xd: float
+    _yd: float
+    _more: Any
+
+    copied_as: type[Value] | None = None
+    """The class of copies; None for that of the node."""
 
     ndim, shape, dtype = 0, (), np.dtype(object)  # a scalar, to NumPy
 
@@ -153,8 +119,8 @@ class Value:
         if not isinstance(label, str):
             raise TypeError(f"a label is a str, not {label!r:.60} ({type(label).__name__})")
         self._number, self._grad, self.label = as_float(data), 0.0, label
-        self.op, self.numbers, self._x, self._y = None, (), None, None
-        self._w = _calls
+        self.op = self._x = self._y = self._zd = self._more = None
+        self._xd = blocks.calls
 
     @property
     def data(self) -> float:
@@ -179,11 +145,29 @@ class Value:
     @property
     def inputs(self) -> tuple[_Input, ...]:
         """What the node was computed from, in order: Values, and floats for plain numbers."""
-        # Three slots, not a tuple: one object a node, not two, for the cyclic collector to walk (see tests/benchmarks).
-        x, y, w = self._x, self._y, self._w
-        if y is None:
-            return () if x is None else (x,)
-        return (x, y) if w is None else (x, y, w)
+        if self.op is None:
+            return ()
+        x = self._xd if self._x is None else self._x
+        count = len(self.op.partials)
+        if count == 1:
+            return (x,)
+        y = self._yd if self._y is None else self._y
+        if count == 2:
+            return x, y
+        more = self._more
+        return (x, y, *[number if w is None else w for w, number in zip(more, more[count - 2 :])])
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """The output and the inputs as the forward pass saw them; of a leaf none, or its own if it was computed."""
+        if self.op is None:
+            return () if self._zd is None else (self._zd,)
+        count = len(self.op.partials)
+        if count == 1:
+            return self._zd, self._xd  # type: ignore[return-value]  # floats
+        if count == 2:
+            return self._zd, self._xd, self._yd  # type: ignore[return-value]
+        return (self._zd, self._xd, self._yd, *self._more[count - 2 :])  # type: ignore[return-value]
 
     def backward(self) -> None:
         """Adds d(self)/d(node) to the ``grad`` of every node below, itself (with 1) included.
@@ -198,8 +182,7 @@ class Value:
         >>> x.grad
         12.0
         """
-        found = adjoints(self)
-        add_to_grads(found, found.values())
+        add_to_grads(adjoints(self))
 
     # ---- As micrograd's lecture reads a node, and steps through a graph by hand
 
@@ -214,15 +197,18 @@ class Value:
     def _backward(self) -> None:
         found = chain_rule([self], {self: self._grad})
         del found[self]
-        add_to_grads(found, found.values())
+        add_to_grads(found)
 
-    __add__, __radd__ = _infix(ops.ADD)
-    __sub__, __rsub__ = _infix(ops.SUB)
-    __mul__, __rmul__ = _infix(ops.MUL)
-    __truediv__, __rtruediv__ = _infix(ops.DIV)
-    __pow__, __rpow__ = _infix(ops.POW)
-    __neg__ = _prefix(ops.NEG)
-    __abs__ = _prefix(ops.ABS)
+    __record__ = staticmethod(record)  # how calling a row treats Values
+
+    def __infix__(self, op: Op, x: Any, y: Any) -> Any:
+        """``op(x, y)``, of which one is this Value, as Python's operators have it."""
+        number = x if y is self else y
+        if not isinstance(number, Value):
+            number = _as_number(number)
+            if number is None:
+                return _left_to(x if y is self else y)
+        return record(op, (number, self) if y is self else (self, number))
 
     def __pos__(self) -> Value:
         return self
@@ -292,95 +278,38 @@ class Value:
     def _refused(self, error: TypeError) -> TypeError:
         return notify(TypeError, (self,), error)  # type: ignore[no-any-return]  # an error
 
-    @staticmethod
-    def __record__(op: Op, operands: Sequence[Any]) -> Value:
-        """The node ``op(*operands)``; how calling a row treats Values."""
-        inputs = tuple(x if isinstance(x, Value) else as_float(x) for x in operands)
-        numbers = [x._number if isinstance(x, Value) else x for x in inputs]
-        return _new_node(op, (op.forward(*numbers), *numbers), *inputs)
-
-    def _copy_with(self, inputs: tuple[_Input, ...]) -> Value:
-        notify(copy, (self,), self)
-        numbers = self.numbers or ()  # nobody holds a copy, see `Held`
-        node = _restore(None, self._kind(), self._number, self._grad, self.label, self.op, numbers, *inputs)
-        copying.set_state(node, self._state())
-        return node
-
-    def _kind(self) -> type[Value]:
-        """The class of a copy."""
-        return type(self)
-
-    def _state(self) -> Any:
-        """What a subclass has given to the node, as Python's own copies and pickles have it; None if nothing."""
-        kinds = self._kind().__mro__
-        if getattr(kinds[0], "__getstate__", None) is not getattr(object, "__getstate__", None):
-            return self.__getstate__()  # type: ignore[attr-defined,unused-ignore]  # from Python 3.11 on
-        slots = (
-            name for kind in kinds[: kinds.index(Value)] for name, x in vars(kind).items() if ismemberdescriptor(x)
-        )
-        filled = {name: getattr(self, name) for name in slots if hasattr(self, name)}
-        attributes = getattr(self, "__dict__", None) or None
-        return (attributes, filled) if filled else attributes
-
     def __copy__(self) -> Value:
-        return self._copy_with(self.inputs)
+        return copying.copied(self, self.inputs)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
-        return copying.deepcopy(self, memo, Value._copy_with)  # type: ignore[no-any-return]  # a Value
+        return copying.deepcopy(self, memo)  # type: ignore[no-any-return]  # a Value
 
     def __reduce__(self) -> tuple[Any, ...]:
-        notify(copy, (self,), self)
-        fields = (self._kind(), self._number, self._grad, self.label, self.op, self.numbers, *self.inputs)
-        return _restore, (copying.ancestors(self), *fields), self._state()
-
-    if TYPE_CHECKING:  # exp(), relu() and the other unary rows of the table, attached below
-
-        def __getattr__(self, name: str) -> Callable[[], Value]: ...
+        return copying.reduced(self)
 
 
-_lock = threading.Lock()
-_calls = 0  # how many calls have begun, of verbs and in the whole process
-
-
-def call_begins() -> int:
-    """The number of a call that begins now: `any_older` tells the leaves made before it from those made since."""
-    global _calls
-    with _lock:
-        _calls += 1
-        return _calls
-
-
-def any_older(nodes: Iterable[Value], call: int) -> bool:
-    """Whether a leaf among `nodes` was made before `call` began, in whichever thread.
-
-    >>> x, call = Value(2.0), call_begins()
-    >>> any_older([Value(2.0)], call), any_older([Value(2.0), x], call)
-    (False, True)
-    """
-    return any(node.op is None and node._w < call for node in nodes)
-
-
+generated.Value = Value
 _MICROGRAD = {"add": "+", "sub": "-", "mul": "*", "div": "/", "neg": "-", "pow": "**", "relu": "ReLU"}
 
 
-_get_grad = operator.attrgetter("_grad")
-_set_grad = Value.__dict__["_grad"].__set__
-
-for _op in TABLE.values():
-    if len(_op.partials) == 1:
-        setattr(Value, _op.name, _prefix(_op))
-
-
-def add_to_grads(values: Collection[Value], slopes: Iterable[float]) -> None:
-    """Adds to the ``grad`` of each of `values`.
+def add_to_grads(slopes: dict[Any, float]) -> None:
+    """Adds to the ``grad`` of each node the number beside it: to all of them, even if it is interrupted, and then raises.
 
     >>> x = Value(2.0)
-    >>> add_to_grads([x], [3.0])
+    >>> add_to_grads({x: 3.0})
     >>> x.grad
     3.0
     """
-    # One call into C: a signal (Ctrl-C) or another thread comes before all of the additions or after them.
-    deque(map(_set_grad, values, map(operator.add, map(_get_grad, values), slopes)), maxlen=0)
+    rest, interruption = iter(slopes.items()), None
+    while True:
+        try:  # Python looks for signals, and lets other threads run, only where the loop goes back
+            for node, slope in rest:
+                node._grad += slope  # noqa: E701
+            break
+        except BaseException as error:
+            interruption = error
+    if interruption is not None:
+        raise interruption
 
 
 def require_value(x: Any, hint: str) -> None:
@@ -392,19 +321,3 @@ def require_value(x: Any, hint: str) -> None:
     """
     if not isinstance(x, Value):
         raise TypeError(f"{x!r:.60} ({type(x).__name__}) is not a Value; {hint}")
-
-
-def _restore(
-    _ancestors: Any,
-    kind: type[Value],
-    data: float,
-    grad: float,
-    label: str,
-    op: Op | None,
-    numbers: Any,
-    *inputs: _Input,
-) -> Value:
-    node = _new(kind)
-    node._number, node._grad, node.label, node.op, node.numbers = data, grad, label, op, numbers
-    node._x, node._y, node._w = (*inputs, None, None)[:3] if inputs else (None, None, _calls)
-    return node

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from graphviz import Digraph
 
 from autograd.derivation.notation import counted, decimal
-from autograd.picture.draw import Picture, canvas, escape
+from autograd.picture.dot import canvas, escape
+from autograd.picture.draw import Picture
 
 from .activations import name_of
 

@@ -79,7 +79,7 @@ class Module(Holder):
         >>> [name for name, _ in Neuron(2, seed=0).named_parameters()]
         ['w.0', 'w.1', 'b']
         """
-        return [(name, parameter) for parameter, name in Walk(self).names.items()]
+        return [(name, parameter) for parameter, name in Walk(self).refuse_hidden().names.items()]
 
     def zero_grad(self) -> None:
         """Sets the gradient of every parameter to 0.
@@ -178,7 +178,7 @@ class Module(Holder):
         """The Value or array of Values of each attribute or list that holds a parameter not met before, by name."""
         entries: dict[str, Any] = {}
         met: set[Value] = set()
-        for name, entry in Walk(self).entries:
+        for name, entry in Walk(self).refuse_hidden().entries:
             values = set(np.ravel(entry))
             if not values - met:
                 continue
@@ -194,7 +194,7 @@ def warn_of_lost(model: Any, what: str, stacklevel: int) -> None:
 
     Not of state that the parameters of the model lead to, as in a recurrent network.
     """
-    lost = Walk(model).lost if getattr(type(model), "parameters", None) is Module.parameters else []
+    lost = Walk(model).refuse_hidden().lost if getattr(type(model), "parameters", None) is Module.parameters else []
     if lost:
         some = f"{lost[0]} and {len(lost) - 1} more hold" if lost[1:] else f"{lost[0]} holds"
         warnings.warn(

@@ -1,30 +1,28 @@
 """Where the parameters of a module are: how they are found, what becomes one, and which were replaced.
 
-A `Holder`, such as every `nn.Module`, remembers what each place in its attributes had last: a parameter or another
-holder.  What stands there later is an update of the parameter (``w[0] -= 0.1``), a number, another one, or state.
+A `Holder`, such as every `nn.Module`, remembers which parameter each place in its attributes had last.  A `Walk`
+compares that with what is there now.  A number becomes a parameter, and so does an update of the parameter
+(``w[0] -= 0.1``).  Another parameter replaces the one before.  Anything else that was computed is state.
 """
 
 from __future__ import annotations
 
 import copy
-import types
-from array import array
-from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, MappingView, Set
-from dataclasses import is_dataclass
-from decimal import Decimal
-from functools import lru_cache, wraps
-from numbers import Number, Real
-from operator import attrgetter, getitem, is_
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
+from functools import wraps
+from operator import getitem, is_
+from typing import Any, TypeAlias
 from weakref import ref
 
 import numpy as np
 
 from autograd import Value
-from autograd.arrays import as_real_array
-from autograd.assigning import Held
-from autograd.graph import Slope
+from autograd.assigning import Held, is_leaf, is_slope, mark_of, marks_of, set_mark
+
+from .containers import (
+    ARRAY, ATOM, HOLDER, MAPPING, MEMORY, NUMBER, NUMBERS, OBJECT, PLAIN, RECORD, SEQUENCE, VALUE,
+    array_of, kind_of, kinds_of, parameters_of, rooms, within,
+)  # fmt: skip
 
 
 class Holder:
@@ -37,6 +35,8 @@ class Holder:
     {Value(data=1.0, grad=0.0, label='w.0'): 'w.0'}
     """
 
+    _parameter_places: _Memory | None = None
+
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "__init__" in vars(cls):
@@ -44,7 +44,9 @@ class Holder:
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
-        if _kind(value) > VALUE or _is_parameter(value) or _memory(self).own.get(name):  # or it is state
+        if isinstance(value, Set):  # it may hold what is found elsewhere
+            Walk(self).refuse_hidden()
+        elif kind_of(value) > VALUE or is_leaf(value) or _memory(self).own.get(name):  # or it is state
             Walk(self, [name])
 
 
@@ -55,197 +57,122 @@ def _seen_afterwards(init: Callable[..., None]) -> Callable[..., None]:
     def initialize(self: Any, *args: Any, **kwargs: Any) -> None:
         init(self, *args, **kwargs)
         if type(self).__init__ is initialize:
-            Walk(self, [name for name, part in vars(self).items() if _kind(part) >= VALUE], deep=False)
+            Walk(self, list(vars(self)))
 
     return initialize
 
 
 # ---- What a holder remembers ----
 
+Places: TypeAlias = "dict[str, dict[str, Value]]"
+"""For each attribute, the parameters by place."""
+
+
+class _Owner(ref[Holder]):
+    """A weak reference to a holder, which has one."""
+
+    __eq__, __hash__ = object.__eq__, object.__hash__
+
 
 class _Mark(Held):
-    """The mark of the parameters that `owners` hold, or have replaced."""
+    """The mark of the parameters that `owners` hold, from the inmost, or that one of them has replaced."""
 
-    def __new__(cls, owners: tuple[ref[Holder], ...], replaced: bool = False) -> _Mark:
+    owners: tuple[_Owner, ...]
+    last: tuple[Any, list[_Owner]] = None, []
+    """The marks of the parameters that were looked at last, and from which holders."""
+
+    def __new__(cls, owners: tuple[_Owner, ...], replaced: bool = False) -> _Mark:
         mark = super().__new__(cls)
         mark.owners, mark.replaced = owners, replaced
         return mark
 
-    owners: tuple[ref[Holder], ...]
-
     @staticmethod
-    def look(marks: Collection[Any]) -> bool:
+    def look(values: Sequence[Value], marks: Set[Any]) -> bool:
         """See `Held`: walks from the outermost holders where parameters may have moved."""
-        key = _last_look.moves, frozenset(marks)
-        last, known = _last_look.last
-        if last == key and all(map(_is_unmoved, known)):
+        last, outermost = _Mark.last
+        if last == marks and all(_memory(o()).is_unmoved() if o() else False for o in outermost):
             return False
-        again = any(mark.replaced for mark in marks)  # one may be back
-        owners = {id(holder): holder for mark in marks for owner in mark.owners if (holder := owner()) is not None}
-        above = _with_all_above(owners.values())
-        roots = [h for h in above if not _memory(h).above()] or above
-        reached: set[int] = set()
-        for holder in roots:
-            reached |= _members(holder, again)
-        for holder in owners.values():
-            if id(holder) not in reached and _memory(holder).parents:  # it was taken out, and stands alone
-                roots.append(holder)
-                reached |= _members(holder, again)
-        if not again:
-            _last_look.last = key, [ref(root) for root in roots]
+        outermost, reached = [], set()
+        while owners := {o for mark in marks for o in mark.owners if o not in reached and o() is not None}:
+            memory = max((_memory(owner()) for owner in owners), key=lambda m: len(m.found))
+            if not memory.is_unmoved():
+                Walk(memory.holder())
+            reached |= {memory.holder, *memory.reached}
+            outermost.append(memory.holder)
+            marks = marks_of(values)
+        _Mark.last = marks, outermost
         return True
-
-
-class _LastLook:
-    """Which parameters were looked at last, and from which holders.  A holder that moves makes it void."""
-
-    moves = 0
-    """How often a holder has got or lost one that holds it."""
-    last: tuple[Any, list[ref[Holder]]] = None, []
-
-
-_last_look = _LastLook()
-
-
-def _is_unmoved(root: ref[Holder]) -> bool:
-    holder = root()
-    return holder is not None and _memory(holder).links.same()
-
-
-class _Links(NamedTuple):
-    """The ways to parameters that a walk has found, and the lengths of the containers on them."""
-
-    containers: list[Any]
-    keys: list[Any]
-    parts: list[Any]
-    sized: list[Any]
-    lengths: list[int]
-
-    def same(self) -> bool:
-        """Whether all lead to where they led."""
-        try:
-            unmoved = all(map(is_, map(getitem, self.containers, self.keys), self.parts))
-            return unmoved and list(map(len, self.sized)) == self.lengths
-        except (LookupError, AttributeError):
-            return False
-
-
-def _owners(parameter: Value) -> tuple[ref[Holder], ...]:
-    """Who holds a parameter, of those that still exist."""
-    mark = parameter.numbers
-    held = isinstance(mark, _Mark) and not mark.replaced
-    return tuple(owner for owner in mark.owners if owner() is not None) if held else ()  # type: ignore[attr-defined]
 
 
 class _Memory:
     """What a holder remembers."""
 
-    def __init__(self, holder: Holder) -> None:
-        self.own: dict[str, dict[str, Any]] = {}
-        """For each attribute, the parameter or holder that each place in it had last, though it may be empty now."""
-        self.rows: dict[str, Any] = {}
+    def __init__(self, holder: Holder, own: Places, seen: Places, rows: dict[str, Any]) -> None:
+        self.own = {attribute: dict(there) for attribute, there in own.items()}
+        """What the places in it had last, though they may be empty now."""
+        self.seen = {attribute: dict(there) for attribute, there in seen.items()}
+        """What walks from it have found, also in the holders inside, though it may be gone now."""
+        self.rows = dict(rows)
         """By place, the sequences and arrays of nothing but parameters."""
-        self.parents: dict[int, ref[Holder]] = {}
-        """Who holds the holder, by id."""
-        self.links = _Links([], [], [], [], [])
-        self.members: set[int] = set()
-        """Of the last walk that began here, the ways to parameters (see `_Box.link`), and the ids of the holders."""
-        self.holder = ref(holder)
+        self.found = {parameter for there in seen.values() for parameter in there.values()}
+        """What the last walk from it has found; in which holders, and by which ways (see `Walk._ways`)."""
+        self.reached: set[_Owner] = set()
+        self.ways: tuple[list[Any], ...] = ()
+        self.holder = _Owner(holder)
         self.mark, self.lost = _Mark((self.holder,)), _Mark((self.holder,), replaced=True)
+        self.claim(self.found)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return object.__new__, (_Memory,), (self.holder(), self.own, self.rows)
+        return object.__new__, (_Memory,), (self.holder(), self.own, self.seen, self.rows)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        holder, own, rows = state
-        self.__init__(holder)  # type: ignore[misc]  # it was made without
-        self.own, self.rows = own, rows
-        self.claim(self.things())
+        self.__init__(*state)  # type: ignore[misc]  # it was made without
 
-    def things(self) -> list[Any]:
-        """All parameters and holders that it remembers."""
-        return [thing for there in self.own.values() for thing in there.values()]
+    def is_unmoved(self) -> bool:
+        """Whether everything is where the last walk has found it, and no container has got more."""
+        if not self.ways:
+            return False
+        containers, keys, parts, sized, sizes = self.ways
+        try:
+            return all(map(is_, map(getitem, containers, keys), parts)) and list(map(len, sized)) == sizes
+        except LookupError:
+            return False
 
-    def above(self) -> list[Holder]:
-        """Who holds the holder."""
-        return [holder for parent in self.parents.values() if (holder := parent()) is not None]
+    def claim(self, parameters: Iterable[Value]) -> None:
+        """Marks parameters as held."""
+        new: dict[Any, _Mark | None] = {None: self.mark}
+        for parameter in parameters:
+            mark = mark_of(parameter)
+            if mark not in new:
+                owners = _owners(parameter)
+                new[mark] = None if self.holder in owners else _Mark((*owners, self.holder)) if owners else self.mark
+            if (changed := new[mark]) is not None:
+                set_mark(parameter, changed)
 
-    def remember(self, attribute: str, now: dict[str, Any], lost: Iterable[str]) -> None:
-        """Takes over what an attribute holds now, and releases what has only new things in its place.
-
-        What was removed stays remembered, and so does that in whose place there is something computed (`lost`).
-        """
-        before = self.own.get(attribute, {})
-        if before.keys() == now.keys() and all(map(is_, before.values(), now.values())):
-            return
-        standing, known = set(map(id, now.values())), set(map(id, before.values()))
-        gone = {place: thing for place, thing in before.items() if id(thing) not in standing}
-        kept: dict[str, bool] = {}  # whether anything in a place, or inside of it, was known
-        for place, thing in now.items() if gone else ():
-            for way in _ways(place):
-                kept[way] = kept.get(way, False) or id(thing) in known
-        for place, thing in gone.items():
-            if not next((kept[way] for way in _ways(place) if way in kept), True):
-                self.release(thing)
-        self.own[attribute] = {**before, **now, **{place: before[place] for place in lost if place in before}}
-
-    def release(self, thing: Any) -> None:
-        """Marks a parameter, or those of a holder, as replaced, unless others hold it."""
-        waiting = [(thing, self.holder)]
-        while waiting:
-            thing, owner = waiting.pop()
-            if isinstance(thing, Value):
-                others = tuple(other for other in _owners(thing) if other is not owner)
-                thing.numbers = _Mark(others) if others else self.lost
-            else:
-                memory = _memory(thing)
-                _last_look.moves += memory.parents.pop(id(owner()), None) is not None
-                if not memory.above():
-                    waiting += [(part, memory.holder) for part in memory.things()]
-
-    def claim(self, things: Iterable[Any]) -> None:
-        """Marks parameters as held, and tells holders who holds them."""
-        for thing in things:
-            if not isinstance(thing, Value):
-                parents = _memory(thing).parents
-                _last_look.moves += parents.get(id(self.holder())) is not self.holder
-                parents[id(self.holder())] = self.holder
-            elif not (thing.numbers is self.mark or thing.numbers or self.holder in (owners := _owners(thing))):
-                thing.numbers = _Mark((*owners, self.holder)) if owners else self.mark
+    def release(self, parameter: Value, inside: Set[_Owner]) -> bool:
+        """Marks a parameter as replaced, unless others hold it than the holder and those `inside`."""
+        others = []
+        for owner in _owners(parameter):
+            memory = _memory(owner())
+            memory.ways = ()  # there is something to see
+            if memory is not self and owner not in inside and parameter in memory.found:
+                others.append(owner)
+        set_mark(parameter, _Mark(tuple(others)) if others else self.lost)
+        return not others
 
 
-def _memory(holder: Holder) -> _Memory:
-    """The memory of `holder`, in its ``__dict__``; a shallow copy of a holder gets one of its own."""
-    old: _Memory | None = holder.__dict__.get(_MEMORY)
-    if old is not None and old.holder() is holder:
-        return old
-    memory = holder.__dict__[_MEMORY] = _Memory(holder)
-    if old is not None:
-        memory.own, memory.rows = {name: dict(there) for name, there in old.own.items()}, dict(old.rows)
-        memory.claim(memory.things())
-    return memory
+def _memory(holder: Any) -> _Memory:
+    """The memory of `holder`; a shallow copy of a holder gets one of its own."""
+    old: _Memory | None = vars(holder).get(MEMORY)
+    if old is None or old.holder() is not holder:
+        vars(holder)[MEMORY] = old = _Memory(holder, *((old.own, old.seen, old.rows) if old else ({}, {}, {})))
+    return old
 
 
-_MEMORY = "_parameter_places"
-
-
-def _members(holder: Holder, again: bool) -> set[int]:
-    """The ids of the holders that are reached from `holder`, which walks if anything has moved, or `again`."""
-    memory = _memory(holder)
-    if again or not memory.members or not memory.links.same():
-        Walk(holder, strict=False)
-    return memory.members
-
-
-def _with_all_above(holders: Iterable[Holder]) -> list[Holder]:
-    """The holders, and those that hold them, and so on."""
-    found = {id(holder): holder for holder in holders}
-    waiting = list(found.values())
-    while waiting:
-        new = {id(holder): holder for holder in _memory(waiting.pop()).above() if id(holder) not in found}
-        found.update(new)
-        waiting += new.values()
-    return list(found.values())
+def _owners(parameter: Value) -> list[_Owner]:
+    """Who holds a parameter, of those that still exist."""
+    mark: Any = mark_of(parameter)
+    return [] if mark is None or mark.replaced else [owner for owner in mark.owners if owner() is not None]
 
 
 def _attribute(place: str) -> str:
@@ -253,165 +180,63 @@ def _attribute(place: str) -> str:
     return place.partition(".")[0]
 
 
-def _ways(place: str) -> Iterator[str]:
+def _around(place: str) -> Iterator[str]:
     """The place, and those that it is in, from within."""
     while place:
         yield place
         place = place.rpartition(".")[0]
 
 
-# ---- What there is to a walk ----
-
-ATOM, NUMBER, VALUE, HOLDER, SEQUENCE, MAPPING, ARRAY, RECORD, NUMBERS, OBJECT = range(10)
-_KINDS: dict[int, Any] = {
-    ATOM: (type(None), type, np.timedelta64, types.ModuleType, types.FunctionType),
-    NUMBER: (Real, Decimal, np.number, np.bool_), VALUE: Value, HOLDER: Holder, SEQUENCE: (list, tuple, deque),
-    MAPPING: dict, ARRAY: np.ndarray, NUMBERS: (str, bytes, bytearray, Number, range, array, memoryview),
-}  # fmt: skip
-
-
-def _kind(item: Any) -> int:
-    """What `item` is to a walk."""
-    cls: Any = type(item)
-    return _kind_of(cls)
-
-
-@lru_cache(maxsize=1024)
-def _kind_of(cls: Any) -> int:
-    for kind, classes in _KINDS.items():
-        if issubclass(cls, classes):
-            return kind
-    packages = {base.__module__.partition(".")[0] for base in cls.__mro__}
-    if not packages.isdisjoint(("autograd", "nn", "logging")):  # such as an optimizer
-        return ATOM
-    return RECORD if is_dataclass(cls) else OBJECT
-
-
-def _is_parameter(item: Any) -> bool:
-    """Whether `item` is a Value that nothing computed, not even inside `no_grad`."""
-    return isinstance(item, Value) and not item.numbers
-
-
-_get_numbers = attrgetter("numbers")
-_PLAIN = {float, int, type(None)}
-
-
-def _rooms(thing: Any) -> Iterator[tuple[Any, list[tuple[Any, Any]]]]:
-    """What is in a container, and in the attributes of an object, of which no property is asked: where, and by key."""
-    if isinstance(thing, (list, tuple, deque, Set)):
-        yield thing, list(enumerate(thing))
-    elif isinstance(thing, (dict, types.MappingProxyType)):
-        yield thing, list(thing.items())
-    elif isinstance(thing, np.ndarray) and thing.dtype.hasobject:
-        yield thing, list(np.ndenumerate(np.asarray(thing)))
-    elif isinstance(thing, np.void) or _dtype_kind(thing) == "O":
-        yield None, list(enumerate(np.asarray(thing).ravel().tolist()))  # such as a column of pandas
-    elif hasattr(type(thing), "__array__") and hasattr(type(thing), "items") and thing.ndim == 2:
-        yield None, list(thing.items())  # its columns
-    elif isinstance(thing, (types.MethodType, types.BuiltinMethodType)):
-        yield None, [("__self__", thing.__self__)]
-    cls: Any = type(thing)
-    if cls.__dictoffset__:
-        attributes = object.__getattribute__(thing, "__dict__")
-        yield attributes, [(name, part) for name, part in attributes.items() if name != _MEMORY]
-    slots = _Slots(thing)
-    if names := [name for name in _slots(cls) if name in slots]:
-        yield slots, [(name, slots[name]) for name in names]
-
-
-def _dtype_kind(thing: Any) -> str:
-    """That of an array or a column of pandas; "" of anything else."""
-    return getattr(getattr(thing, "dtype", None), "kind", "") if hasattr(type(thing), "__array__") else ""
-
-
-class _Slots:
-    """The slots of an object, by name."""
-
-    def __init__(self, thing: Any) -> None:
-        self.thing = thing
-
-    def __getitem__(self, name: str) -> Any:
-        return object.__getattribute__(self.thing, name)
-
-    def __setitem__(self, name: str, part: Any) -> None:
-        object.__setattr__(self.thing, name, part)  # of a frozen dataclass, too
-
-    def __contains__(self, name: str) -> bool:
-        try:
-            self[name]
-        except AttributeError:
-            return False
-        return True
-
-
-@lru_cache(maxsize=1024)
-def _slots(cls: Any) -> list[str]:
-    """The names of the slots of a class."""
-    bases = [vars(base) for base in reversed(cls.__mro__) if "__slots__" in vars(base)]
-    return [name for base in bases for name, slot in base.items() if isinstance(slot, types.MemberDescriptorType)]
+# ---- What is there now ----
 
 
 class _Box:
-    """A container, or the attributes of an object, and what a walk has found of it."""
+    """A container, or the attributes of an object, in which a walk looks."""
 
-    def __init__(self, place: str, thing: Any, item: Any, up: _Box | None, key: Any) -> None:
-        self.place, self.thing, self.up, self.key = place, thing, up, key
-        self.item = item
+    def __init__(self, memory: _Memory, prefix: str, place: str, up: _Box | None, key: Any, thing: Any) -> None:
+        self.memory, self.prefix, self.place = memory, prefix, place
+        """The memory of the holder that it is in, the name of that, and the place in it."""
+        self.up, self.key, self.thing = up, key, thing
+        self.item = thing
         """Where the parts are got and set, by key: of an object, its ``__dict__``."""
-        self.keys: list[Any] = []
-        self.parts: list[Any] = []
-        """The parameters, holders and containers of these in it."""
-        self.numbers = self.rows = 0
-        """How many parts are numbers, or sequences of nothing else; and likewise of parameters."""
-        self.changes: dict[Any, Any] = {}
+        self.pairs: list[tuple[Any, Any]] = []
+        """Keys and parts."""
+        self.ways: list[tuple[Any, Any]] = []
+        """Those that are, or lead to, parameters and holders."""
+        self.parameters = 0
+        """How many parts are parameters, or sequences of nothing else."""
 
-    def is_all(self, count: int) -> bool:
-        """Whether it is a sequence or an array of `count` parts, at least one."""
-        if self.item is not self.thing or _kind(self.thing) not in (SEQUENCE, ARRAY):
-            return False
-        return 0 < count == (self.thing.size if isinstance(self.thing, np.ndarray) else len(self.thing))
+    def is_row(self) -> bool:
+        """Whether it is a sequence or an array of parameters, at least one."""
+        return kind_of(self.item) in (SEQUENCE, ARRAY) and 0 < self.parameters == len(self.pairs)
 
-    def link(self) -> tuple[Any, int | None, list[Any], list[Any]]:
-        """Where parameters were, to see later whether they are there, and whether there is more in the container."""
-        if self.item is not self.thing or isinstance(self.item, np.ndarray):
-            return self.item, None, self.keys, self.parts
-        if self.rows == len(self.item):
-            return self.item, self.rows, self.keys, self.parts
-        pairs = next(_rooms(self.thing))[1]
-        return self.item, len(pairs), [key for key, _ in pairs], [part for _, part in pairs]
+    def put(self, key: Any, part: Any) -> None:
+        """Sets a part.  Of a tuple, and of numbers that are the caller's, a changed copy takes the place."""
+        box, item = self, self.item
+        while True:
+            if isinstance(item, tuple):
+                item = tuple.__new__(type(item), (*item[:key], part, *item[key + 1 :]))
+            else:
+                item = copy.copy(item) if box.is_foreign() else item
+                item[key] = part
+            if item is box.item:
+                return
+            box.item, key, part = item, box.key, item
+            box, item = box.up, box.up.item  # type: ignore[union-attr,assignment]  # that of a holder is not copied
 
-    def change(self, copied: bool) -> None:
-        """Sets the changed parts, or, of a tuple and where it is `copied`, has a changed one set in its place."""
-        made = item = self.item
-        if isinstance(item, tuple):
-            made = tuple.__new__(type(item), [self.changes.get(i, part) for i, part in enumerate(item)])
-        else:
-            made = copy.copy(item) if copied else item
-            for key, part in self.changes.items():
-                made[key] = part
-        if made is not item and self.up is not None:
-            self.up.changes[self.key] = made
-
-
-class _Visit:
-    """What a walk finds in the attributes of one holder."""
-
-    def __init__(self, holder: Holder, prefix: str) -> None:
-        self.memory, self.prefix = _memory(holder), prefix
-        self.found: dict[str, dict[str, Any]] = {}
-        """For each attribute, the parameters and holders by place."""
-        self.loose: list[tuple[str, Any, _Box, Any]] = []
-        """What else there is in the attributes that have held any."""
-        self.boxes: list[_Box] = []
+    def is_foreign(self) -> bool:
+        """Whether it is no container of parameters, or cannot be written to."""
+        is_known = self.ways or self.item is not self.thing or self.memory.rows.get(self.place) is self.thing
+        return not is_known or (isinstance(self.item, np.ndarray) and not self.item.flags.writeable)
 
 
 class Walk:
     """What is found from a holder on, depth first and in order, and made of what stands in the places of parameters.
 
     Numbers there become parameters, and so do the parameters' updates.  Parameters that others have replaced are marked
-    so.  The names become labels.  A TypeError, with the way to it, for a set or an object that holds parameters.
+    so.  The names become labels.
 
-    When some attributes are set (`names`), these are looked at, and what was computed is left as it is.
+    When some attributes are set (`only`), these are looked at, and what was computed is left as it is.
 
     >>> holder = Holder()
     >>> holder.w, holder.b = [Value(2.0)], Value(1.0)
@@ -427,20 +252,15 @@ class Walk:
     names: dict[Value, str]
     """The parameters, and the first name of each."""
 
-    def __init__(
-        self, root: Holder, names: Collection[str] | None = None, deep: bool = True, strict: bool = True
-    ) -> None:
-        self.root, self.only, self.deep = root, names, deep
+    def __init__(self, root: Any, only: Collection[str] | None = None) -> None:
+        self.root, self.only = root, only
         self.lost: list[str] = []
         """The places of parameters in which there is something computed that no parameter leads to."""
         self._leaves: dict[Value, Value] = {}
         self._updated: set[Value] = set()
         self._find()
-        if any(isinstance(item, Set) for _, item in self._others):  # it may hold what is found elsewhere
-            self.only, self.deep = None, True
-            self._find()
         for _ in range(1000):  # again and again only for a tuple in many places
-            if not sum(map(self._settle, self._concerned())):
+            if not sum([self._settle(*loose) for loose in self._loose]):
                 break
             self._find()
         self._remember()
@@ -448,153 +268,109 @@ class Walk:
             old = parameter.label
             if old != name and (not old or name.endswith(f".{old}")):  # a longer way to the same parameter
                 parameter.label = name
-        if self.only is None:
-            if strict:
-                self._refuse_hidden()
-            memory = _memory(root)
-            links = [box.link() for visit in self._visits for box in visit.boxes if box.keys]
-            memory.links = _Links(
-                [item for item, _, keys, _ in links for _ in keys],
-                [key for _, _, keys, _ in links for key in keys],
-                [part for _, _, _, parts in links for part in parts],
-                [item for item, length, _, _ in links if length is not None],
-                [length for _, length, _, _ in links if length is not None],
-            )
-            memory.members = self._holders
-
-    def _concerned(self) -> list[_Visit]:
-        return self._visits if self.only is None else self._visits[:1]
 
     # ---- Finding
 
     def _find(self) -> None:
-        self._visits: list[_Visit] = []
         self.entries, self.names = [], {}
-        self._others: list[tuple[str, Any]] = []
-        self._holders: set[int] = set()
+        self._found: list[tuple[_Box, str, dict[str, Value]]] = []
+        """In which box, in which attribute of the holder, and at which places, which parameters are."""
+        self._loose: list[tuple[_Box, Any, str, Any]] = []
+        """What is no parameter, in attributes that have held some: box, key, place, thing."""
+        self._odd: list[tuple[str, Any]] = []
+        self._boxes: list[_Box] = []
+        self._reached: set[_Owner] = set()
         self._met: set[int] = set()
-        self._waiting: list[tuple[_Visit, str, Any, Any, Any]] = []
-        self._begin(self.root, "")
+        self._waiting: list[tuple[_Box, Any, Any]] = []
+        self._open(_memory(self.root), "", "", None, None, self.root)
         while self._waiting:
-            visit, place, thing, box, key = self._waiting.pop()
-            kind = _kind(thing)
-            if kind == HOLDER or (kind == VALUE and not thing.numbers):
-                visit.found.setdefault(_attribute(place), {})[place] = thing
-                box.keys.append(key)
-                box.parts.append(thing)
-                if kind == VALUE:
-                    box.rows += 1
-                    self.entries.append((visit.prefix + place, thing))
-                    self.names.setdefault(thing, visit.prefix + place)
-                elif self.deep and id(thing) not in self._holders:
-                    self._begin(thing, f"{visit.prefix}{place}.")
-            elif kind in (SEQUENCE, MAPPING, RECORD) or (kind == ARRAY and thing.dtype == object):
-                self._enter(visit, place, thing, box, key)
+            box, key, thing = self._waiting.pop()
+            kind, place = kind_of(thing), within(box.place, key)
+            name, inside = box.prefix + place, (box.memory, box.prefix, place, box, key, thing)
+            if kind == VALUE and is_leaf(thing):
+                self._add(box, place, thing, {place: thing}, [(key, thing)])
+            elif kind == HOLDER:
+                box.ways.append((key, thing))
+                self._open(_memory(thing), f"{name}.", "", box, key, thing)
+            elif kind in (MAPPING, RECORD):
+                self._open(*inside)
+            elif kind == SEQUENCE or (kind == ARRAY and thing.dtype == object):
+                self._enter(*inside)
             else:
                 if kind == OBJECT or (kind == ARRAY and thing.dtype.hasobject):
-                    self._others.append((visit.prefix + place, thing))
-                box.numbers += kind == NUMBER
-                self._meet(visit, place, thing, box, key)
-        for visit in self._visits:
-            for box in reversed(visit.boxes):
-                if box.up is not None:
-                    box.up.numbers += box.is_all(box.numbers)
-                    box.up.rows += box.is_all(box.rows)
-                    if box.keys:
-                        box.up.keys.append(box.key)
-                        box.up.parts.append(box.thing)
+                    self._odd.append((name, thing))
+                if box.memory.own.get(_attribute(place)):
+                    self._loose.append((box, key, place, thing))
+        for box in reversed(self._boxes):  # from within
+            if box.up is not None and box.place and box.ways:
+                box.up.ways.append((box.key, box.thing))
+                box.up.parameters += box.is_row()
 
-    def _begin(self, holder: Holder, prefix: str) -> None:
-        self._holders.add(id(holder))
-        visit = _Visit(holder, prefix)
-        self._visits.append(visit)
-        self._open(visit, "", holder, None, None)
+    def _open(self, memory: _Memory, prefix: str, place: str, up: _Box | None, key: Any, thing: Any) -> None:
+        """Waits for what is in a container, a record or a holder."""
+        if id(thing) in self._met:
+            return
+        self._met.add(id(thing))
+        if not place:
+            self._reached.add(memory.holder)
+        only = self.only if thing is self.root else None
+        waiting = []
+        for item, pairs in rooms(thing):
+            box = _Box(memory, prefix, place, up, key, thing)
+            box.item, box.pairs = item, pairs
+            self._boxes.append(box)
+            waiting += [(box, k, x) for k, x in pairs if kind_of(x) != ATOM and (only is None or k in only)]
+            if kind_of(item) == MAPPING and place:
+                self._odd += [(f"a key of {prefix}{place}", k) for k, _ in pairs if kind_of(k) not in PLAIN]
+        self._waiting += reversed(waiting)
 
-    def _enter(self, visit: _Visit, place: str, thing: Any, box: _Box, key: Any) -> None:
-        if _kind(thing) in (SEQUENCE, ARRAY):
-            flat = thing if _kind(thing) == SEQUENCE else thing.ravel().tolist()
-            kinds = set(map(_kind_of, set(map(type, flat))))
-            if kinds == {VALUE}:
-                computed = sum(map(bool, map(_get_numbers, flat)))
-                if not computed:
-                    self._find_row(visit, place, thing, list(flat), box, key)
-                    return
-                if computed == len(flat) and not visit.memory.own.get(_attribute(place)):
-                    return  # such as a log
-            elif kinds == {NUMBER} and visit.memory.rows.get(place) is not thing:
-                box.numbers += 1
-                self._meet(visit, place, thing, box, key)
-                return
-        if id(thing) not in self._met:
-            self._met.add(id(thing))
-            self._open(visit, place, thing, box, key)
-
-    def _open(self, visit: _Visit, place: str, thing: Any, up: _Box | None, key: Any) -> None:
-        new, only = [], self.only if visit is self._visits[0] else None
-        is_data = up is not None and not visit.memory.own.get(_attribute(place))  # no parameters were there
-        for item, pairs in _rooms(thing):
-            box = _Box(place, thing, item, up, key)
-            visit.boxes.append(box)
-            for k, part in pairs:
-                if is_data and type(part) is list and _PLAIN.issuperset(map(type, part)):
-                    continue
-                if _kind(thing) == MAPPING and _kind(k) not in (ATOM, NUMBER, NUMBERS):
-                    self._others.append((f"a key of {visit.prefix}{place}", k))
-                if _kind(part) != ATOM and (up is not None or only is None or k in only):
-                    new.append((visit, _within(place, k), part, box, k))
-        self._waiting += reversed(new)
-
-    def _find_row(self, visit: _Visit, place: str, thing: Any, row: list[Value], up: _Box, key: Any) -> None:
-        box = _Box(place, thing, thing, up, key)
-        visit.boxes.append(box)
+    def _enter(self, memory: _Memory, prefix: str, place: str, up: _Box, key: Any, thing: Any) -> None:
+        """Like `_open`, of a sequence or an array of objects."""
         is_array = isinstance(thing, np.ndarray)
-        shape = thing.shape if is_array else (len(row),)
-        box.keys, box.parts, box.rows = list(np.ndindex(shape)) if is_array else list(range(len(row))), row, len(row)
-        places = [_within(place, k) for k in box.keys] if is_array else [f"{place}.{k}" for k in box.keys]
-        visit.found.setdefault(_attribute(place), {}).update(zip(places, row))
-        self.entries.append((visit.prefix + place, _array(row, shape)))
-        for part, parameter in zip(places, row):
-            if parameter not in self.names:
-                self.names[parameter] = visit.prefix + part
+        flat = thing.ravel().tolist() if is_array else thing
+        kinds, before = kinds_of(flat), memory.own.get(_attribute(place))
+        leaves = sum(map(is_leaf, flat)) if kinds == {VALUE} else 0
+        if 0 < leaves == len(flat):
+            box = _Box(memory, prefix, place, up, key, thing)
+            self._boxes.append(box)
+            box.pairs = list(np.ndenumerate(thing)) if is_array else list(enumerate(flat))
+            places = [within(place, k) if is_array else f"{place}.{k}" for k, _ in box.pairs]
+            parameters = dict(zip(places, flat))
+            self._add(box, place, np.array(thing) if is_array else array_of(flat, (leaves,)), parameters, box.pairs)
+        elif before and kinds == {NUMBER} and memory.rows.get(place) is not thing:
+            self._loose.append((up, key, place, thing))
+        elif before or leaves or not (kinds == {VALUE} or kinds <= PLAIN):  # else such as data, or a log
+            self._open(memory, prefix, place, up, key, thing)
 
-    def _meet(self, visit: _Visit, place: str, thing: Any, box: _Box, key: Any) -> None:
-        if visit.memory.own.get(_attribute(place)):
-            visit.loose.append((place, thing, box, key))
+    def _add(self, box: _Box, place: str, entry: Any, parameters: dict[str, Value], ways: list[Any]) -> None:
+        box.ways += ways
+        box.parameters += len(ways)
+        self.entries.append((box.prefix + place, entry))
+        self._found.append((box, _attribute(place), parameters))
+        for part, parameter in parameters.items():
+            self.names.setdefault(parameter, box.prefix + part)
 
     # ---- Settling: what becomes a parameter
 
-    def _settle(self, visit: _Visit) -> bool:
-        """Makes parameters of numbers in their places, and of their updates; whether there were any."""
-        memory, around = visit.memory, set()
-        if any(_kind(thing) != VALUE for _, thing, _, _ in visit.loose):
-            things = [pair for there in memory.own.values() for pair in there.items()]
-            around = {way for place, thing in things if isinstance(thing, Value) for way in _ways(place)}
-        for place, thing, box, key in visit.loose:
-            there = memory.own[_attribute(place)]
-            made = thing
-            if _kind(thing) == VALUE:
-                made = self._leaf(place, thing, there) if self.only is None else thing
-            elif place in around or any(
-                way in memory.rows or isinstance(there.get(way), Value) for way in _ways(place)
-            ):
-                made = _parameters(place, thing, nested=isinstance(memory.rows.get(place), (list, tuple)))
-            if made is not thing:
-                box.changes[key] = made
-        changed = False
-        for box in reversed(visit.boxes):  # from within
-            if box.changes:
-                changed = True
-                alien = box.is_all(box.numbers) and memory.rows.get(box.place) is not box.thing  # the caller's numbers
-                box.change(copied=alien or (isinstance(box.item, np.ndarray) and not box.item.flags.writeable))
-        return changed
+    def _settle(self, box: _Box, key: Any, place: str, thing: Any) -> bool:
+        """Makes a parameter of a number in the place of one, and of an update; whether it is either."""
+        there, rows = box.memory.own[_attribute(place)], box.memory.rows
+        made = thing
+        if kind_of(thing) == VALUE:
+            made = self._leaf(place, thing, there) if self.only is None else thing
+        elif any(p in rows or p in there for p in _around(place)) or any(p.startswith(f"{place}.") for p in there):
+            made = parameters_of(place, thing, nested=isinstance(rows.get(place), (list, tuple)))
+        if made is not thing:
+            box.put(key, made)
+        return made is not thing
 
-    def _leaf(self, place: str, node: Value, there: dict[str, Any]) -> Value:
+    def _leaf(self, place: str, node: Value, there: dict[str, Value]) -> Value:
         """The parameter that `node` is an update of, with its number; `node`, if it is something else."""
         if node in self._leaves:
             return self._leaves[node]
         sources, before = _sources(node), there.get(place)
         source = sources[0] if sources else before
-        if sources is None or not isinstance(source, Value):
+        if sources is None or source is None:
             return node
         if source is not before and (
             source in self.names or source in self._updated or all(source is not x for x in there.values())
@@ -608,113 +384,113 @@ class Walk:
     # ---- Remembering: what was replaced
 
     def _remember(self) -> None:
-        known: set[Value] = set()
-        wholes = [_memory(holder).members for holder in _memory(self.root).above()]
-        is_part = any(id(self.root) in members or not members for members in wholes)  # others may lead there
-        for visit in self._concerned():
-            memory, lost = visit.memory, []
-            for place, thing, _, _ in visit.loose:
-                there = memory.own[_attribute(place)]
-                if _kind(thing) == VALUE and isinstance(there.get(place), Value):
-                    now = visit.found.setdefault(_attribute(place), {})
-                    if self.only is None and self._leads_to(thing, known):
-                        del there[place]  # from now on it is state
-                    elif self.only is not None or is_part:  # that is for another question
-                        now[place] = there[place]
-                    else:
-                        now[place] = thing
-                        lost.append(place)
-            self.lost += [visit.prefix + place for place in lost]
-            for attribute in {**memory.own, **visit.found}:
-                if self.only is None or attribute in self.only:
-                    memory.remember(attribute, visit.found.get(attribute, {}), lost)
-            for box in visit.boxes:
-                if box.is_all(box.rows):
-                    memory.rows[box.place] = box.thing
-                elif box.keys:
-                    memory.rows.pop(box.place, None)
-        for visit in self._concerned():
-            for now in visit.found.values():
-                visit.memory.claim(now.values())
+        """Takes over what is there now.  What was removed or computed over stays remembered."""
+        memory = _memory(self.root)
+        found, computed = self._computed()
+        for box, attribute, parameters in self._found:
+            box.memory.own.setdefault(attribute, {}).update(parameters)
+            now = found.setdefault(_attribute(box.prefix + attribute), {})
+            now.update({box.prefix + place: parameter for place, parameter in parameters.items()})
+        for box in self._boxes:
+            if box.is_row():
+                box.memory.rows[box.place] = box.thing
+            elif box.ways:
+                box.memory.rows.pop(box.place, None)
+        for attribute in {**memory.seen, **found} if self.only is None else self.only:
+            before, now = memory.seen.get(attribute, {}), found.get(attribute, {})
+            self._release(memory, before, {**now, **computed.get(attribute, {})})
+            memory.seen[attribute] = {**before, **now}
+            memory.found.difference_update(before.values())
+        memory.found |= self.names.keys()
+        memory.claim(self.names)
+        memory.reached = self._reached if self.only is None else memory.reached | self._reached
+        memory.ways = self._ways() if self.only is None else memory.ways
 
-    def _leads_to(self, node: Value, known: set[Value]) -> bool:
-        """Whether `node` was computed from a parameter that was found; nothing `known` was."""
-        waiting = [node]
-        while waiting:
-            node = waiting.pop()
-            if node in self.names:
-                return True
-            if node not in known:
-                known.add(node)
-                waiting += [x for x in node.inputs if isinstance(x, Value)]
-        return False
+    def _computed(self) -> tuple[Places, Places]:
+        """Nothing; and what was computed that stands in the place of a parameter, and no parameter leads to."""
+        computed: Places = {}
+        dead: set[Value] = set()
+        for box, _, place, thing in self._loose if self.only is None else ():
+            there, name = box.memory.own[_attribute(place)], box.prefix + place
+            if kind_of(thing) == VALUE and place in there:
+                met: set[Value] = set()
+                if any(x in self.names for x in _below(thing, met, dead)):
+                    del there[place]  # from now on it is state
+                    _memory(self.root).seen.get(_attribute(name), {}).pop(name, None)
+                else:
+                    dead |= met
+                    computed.setdefault(_attribute(name), {})[name] = thing
+        return {}, computed
+
+    def _release(self, memory: _Memory, before: dict[str, Value], now: dict[str, Value]) -> None:
+        """Releases what is gone and has only new things in its place."""
+        gone = {name: parameter for name, parameter in before.items() if parameter not in self.names}
+        known = set(before.values()) if gone else ()
+        kept: dict[str, bool] = {}  # whether anything in a place, or inside of it, was known
+        for name, thing in now.items() if gone else ():
+            for place in _around(name):
+                kept[place] = kept.get(place, False) or thing in known
+        for name, parameter in gone.items():
+            is_replaced = not next((kept[place] for place in _around(name) if place in kept), True)
+            if is_replaced and memory.release(parameter, self._reached | memory.reached) and name in now:
+                self.lost.append(name)
+
+    def _ways(self) -> tuple[list[Any], ...]:
+        """Where everything was, to see later whether it is there, and whether there is more in the containers."""
+        containers, keys, parts, sized = [], [], [], []
+        for box in self._boxes:
+            if box.ways:
+                is_container = box.item is box.thing and not isinstance(box.item, np.ndarray)
+                pairs = box.pairs if is_container else box.ways
+                sized += [box.item] if is_container else []
+                containers += [box.item] * len(pairs)
+                keys += [key for key, _ in pairs]
+                parts += [part for _, part in pairs]
+        return containers, keys, parts, sized, list(map(len, sized))
 
     # ---- Refusing
 
-    def _refuse_hidden(self) -> None:
-        """A TypeError for what no parameters are taken from, and holds some."""
-        above = {id(holder): holder for holder in _with_all_above([self.root])} if self._others else {}
-        for name, odd in self._others:
-            met, waiting = dict(above), [odd]
+    def refuse_hidden(self) -> Walk:
+        """The walk itself; a TypeError for a set or an object that holds parameters, unless a larger model has them."""
+        holder = _memory(self.root).holder
+        for name, odd in self._odd:
+            met: dict[int, Any] = {}
+            waiting = [odd]
             while waiting:
                 item = waiting.pop()
-                kind = _kind(item)
-                if kind == VALUE and _is_parameter(item) and item not in self.names:
-                    if isinstance(odd, Set):
-                        raise TypeError(f"{name} is a set; parameters need an order, so hold them in a list")
-                    raise TypeError(
-                        f"{name} is a {type(odd).__name__}, in which parameters are not found, and holds {item!r:.60}; "
-                        "hold it in a Module, dataclass, list, tuple, dict, deque or object array"
-                    )
+                kind = kind_of(item)
                 if kind > VALUE and kind != NUMBERS and id(item) not in met:
                     met[id(item)] = item  # so that its id stays its own
-                    waiting += [part for _, pairs in _rooms(item) for pair in pairs for part in pair]
+                    waiting += [part for _, pairs in rooms(item) for pair in pairs for part in pair]
+                if not is_leaf(item) or item in self.names:
+                    continue
+                if any(holder in _memory(owner()).reached for owner in _owners(item)):
+                    continue
+                if isinstance(odd, Set):
+                    raise TypeError(f"{name} is a set; parameters need an order, so hold them in a list")
+                raise TypeError(
+                    f"{name} is a {type(odd).__name__}, in which parameters are not found, and holds {item!r:.60}; "
+                    "hold it in a Module, dataclass, list, tuple, dict, deque or object array"
+                )
+        return self
 
 
-def _within(place: str, key: Any) -> str:
-    """The place of a part."""
-    if isinstance(key, tuple) and all(isinstance(i, int) for i in key):  # of an array
-        return ".".join((place, *map(str, key)))
-    key = key.label or "?" if isinstance(key, Value) else key
-    return f"{place}.{key}" if place else str(key)
-
-
-def _array(parts: list[Any], shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
-    found = np.empty(len(parts), dtype=object)
-    found[:] = parts
-    return found.reshape(shape)
-
-
-def _parameters(place: str, thing: Any, nested: bool) -> Any:
-    """Parameters of the numbers in `thing`, as a list of lists if `nested`; of what has no numbers, the same."""
-    kind = _kind(thing)
-    if isinstance(thing, (Iterator, MappingView, Set)):
-        raise TypeError(f"{place} is a {type(thing).__name__}, where parameters were; hold them in a list")
-    if kind == NUMBER or isinstance(thing, (str, bytes, complex)):
-        try:
-            return Value(thing)
-        except (TypeError, OverflowError) as error:
-            raise type(error)(f"{place}, where a parameter was: {error}") from None
-    if kind in (ATOM, OBJECT) and _dtype_kind(thing) not in [*"iufb"]:
-        return thing
-    numbers = as_real_array(place, thing)
-    made = _array(list(map(Value, numbers.ravel().tolist())), numbers.shape)
-    if kind == ARRAY and not (nested and made.ndim > 1):
-        return made if made.ndim else made.item()
-    return type(thing)(made.tolist()) if type(thing) in (tuple, deque) else made.tolist()
+def _below(node: Value, met: set[Value], dead: Collection[Value] = ()) -> Iterator[Value]:
+    """The node and what it was computed from, each once, into `met`; nothing `dead`."""
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        if node not in met and node not in dead:
+            met.add(node)
+            yield node
+            waiting += [x for x in node.inputs if isinstance(x, Value)]
 
 
 def _sources(node: Value) -> list[Value] | None:
     """The parameter that a node was computed from, if any; None if there are several, or recorded slopes among it."""
     found: list[Value] = []
-    met: set[Value] = set()
-    waiting = [node]
-    while waiting:
-        node = waiting.pop()
-        if node not in met:
-            met.add(node)
-            found += [node] if _is_parameter(node) else []
-            if len(found) > 1 or isinstance(node.numbers, Slope):
-                return None
-            waiting += [x for x in node.inputs if isinstance(x, Value)]
+    for x in _below(node, set()):
+        found += [x] if is_leaf(x) else []
+        if len(found) > 1 or is_slope(x):
+            return None
     return found

@@ -9,7 +9,7 @@ from random import random
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import nn
@@ -37,10 +37,12 @@ from autograd import (
 from autograd.check import FAIL, KINK, ORACLES, PASS, UNSURE, Report, Row, check_gradients, gradcheck
 from autograd.check.estimates import Estimate
 from autograd.check.problem import Problem
-from autograd.check.rounding import engine_estimates
+from autograd.check.rounding import answers_of_engine
 from autograd.check.textbook import SLOPES, TEXTBOOK
 from autograd.ops import REALS
 from autograd.strategies import SMOOTH, expressions, networks, operands
+
+from .examples import examples
 
 RULES = [op for op in TABLE.values() if op.name != "detach"]
 EVERY_RULE = pytest.mark.parametrize("op", RULES, ids=lambda op: op.name)
@@ -65,7 +67,7 @@ def wrong(op, error):
 
 
 @EVERY_RULE
-@settings(max_examples=40)
+@examples(40)
 @given(data=st.data(), wide=st.booleans())
 def test_right_rules_pass(op, data, wide):
     """Every row, in every operand, on operands of moderate size and of sizes from 1e-12 to 1e12."""
@@ -75,14 +77,14 @@ def test_right_rules_pass(op, data, wide):
 
 
 @EVERY_RULE
-@settings(max_examples=40)
+@examples(40)
 @given(data=st.data(), wide=st.booleans(), error=st.sampled_from(ERRORS))
 def test_wrong_rules_are_rejected(op, data, wide, error):
     """Every slope, wrong by a thousandth and more, wherever rounding leaves a thousandth of it."""
     leaves = [Value(x) for x in data.draw(operands(op, wide))]
     problem = Problem(Value.__record__(wrong(op, error), leaves), tuple(differentiable(op, leaves)))
     report = check_gradients(problem.output, problem.leaves)
-    for row, engine in zip(report.rows, engine_estimates(problem)):
+    for row, engine in zip(report.rows, answers_of_engine(problem)):
         if engine.error < 1e-5 * abs(engine.value):
             assert row.verdict == FAIL, row
 
@@ -178,7 +180,7 @@ def test_a_graph_that_was_cut_is_noticed():
     assert [row.verdict for row in report.rows] == [FAIL]
     with pytest.raises(AssertionError, match=r"1 wrong derivative:\nx = 3: FAIL\n  engine      3.*\n  differences 6 "):
         report.assert_gradients()
-    assert "the function computes something else: a number that was read on the way" in str(report)
+    assert "the function computes something else: it may read a number" in str(report)
     x = Value(3.0)
     assert "something else" not in str(check_gradients(Value.__record__(wrong(TABLE["sin"], 0.1), [x]), [x]))
 
@@ -276,7 +278,7 @@ def test_what_leaves_the_range_of_floats_on_the_way(function, x, slope):
     assert FAIL not in [row.verdict, *(finding.verdict for finding in row.findings)], row
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(expressions(ops=SMOOTH))
 def test_random_smooth_graphs(expression):
     """No right graph is called wrong, and some oracle can tell."""
@@ -304,7 +306,7 @@ def test_random_graphs_of_all_rows(expression):
         assert row.verdict != FAIL or math.isnan(row.engine.value), row
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(expressions(ops=SMOOTH, max_leaves=2, max_instructions=6))
 def test_second_order(expression):
     """First and second derivatives, by all that can."""
@@ -387,7 +389,7 @@ def test_models_and_labels():
     assert [row.verdict for row in detached.rows] == [PASS, PASS]
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(networks())
 def test_random_networks(network):
     """Every parameter of a small network with its data."""
@@ -472,7 +474,7 @@ def test_the_numbers_are_those_of_the_forward_pass():
     x.data = 7.0
     (row, _) = check_gradients(product, [x, y]).rows
     assert row.verdict == PASS and row.numbers == (2.0,)
-    with pytest.raises(ValueError, match="was used as 2 and, when its data had been changed, as 7"):
+    with pytest.raises(ValueError, match="was used as 2 and, after its data changed, as 7"):
         check_gradients(product + x, [x])
 
 
@@ -487,9 +489,13 @@ def test_what_cannot_be_checked_is_refused():
         (lambda: gradcheck(lambda x: x, 1.0, oracles=["tea leaves"]), ValueError, "oracle 'tea leaves'; give some of"),
         (lambda: gradcheck(lambda: x), TypeError, "gradcheck of a function without arguments"),
         (lambda: gradcheck(lambda y: y * random(), 1.0), ValueError, "for the same numbers; make it repeatable"),
-        (lambda: check_gradients(h * x, [x, h]), ValueError, "another of the leaves was computed"),
+        (lambda: check_gradients(h * x, [x, h]), ValueError, "another of the leaves was computed from"),
         (lambda: check_gradients(x * x, []), ValueError, "with respect to no leaves"),
-        (lambda: check_gradients(x * x, [x], compiled=3), TypeError, "compiled is a int; give what compile"),
+        (
+            lambda: check_gradients(x * x, [x], compiled=3),
+            TypeError,
+            "compiled is a int; give the Program",
+        ),
         (lambda: gradcheck(compile(lambda a: a * x, [x])), ValueError, "give at least one"),
         (lambda: check_gradients(x * x, x), TypeError, r"give a list of them: check_gradients\(output, \[x\]\)"),
         (lambda: check_gradients(3.0, [x]), TypeError, r"check_gradients\(output, leaves\) takes Values"),

@@ -11,7 +11,7 @@ import pytest
 from autograd import Value
 from autograd.check import FAIL, PASS, UNSURE, check_gradients
 from autograd.check.problem import Problem
-from autograd.check.rounding import ROUNDING, engine_estimates
+from autograd.check.rounding import ROUNDING, answers_of_engine
 from autograd.check.textbook import SLOPES, TEXTBOOK
 from autograd.ops import ABS, CALL, COS, COSH, DIV, EXP, LOG, POW, SIGMOID, SIN, SINH, SQRT, TANH, Op
 
@@ -200,7 +200,7 @@ def test_rules_at_the_ends_of_what_can_be_seen(name):
             assert FAIL not in [row.verdict, *(finding.verdict for finding in row.findings)], (point, row)
         for error in (1e-3, -1e-3):
             output, leaves = graph(name, point, error)
-            rows, engine = check_gradients(output, leaves).rows, engine_estimates(Problem(output, tuple(leaves)))
+            rows, engine = check_gradients(output, leaves).rows, answers_of_engine(Problem(output, tuple(leaves)))
             for row, answer in zip(rows, engine):
                 lost = not 0.0 < ROUNDING * answer.error < 1e-3 * abs(answer.value) < math.inf
                 assert row.verdict in (FAIL, UNSURE) or lost, (point, error, row)
@@ -212,7 +212,7 @@ def test_rules_at_the_ends_of_what_can_be_seen(name):
 def test_the_rounding_inside_of_a_partial_is_seen(name, error):
     """1/sqrt(1 - 0.999^2) by mpmath: as far from the engine's as that says, which is more where digits cancel."""
     output, leaves = graph(name, 0.999)
-    (engine,) = engine_estimates(Problem(output, tuple(leaves)))
+    (engine,) = answers_of_engine(Problem(output, tuple(leaves)))
     off = abs(engine.value - 22.366272042129217830)
     assert off <= ROUNDING * engine.error and 0.1 * error < engine.error / engine.value < 10.0 * error
 

@@ -40,6 +40,7 @@ from autograd.program.lower import NARROW
 from autograd.program.program import loaded
 from autograd.strategies import expressions, operands
 
+from .examples import examples
 from .laws import SPECIAL, ulps
 from .test_compile_functions import rows_agree
 
@@ -98,8 +99,9 @@ def test_every_row_at_special_values_in_arrays(op):
 
 
 @pytest.mark.parametrize("op", TABLE.values(), ids=lambda op: op.name)
+@examples(40)
 @given(data=st.data())
-def test_every_row_in_waves(op, data):
+def test_every_row_in_groups(op, data):
     """Many rows at once, in a sum, on operands from its domain; with constants among them."""
     rows = data.draw(st.lists(operands(op), min_size=2, max_size=6))
     leaves = [[Value(x) for x in row] for row in rows]
@@ -291,10 +293,10 @@ def test_several_outputs():
     x = [Value(2.0), Value(3.0)]
     program = compile([x[0] * x[1], x[0], x[1].sin()], x)
     assert program.outputs([2.0, 3.0]).tolist() == [6.0, 2.0, math.sin(3.0)]
-    with pytest.raises(ValueError, match="a gradient of several outputs"):
+    with pytest.raises(ValueError, match="the program has several outputs; compile the one to differentiate"):
         program.value_and_grad([2.0, 3.0])
     for several in (program, pickle.loads(pickle.dumps(program))):
-        with pytest.raises(ValueError, match=r"the value of several outputs; call outputs\(theta, ...\)"):
+        with pytest.raises(ValueError, match=r"the program has several outputs; call outputs\(theta, ...\)"):
             several.value([2.0, 3.0])
     assert compile([x[0] * x[1]], x).value([2.0, 3.0]) == 6.0  # a list of one is one
 
@@ -317,7 +319,7 @@ def test_a_computed_value_is_a_parameter_only_by_itself():
     assert compile(loss, [w, x]).value_and_grad([1.0, -0.5])[1].tolist() == [0.75, -1.0]
     again = (h * 2.0) * 3.0
     for wrt, inputs in (([h, w], []), ([w, h], []), ([w], [h]), ([h], [w]), ([again, x], []), ([], [h, x])):
-        with pytest.raises(ValueError, match="was computed from another Value of wrt or inputs"):
+        with pytest.raises(ValueError, match="was computed from another Value in wrt or inputs"):
             compile(loss + again, wrt, inputs=inputs)
     with pytest.raises(ValueError, match="was computed from another"):
         compile(lambda t: h * h * w * t, [h, w])
@@ -395,7 +397,7 @@ def test_arguments_are_checked():
         compile(x * y, [x], inputs=[x])
     with pytest.raises(ValueError, match="a Value is given twice in wrt"):
         compile(lambda z: x * z, [x, x])
-    with pytest.raises(ValueError, match="inputs= of a function"):
+    with pytest.raises(ValueError, match="a function was given inputs="):
         compile(lambda z: x * z, [x], inputs=[y])
     with pytest.raises(TypeError, match=r"give model\.parameters\(\)"):
         compile(x * y, nn.Neuron(2))
@@ -682,7 +684,7 @@ def test_what_is_no_list_of_values():
     ):
         with pytest.raises(TypeError, match="give a list of Values"):
             call()
-    with pytest.raises(ValueError, match="compile of no Values"):
+    with pytest.raises(ValueError, match="compile was given no Values"):
         compile([], p)
     assert compile(p[0] * 2, iter(p)).value([3.0, 0.0]) == 6.0
 
@@ -690,7 +692,7 @@ def test_what_is_no_list_of_values():
 @settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(st.data(), st.booleans())
 def test_random_layouts(data, batch):
-    """Waves over rows picked at regular and irregular distances, forwards and backwards, from earlier waves."""
+    """Groups over rows picked at regular and irregular distances, forwards and backwards, from earlier groups."""
     numbers = st.floats(-2.0, 2.0).map(lambda x: round(x, 2))
     theta, x = ([data.draw(numbers) for _ in range(n)] for n in (7, 5))
     plan = []
@@ -734,7 +736,7 @@ def test_random_layouts(data, batch):
 @pytest.mark.parametrize("widths", [nullcontext, arrays_of_all_widths])
 @pytest.mark.parametrize("exponent", [0.0, 1.0, 2.0, -1.0])
 def test_powers_with_constant_exponents(exponent, widths):
-    """x**0 has slope 0 also at 0, x**1 slope 1; alone and in waves."""
+    """x**0 has slope 0 also at 0, x**1 slope 1; alone and in groups."""
     p = many(4)
     with widths():
         programs = [compile(p[0] ** exponent, p[:1]), compile(sum(x**exponent for x in p), p)]

@@ -55,8 +55,8 @@ from autograd import (
     where,
 )
 from autograd.program import program as programs
-from autograd.program.function import _others
-from autograd.program.guards import Guards, Question
+from autograd.program.guards import Comparison, Guards
+from autograd.program.tracer import numbers_beside
 from autograd.strategies import SMOOTH, expressions
 
 from .laws import SPECIAL
@@ -340,7 +340,7 @@ def test_numbers_that_are_read_by_stealth_are_noticed(function, row):
 
 def test_other_numbers_are_a_step_or_two_away():
     """Each by another step."""
-    steps = [other - x for x, other in zip(range(50), _others(range(50), 0.5))]
+    steps = [other - x for x, other in zip(range(50), numbers_beside(range(50), 0.5))]
     assert all(0.5 <= step < 1.0 for step in steps) and len({round(step, 9) for step in steps}) == 50
 
 
@@ -378,7 +378,7 @@ def test_functions_check_their_arguments():
         double.value([1.0, 2.0], [1.0])
     with pytest.raises(ValueError, match="give one of mean, sum, none"):
         compile(lambda x: x, w, reduction="max")
-    with pytest.raises(ValueError, match="a gradient of each row"):
+    with pytest.raises(ValueError, match="the rows are not reduced to one value"):
         compile(lambda x: x, w, reduction="none").value_and_grad([1.0], [1.0])
     with pytest.raises(TypeError, match="it must return one Value"):
         compile(lambda x: [x], w).value([1.0], [1.0])
@@ -1186,7 +1186,7 @@ def test_programs_are_kept_for_the_shapes_used_last():
     assert {*calls[traced:]} == {30}
 
 
-# ---- Ragged waves ----
+# ---- Ragged groups ----
 
 
 def attention(p, x):
@@ -1291,7 +1291,7 @@ def test_the_program_of_a_function_checks_its_batch():
     program = compile(lambda x, y: w[0] * x * y[0] * y[1], w).program([1.0], [[2.0, 3.0]])
     assert program.value([2.0], [1.0, 2.0], [[1.0, 1.0], [3.0, 1.0]]) == 7.0
     for arrays in (([1.0], [[1.0, 2.0], [3.0, 4.0]]), ([], np.ones((0, 2)))):
-        with pytest.raises(ValueError, match="give each a row for every example, and at least one"):
+        with pytest.raises(ValueError, match="give as many in each, at least one"):
             program.value([2.0], *arrays)
     with pytest.raises(ValueError, match=r"is ragged .* give rows of one length"):
         program.value([2.0], [1.0, 2.0], [[1.0, 1.0], [3.0]])
@@ -1334,7 +1334,7 @@ def test_programs_of_functions_pickle():
     assert again.value(theta, x) == function.value(theta, x)
     assert np.array_equal(again.value_and_grad(theta, x)[1], function.value_and_grad(theta, x)[1])
     assert again.value_and_grad([math.nan] * len(theta), x)[0] != again.value(theta, x)
-    with pytest.raises(RuntimeError, match="was unpickled"):
+    with pytest.raises(RuntimeError, match="an unpickled program knows no Values"):
         again.backward(x)
     with pytest.raises(TypeError, match="pickle its program"):
         pickle.dumps(function)
@@ -1601,14 +1601,14 @@ def test_numbers_from_outside_may_be_read():
     assert "1 != 0 was True at" in str(program) and "0 != 0 was False at" in str(program)
 
 
-def test_questions_are_written_as_they_were_asked():
+def test_comparisons_are_written_as_they_were_asked():
     """With the operator of Python."""
     for compare, text in (
         (operator.lt, "2 < 3"), (operator.le, "2 <= 3"), (operator.gt, "2 > 3"), (operator.ge, "2 >= 3"),
         (operator.eq, "2 == 3"), (operator.ne, "2 != 3"), (operator.truth, "2 != 3"),
     ):  # fmt: skip
-        question = Question(compare, (2.0, 3.0), True, "line 1")
-        assert str(question) == f"{text} was True at line 1"
+        comparison = Comparison(compare, (2.0, 3.0), True, "line 1")
+        assert str(comparison) == f"{text} was True at line 1"
 
 
 def test_inputs_of_many_axes():

@@ -11,7 +11,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import nn
@@ -19,6 +19,7 @@ from autograd import Value, draw, explain, sigmoid, tanh
 from autograd.graph import edges, routes, topological_order
 from autograd.picture.draw import Picture
 
+from .examples import examples
 from .test_explain import notes
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -97,6 +98,18 @@ def test_clusters_are_neurons_in_layers():
     assert shown.count("w.0") == 4 and shown.count("z") == 4 and not any("layers" in text for text in shown)
     outside = picture.source[picture.source.rindex("}", 0, picture.source.index("->")) :]
     assert "label=<<table" not in outside  # every node is inside a box
+
+
+def test_a_node_between_two_groups_is_in_neither():
+    """It has no label, and nodes of both use it."""
+    shared = Value(3.0, "x") * 2.0
+    products = []
+    for group in "gh":
+        products.append(Value(1.0, f"{group}.w") * shared)
+        products[-1].label = f"{group}.z"
+    outside, *inside = re.split(r"subgraph .*\{", draw(products).source)
+    place = topological_order(products).index(shared)
+    assert len(inside) == 2 and f"n{place} [label" in outside
 
 
 def test_the_routes_of_a_derivation_are_highlighted():
@@ -333,7 +346,7 @@ def test_nodes_that_are_kept_show_their_numbers():
     assert whole.count('fillcolor="#ffe8d9"') == len(unfolded(draw(y))[0])
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.text(max_size=12))
 @example('{}|<>"\\')
 @example("\\N \\G \\l a\nb")
@@ -463,10 +476,10 @@ def test_what_cannot_be_drawn():
         with pytest.raises(TypeError, match="give a Value, a derivation or a model, or a list of Values"):
             draw(thing)
     for things, message in (
-        ([Value(1.0), 2.0], r"item 1 of what is to be drawn is 2.0 \(float\); give a list of Values"),
+        ([Value(1.0), 2.0], r"item 1 of the list is 2.0 \(float\); give a list of Values"),
         ([[Value(1.0)]], r"item 0 .* \(list\)"),
         ((None,), r"item 0 .* None"),
-        ([], r"\[\] has nothing to draw in it"),
+        ([], r"\[\] is empty; give at least one Value"),
     ):
         with pytest.raises(TypeError, match=message):
             draw(things)

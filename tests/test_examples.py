@@ -34,8 +34,11 @@ PICTURES = {
 }
 """What each one prints, and the files it leaves."""
 
+LONG = ("gpt.py", "mlp_digits.py", "moons.py")
+"""Those that train for long."""
+
 SHORTENED = {"gpt.py": ["--steps", "60"], "moons.py": ["--steps", "35"]}
-"""What would take long otherwise."""
+"""What would take minutes otherwise."""
 
 
 def run(script: str, *arguments: str, cwd: Path) -> str:
@@ -76,7 +79,7 @@ def test_both_ways(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("script", list(PICTURES))
+@pytest.mark.parametrize("script", [pytest.param(name, marks=[pytest.mark.slow] * (name in LONG)) for name in PICTURES])
 def test_example_with_pictures(script, tmp_path):
     """Exit 0 with warnings as errors, the promised accuracy, pictures in the folder asked for and nowhere else."""
     expected, files = PICTURES[script]

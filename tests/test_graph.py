@@ -6,13 +6,14 @@ import math
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd import TABLE, Value, gradients, leaves, maximum, topological_order, where
 from autograd.graph import number_of_node, routes, tangents
 from autograd.strategies import SMOOTH, expressions
 
+from .examples import examples
 from .laws import close, same
 from .oracles import partial_difference, path_sum
 from .processes import run_python
@@ -356,7 +357,7 @@ def test_a_backward_that_raises_changes_no_grad():
     assert (x.grad, h.grad, y.grad) == (0.0, 0.0, 0.0)
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(st.lists(st.floats(-2, 2), min_size=1, max_size=5))
 def test_linearity(xs):
     """The gradient of a f + b g is a grad f + b grad g."""

@@ -21,12 +21,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd import Value, compile, draw, explain, formula, gradients, origin_of_nonfinite, why_zero
 from nn import MLP, SGD, Adam, NonFiniteError, fit, half_squared_error, predict, tanh
 
+from .examples import examples
 from .processes import run_python
 
 # ---- A million nodes under a recursion limit of 100 -----------------------------------------------------------------
@@ -98,7 +99,7 @@ print("done")
 
 @pytest.mark.parametrize("use", list(USES))
 @pytest.mark.parametrize("shape", list(BUILD))
-@pytest.mark.parametrize("n", [10**5, pytest.param(10**6, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n", [10**4, *(pytest.param(n, marks=pytest.mark.slow) for n in (10**5, 10**6))])
 def test_a_million_nodes_under_a_recursion_limit_of_100(n, shape, use):
     """Every public function that takes a graph, and its end, without the collector."""
     assert run_python(MILLION.format(n=n, build=BUILD[shape], use=USES[use])) == "done\n"
@@ -132,6 +133,7 @@ print(tracemalloc.get_traced_memory()[0] - before)
 """
 
 
+@pytest.mark.slow
 def test_memory_is_flat_over_ten_thousand_steps():
     """With the collector disabled: no cycle, nothing kept; a leak of one node in a hundred steps is noticed."""
     assert int(run_python(TRAINED.format(steps=10_000, leak=""))) < 4096
@@ -198,7 +200,7 @@ for _ in range(20_000):
 nodes, once, interrupted = topological_order([y]), adjoints(y), 0
 signal.signal(signal.SIGALRM, interrupt)
 parameters = [Value(0.0) for _ in range(100_000)]
-for k in range(1, 100):
+for k in range(1, 100, every):
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.0003 * k)
         assign(parameters, [float(k)] * len(parameters))
@@ -211,7 +213,7 @@ interrupted = 0
 start = time.perf_counter()
 y.backward()
 whole = time.perf_counter() - start
-for k in range(100):
+for k in range(0, 100, every):
     try:
         signal.setitimer(signal.ITIMER_REAL, whole * (0.5 + k / 150))  # most of them while the gradients are added
         y.backward()
@@ -225,9 +227,10 @@ print("interrupted" if interrupted else "never interrupted")
 
 
 @needs_timers
-def test_an_interrupted_backward_or_assign_is_all_or_nothing():
+@pytest.mark.parametrize("every", [7, pytest.param(1, marks=pytest.mark.slow)])
+def test_an_interrupted_backward_or_assign_is_all_or_nothing(every):
     """A Ctrl-C at any moment finds every gradient added or none, every parameter set or none."""
-    assert run_python(INTERRUPTED) == "interrupted\n"
+    assert run_python(f"every = {every}\n{INTERRUPTED}") == "interrupted\n"
 
 
 FITS = """
@@ -275,7 +278,7 @@ print("whole")
 
 
 @needs_timers
-@pytest.mark.parametrize("engine", ["eager", "compiled"])
+@pytest.mark.parametrize("engine", [pytest.param("eager", marks=pytest.mark.slow), "compiled"])
 def test_an_interrupted_fit_is_of_one_step(engine):
     """Whenever Ctrl-C comes, parameters, moments and the count of steps belong together."""
     assert run_python(FITS.format(engine=engine)) == "whole\n"
@@ -342,7 +345,7 @@ print(calls)
 """
 
 
-@pytest.mark.parametrize("how", ["killed", "interrupted"])
+@pytest.mark.parametrize("how", [pytest.param("killed", marks=pytest.mark.slow), "interrupted"])
 def test_a_save_that_is_broken_off_leaves_the_old_file_or_the_new(tmp_path, how):
     """At every call that writes, flushes, renames or closes: the file is whole, and one of the two."""
     path, old, new = tmp_path / "model.npz", MLP(2, [3, 1], seed=0), MLP(2, [3, 1], seed=1)
@@ -449,7 +452,7 @@ def test_what_was_saved_is_loaded(tmp_path, monkeypatch):
         load_or_refuse(other, tmp_path)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(data=st.data())
 def test_damaged_files(tmp_path_factory, data):
     """Cut short, flipped, overwritten or stretched anywhere: refused, or exactly what was saved."""

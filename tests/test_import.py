@@ -72,6 +72,7 @@ def test_each_name_can_come_first():
     assert first("autograd", {name: start.format(name, use) for name, use in USES.items()}) == ""
 
 
+@pytest.mark.slow
 @needs_fork
 def test_each_module_can_come_first():
     """There is no circle that only works from one end."""

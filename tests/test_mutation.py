@@ -35,7 +35,7 @@ def f(x: "a + b", y):
 
 def test_the_mutants_of_a_function():
     """Operators, signs, accumulations, conditions, branches, constants and checks; nothing in texts for people."""
-    found = {(m.line, m.kind, m.before, m.after) for m in mutants_of("autograd/example.py", SOURCE)}
+    found = {(m.line, m.kind, m.before, m.after) for m in mutants_of("example.py", SOURCE)}
     assert found == {
         (4, "constant", "WIDTH: '1 + 2' = 3", "WIDTH: '1 + 2' = 4"),
         (11, "constant", "total = 0.0", "total = 1.0"),
@@ -58,7 +58,7 @@ def test_the_mutants_of_a_function():
 
 def test_a_mutant_computes_what_it_says():
     """And leaves the tree that it was made from as it was."""
-    mutants = mutants_of("autograd/example.py", SOURCE)
+    mutants = mutants_of("example.py", SOURCE)
     before = ast.unparse(mutants[0].tree)
     answers = {}
     for mutant in mutants:
@@ -99,6 +99,7 @@ def run(tmp_path, test: str, *options: str) -> tuple[subprocess.CompletedProcess
     return done, [(row["mutant"], row["result"]) for row in rows]
 
 
+@pytest.mark.slow
 def test_what_is_noticed(tmp_path):
     """A wrong derivative, row and sign are; what computes the same is not, and does not count; anything else does."""
     test = """
@@ -118,6 +119,7 @@ def test_tanh():
     assert done.returncode == 1 and done.stdout.split()[-7:] == ["all", "0", "0", "0", "1", "0.0%", "0.0%"]
 
 
+@pytest.mark.slow
 def test_tests_that_fail_are_no_test(tmp_path):
     """Nothing is planted where the tests fail without a mutant."""
     done, found = run(tmp_path, "def test_wrong():\n    assert False\n", "--only", "autograd/recording.py")

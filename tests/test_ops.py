@@ -22,6 +22,7 @@ from autograd.ops import as_float
 from autograd.strategies import operands
 
 from . import laws
+from .examples import examples
 
 inf, nan = math.inf, math.nan
 ROWS = pytest.mark.parametrize("op", TABLE.values(), ids=list(TABLE))
@@ -29,6 +30,7 @@ ROWS = pytest.mark.parametrize("op", TABLE.values(), ids=list(TABLE))
 
 @ROWS
 @pytest.mark.parametrize("law", laws.LAWS, ids=lambda law: law.__name__)
+@examples(40)
 @given(data=st.data())
 def test_laws(op, law, data):
     """Each law holds at random operands of each row's domain."""

@@ -12,16 +12,28 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from autograd import TABLE, Op, Value, dot, log_softmax, maximum, select, softmax, where
-from autograd.program.blocks import Block, Gather, View
+from autograd import TABLE, Op, Value, detach, dot, log_softmax, maximum, select, softmax, where
+from autograd.program.blocks import Block, Gather, Statement, View
 from autograd.program.code import Code, element, function, helpers_for, write
-from autograd.program.contract import Apply, Dot, Max, Select, Sum, contract
+from autograd.program.contract import (
+    Apply,
+    Dot,
+    Max,
+    Select,
+    Sum,
+    contract,
+    count_uses,
+    maxima,
+    selections,
+    split_off_dot,
+    terms_of_sums,
+)
 from autograd.program.forward import _PRODUCTS, product
 from autograd.program.helpers import HELPERS
 from autograd.program.lower import APART, NARROW, PARTS, lower
-from autograd.program.schedule import _kind, schedule
+from autograd.program.schedule import kind_of, schedule
 from autograd.program.simplify import simplify
-from autograd.program.trace import Trace, trace
+from autograd.program.trace import Tape, trace
 from autograd.strategies import SMOOTH, expressions
 
 from .test_compile import arrays_of_all_widths
@@ -31,14 +43,14 @@ def leaves(count: int) -> list[Value]:
     return [Value(0.5 + 0.25 * i) for i in range(count)]
 
 
-def evaluate(graph: Trace, numbers: list[float]) -> list[float]:
+def evaluate(graph: Tape, numbers: list[float]) -> list[float]:
     """The outputs of a trace, instruction after instruction."""
     found: list[float] = []
     for i, (op, operands) in enumerate(zip(graph.ops, graph.operands)):
         if op is not None:
             found.append(op(*(found[j] for j in operands)))
         else:
-            found.append(graph.numbers[i] if graph.is_constant(i) else numbers[i])
+            found.append(graph.data[i] if graph.is_constant(i) else numbers[i])
     return [found[i] for i in graph.outputs]
 
 
@@ -112,25 +124,81 @@ def test_contract_finds_sums_dots_maxima_and_selections():
     assert list(contract(graph).values()) == [Select(3, (0, 1, 2))]
 
 
+def rewritten(*outputs: Value, wrt: list[Value], inputs: list[Value] = []):  # noqa: B006
+    """The tape of the outputs, and how often each instruction is used."""
+    tape = simplify(trace(outputs, wrt, inputs))
+    return tape, count_uses(tape)
+
+
+def test_sums_run_through_additions_that_nothing_else_uses():
+    """Left to right, whichever way they are nested; an output and a shared addition are sums of their own."""
+    x = leaves(4)
+    assert [*terms_of_sums(*rewritten((x[0] + x[1]) + (x[2] + x[3]), wrt=x)).values()] == [(0, 1, 2, 3)]
+    shared = x[0] + x[1]
+    for outputs in ((shared + x[2], shared * x[3]), (shared + x[2], shared), (shared + shared,)):
+        assert [len(terms) for terms in terms_of_sums(*rewritten(*outputs, wrt=x)).values()] == [2, 2]
+
+
+def test_a_dot_product_is_split_off_where_its_factors_are_alike():
+    """Of two products or more; constants on one side in all of them, or in none, when parameters have come left."""
+    x = leaves(4)
+    for output, split in (
+        (x[0] * x[1] + x[2] * x[3], True), (x[0] * 2.0 + x[1] * 3.0, True), (x[0] * x[1] + x[2], False),
+        (x[0] * x[1] + x[2] * 3.0, False), (x[0] * 2.0 + 3.0 * x[1], True),
+    ):  # fmt: skip
+        tape, uses = rewritten(output, wrt=x)
+        (terms,) = terms_of_sums(tape, uses).values()
+        dot, rest = split_off_dot(tape, uses, terms)
+        assert (dot is not None, rest) == (split, () if split else terms)
+
+
+def test_maxima_are_chains_under_a_detach():
+    """Each used by the next alone."""
+    x = leaves(3)
+    chain = maximum(maximum(x[0], x[1]), x[2])
+    assert [*maxima(*rewritten(detach(chain) * x[0], wrt=x)).values()] == [Max((0, 1, 2))]
+    assert maxima(*rewritten(chain * x[0], wrt=x)) == {}
+    assert maxima(*rewritten(detach(chain) * chain, wrt=x)) == {}
+    first = maximum(x[0], x[1])
+    assert [
+        len(node.operands) for node in maxima(*rewritten(detach(maximum(first, x[2])) * first, wrt=x)).values()
+    ] == [2]
+
+
+def test_selections_are_what_select_records():
+    """By one index, from 0 up, and the longest only; what looks like one, but is not, stays as it is."""
+    x, i, j = leaves(3), Value(1.0), Value(2.0)
+    where_, equal = TABLE["where"], TABLE["equal"]
+    nothing = float("nan")
+    one = where_(equal(i, 0.0), x[0], nothing)
+    for output, choices in (
+        (select(x, i), (0, 1, 2)), (where_(equal(i, 1.0), x[1], one), (0, 1)), (one, None),
+        (where_(equal(j, 1.0), x[1], one), None), (where_(equal(i, 2.0), x[1], one), None),
+        (where_(equal(i, j), x[1], one), None), (where_(equal(i, 0.0), x[1], 0.0), None), (where_(i, x[1], one), None),
+    ):  # fmt: skip
+        tape, _ = rewritten(output, wrt=x, inputs=[i, j])
+        assert [node.choices for node in selections(tape).values()] == ([choices] if choices else [])
+
+
 def test_schedule_waits_for_what_is_alike():
-    """Every node once, inputs first, one kind in a wave; ragged sums together within a factor of two."""
+    """Every node once, inputs first, one kind in a group; ragged sums together within a factor of two."""
     x = leaves(16)
     sums = [sum(x[n:]).tanh() for n in range(8)]
     output = sum(y * 2.0 for y in sums)
     graph = simplify(trace([output], x))
     nodes = contract(graph)
-    waves = schedule(nodes, graph)
+    groups = schedule(nodes, graph)
     seen = set(range(len(graph.ops))) - set(nodes)
-    for wave in waves:
-        assert all(set(nodes[i].operands) <= seen for i in wave)
-        assert len({type(nodes[i]) for i in wave}) == 1
-        seen |= set(wave)
-    assert seen >= set(nodes) and sorted(map(len, waves)) == [1, 8, 8]
+    for group in groups:
+        assert all(set(nodes[i].operands) <= seen for i in group)
+        assert len({type(nodes[i]) for i in group}) == 1
+        seen |= set(group)
+    assert seen >= set(nodes) and sorted(map(len, groups)) == [1, 8, 8]
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_schedule_takes_the_least_deep_kind(seed):
-    """Of all that is ready of a kind, on average over all that is left of it; counted anew for every wave."""
+    """Of all that is ready of a kind, on average over all that is left of it; counted anew for every group."""
     random, wrt = Random(seed), leaves(4)
     values = list(wrt)
     for _ in range(40):
@@ -141,22 +209,22 @@ def test_schedule_takes_the_least_deep_kind(seed):
     depth: dict[int, int] = {}
     for i, node in nodes.items():
         depth[i] = max([1 + depth[j] for j in node.operands if j in nodes], default=0)
-    kind = {i: _kind(node, graph) for i, node in nodes.items()}
+    kind = {i: kind_of(node, graph) for i, node in nodes.items()}
     left = set(nodes)
-    for wave in schedule(nodes, graph):
+    for group in schedule(nodes, graph):
         ready = {i for i in left if left.isdisjoint(nodes[i].operands)}
         average = {kind[i]: statistics.fmean(depth[j] for j in left if kind[j] == kind[i]) for i in ready}
-        assert average[kind[wave[0]]] == min(average.values())
-        assert set(wave) == {i for i in ready if kind[i] == kind[wave[0]]}
-        left -= set(wave)
+        assert average[kind[group[0]]] == min(average.values())
+        assert set(group) == {i for i in ready if kind[i] == kind[group[0]]}
+        left -= set(group)
     assert not left
 
 
-def waves_of(*outputs: Value, wrt: list[Value], inputs: list[Value] = []) -> list[tuple[str, int]]:  # noqa: B006
-    """The kind of each wave, and the number of its rows."""
+def groups_of(*outputs: Value, wrt: list[Value], inputs: list[Value] = []) -> list[tuple[str, int]]:  # noqa: B006
+    """The kind of each group, and the number of its rows."""
     graph = simplify(trace(outputs, wrt, inputs))
     nodes = contract(graph)
-    kinds = [[nodes[i] for i in wave] for wave in schedule(nodes, graph)]
+    kinds = [[nodes[i] for i in group] for group in schedule(nodes, graph)]
     return [(row.op.name if isinstance(row, Apply) else type(row).__name__, len(rest) + 1) for row, *rest in kinds]
 
 
@@ -164,18 +232,18 @@ def test_schedule_keeps_apart_what_is_read_in_another_way():
     """Powers by their exponent, selections by their length, and dot products that read parameters."""
     x = leaves(20)
     powers = [x[0] ** 2.0, x[1] ** 3.0, x[2] ** 2.0, x[3] ** 3.0]
-    assert waves_of(*powers, wrt=x) == [("pow", 2), ("pow", 2)]
+    assert groups_of(*powers, wrt=x) == [("pow", 2), ("pow", 2)]
     index = Value(1)
     chosen = [select(x[:3], index), select(x[3:7], index), select(x[7:10], index)]
-    assert sorted(waves_of(*chosen, wrt=x, inputs=[index])) == [("Select", 1), ("Select", 2)]
+    assert sorted(groups_of(*chosen, wrt=x, inputs=[index])) == [("Select", 1), ("Select", 2)]
     dots = [dot(x[:3], x[10:13]), dot(x[3:7], x[13:17]), dot(x[7:10], x[10:13])]
-    assert sorted(waves_of(*dots, wrt=x[:10], inputs=x[10:])) == [("Dot", 1), ("Dot", 2)]  # rows of a matrix
-    assert waves_of(*dots, wrt=[], inputs=x) == [("Dot", 3)]  # padded
+    assert sorted(groups_of(*dots, wrt=x[:10], inputs=x[10:])) == [("Dot", 1), ("Dot", 2)]  # rows of a matrix
+    assert groups_of(*dots, wrt=[], inputs=x) == [("Dot", 3)]  # padded
     mixed = [dot([x[10], x[0], x[11]], x[13:16]), dot([x[12], x[1], x[13], x[14]], x[16:])]
-    assert waves_of(*mixed, wrt=x[:10], inputs=x[10:]) == [("Dot", 1), ("Dot", 1)]
+    assert groups_of(*mixed, wrt=x[:10], inputs=x[10:]) == [("Dot", 1), ("Dot", 1)]
     long = dot(x[10:16], x[14:20])  # of up to 2**3, which is not of 3
-    assert sorted(waves_of(dots[0], long, wrt=x[:10], inputs=x[10:])) == [("Dot", 1), ("Dot", 1)]
-    assert sorted(waves_of(dots[0], chosen[0], wrt=x[:10], inputs=[*x[10:], index])) == [("Dot", 1), ("Select", 1)]
+    assert sorted(groups_of(dots[0], long, wrt=x[:10], inputs=x[10:])) == [("Dot", 1), ("Dot", 1)]
+    assert sorted(groups_of(dots[0], chosen[0], wrt=x[:10], inputs=[*x[10:], index])) == [("Dot", 1), ("Select", 1)]
 
 
 def lowered(output: Value | list[Value], wrt: list[Value], inputs: list[Value] = [], batch: bool = False):  # noqa: B006
@@ -184,13 +252,18 @@ def lowered(output: Value | list[Value], wrt: list[Value], inputs: list[Value] =
     return lower(graph, nodes, schedule(nodes, graph), {"x": (len(inputs),)} if inputs else {}, batch)
 
 
+def name_of(statement: Statement) -> str:
+    """The name of its kind, or of its primitive."""
+    return statement.kind.name.lower()
+
+
 def test_lower_finds_matrix_products_views_and_gathers():
     """And writes what is narrow one number at a time."""
     w = leaves(12)
     rows = [w[0:3], w[3:6]]
     layer = [dot(row, w[6:9]).tanh() for row in rows]
     statements = lowered(dot(layer, w[9:11]) + w[11], w).statements
-    assert [s.kind if isinstance(s.kind, str) else s.kind.name for s in statements] == [
+    assert [name_of(s) for s in statements] == [
         "matmul",
         "tanh",
         "matmul",
@@ -209,7 +282,7 @@ def statements(output: Value | list[Value], wrt: list[Value], *kinds: str, input
     """Those of these kinds, however narrow."""
     with arrays_of_all_widths():
         found = lowered(output, wrt, inputs).statements
-    return [s for s in found if (s.kind if isinstance(s.kind, str) else s.kind.name) in kinds]
+    return [s for s in found if name_of(s) in kinds]
 
 
 def test_rows_are_read_in_the_order_in_which_they_begin():
@@ -281,7 +354,7 @@ def test_dot_products_of_several_lengths():
     x, y = [v.sin() for v in p[:20]], [v.exp() for v in p[20:]]
 
     def shapes(*outputs: Value) -> list[tuple[str, tuple[int, ...]]]:
-        return [(str(s.kind), s.result.shape) for s in statements([*outputs], p, "matmul", "dots")]
+        return [(name_of(s), s.result.shape) for s in statements([*outputs], p, "matmul", "dots")]
 
     three = [dot(x[:3], y[3 * i : 3 * i + 3]) for i in range(2)]
     four = [dot(x[4:8], y[4 * i : 4 * i + 4]) for i in range(3)]
@@ -291,7 +364,7 @@ def test_dot_products_of_several_lengths():
     assert shapes(*three, four[0]) == [("dots", (3,))]
 
 
-def test_narrow_waves_are_scalar_statements():
+def test_narrow_groups_are_scalar_statements():
     """Up to so many numbers, where they would be gathered; not where each row of a batch has its own."""
     p = Random(0).sample(leaves(3 * NARROW), 2 * NARROW)
     wrt = sorted(p, key=lambda x: x.data)
@@ -307,7 +380,7 @@ def test_narrow_waves_are_scalar_statements():
 
 
 def test_operations_are_in_the_order_of_what_varies():
-    """Of what an input or a wave gives, before parameters, before constants; rows end where an operand jumps.
+    """Of what an input or a group gives, before parameters, before constants; rows end where an operand jumps.
 
     What is one number for all decides nothing.
     """

@@ -6,16 +6,18 @@ import math
 from random import Random
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from autograd import TABLE, Value, compile, grad, gradients, hessian, topological_order
 from autograd.check.differences import differences
 from autograd.check.estimates import SAFETY
 from autograd.check.problem import Problem
-from autograd.check.rounding import engine_estimates
+from autograd.check.rounding import answers_of_engine
 from autograd.graph import tangents
 from autograd.strategies import SMOOTH, expressions, networks
+
+from .examples import examples
 
 GRAPHS = expressions(ops=(*SMOOTH, "exp", "relu", "abs", "maximum", "where"), max_instructions=10)
 SMALL = expressions(ops=SMOOTH, max_leaves=3, max_instructions=6)
@@ -28,7 +30,7 @@ def recorded(expression):
 
 def rounding(output, leaves):
     """For each leaf, how far rounding may move its derivative."""
-    return [engine.error + 1e-16 * abs(engine.value) for engine in engine_estimates(Problem(output, tuple(leaves)))]
+    return [engine.error + 1e-16 * abs(engine.value) for engine in answers_of_engine(Problem(output, tuple(leaves)))]
 
 
 def assert_close(got, expected, error, what):
@@ -65,7 +67,7 @@ def kinked(found):
     return abs(found.left.value - found.right.value) > SAFETY * (found.left.error + found.right.error)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(networks())
 def test_networks_are_the_same_one_by_one_and_compiled(network):
     """The loss of an example, compiled for a batch, against the eager mean over all."""

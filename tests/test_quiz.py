@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pprint
+import re
 
 import pytest
 
@@ -117,6 +118,18 @@ def test_a_long_chain_makes_a_quiz():
         h = tanh(h)
     quiz = explain(h, x).quiz()
     assert quiz[-1].check(quiz[-1].answer) and len(str(quiz)) < 50_000
+
+
+def test_a_long_sum_asks_for_its_largest_routes_only():
+    """The others are given as one number."""
+    x = Value(0.5, "x")
+    hidden = [tanh(0.1 * i * x) for i in range(1, 10)]
+    for i, h in enumerate(hidden):
+        h.label = f"h{i}"
+    quiz = explain(sum(i * h for i, h in enumerate(hidden)), x, max_routes=2).quiz()
+    *_, smaller, total = quiz
+    assert smaller.text == "via h7 = dy/dh7 * dh7/dx" and total.answer > smaller.answer > 0.0
+    assert re.fullmatch(r"dy/dx = via h8 \+ via h7 \+ \d+\.\d+ from \d smaller ones", total.text), total.text
 
 
 def test_what_has_no_steps_has_no_questions():

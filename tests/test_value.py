@@ -449,13 +449,13 @@ def test_blocks_that_would_not_last_are_refused():
         pass
 
     for function in (generator, coroutine):
-        with pytest.raises(TypeError, match="open the block inside of it"):
+        with pytest.raises(TypeError, match="open the block inside it"):
             no_grad()(function)
     block = no_grad()
     for _ in range(2):  # one after the other is fine
         with block:
             assert (Value(1.0) + 1).op is None
-    with block, pytest.raises(RuntimeError, match="open already"), block:
+    with block, pytest.raises(RuntimeError, match="already open"), block:
         pass
     assert (Value(1.0) + 1).op is TABLE["add"]
 

@@ -1,6 +1,19 @@
-"""Gradients before independent oracles: `gradcheck` and `check_gradients`, and what they return."""
+"""Gradients held against independent oracles: `gradcheck` and `check_gradients`, and the reports that they return."""
 
-from .entry import ORACLES, check_gradients, gradcheck
-from .verdict import FAIL, KINK, PASS, UNSURE, Finding, Report, Row
+from .bench import ORACLES
+from .entry import check_gradients, gradcheck
+from .verdict import FAIL, KINK, PASS, UNSURE, Finding, Report, Row, Verdict
 
-__all__ = ["FAIL", "KINK", "ORACLES", "PASS", "UNSURE", "Finding", "Report", "Row", "check_gradients", "gradcheck"]
+__all__ = [
+    "FAIL",
+    "KINK",
+    "ORACLES",
+    "PASS",
+    "UNSURE",
+    "Finding",
+    "Report",
+    "Row",
+    "Verdict",
+    "check_gradients",
+    "gradcheck",
+]

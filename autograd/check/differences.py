@@ -1,7 +1,7 @@
 """Derivatives from values alone: extrapolated differences with an error bar, and the rate of Taylor's remainder.
 
-The numerical derivative is Richardson's extrapolation of differences (Ridders, 1982), begun from many step sizes, each
-side for itself and both together; the estimate with the smallest error counts, and its error is what it is judged by.
+The numerical derivative is Richardson's extrapolation of differences (Ridders, 1982): from many first steps, for each
+side alone and for both together.  The estimate with the smallest error counts, and it is judged by that error.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ import numpy as np
 from .estimates import NOTHING, SAFETY, Array, Estimate, Sides
 
 Curve: TypeAlias = "Callable[[Array], Array]"
-"""A function of one number, on an array of its arguments."""
+"""A function of one number, evaluated on an array of arguments."""
 
 LEVELS, SHRINK = 8, 1.6
-"""A table of differences has so many steps, each so many times smaller than the one before."""
+"""A table of differences has this many steps, each smaller than the one before by this factor."""
 
 ROUGH = 1e4
-"""An error that is so many times what noise can explain tells of a curve that the steps are too wide for."""
+"""If an error exceeds this many times the noise, the steps are too wide for the curve."""
 
 COARSE = 0.01
-"""Steps of which the smallest changes the curve by such a share of what the others do are too wide for it."""
+"""Steps are too wide for a curve if the smallest changes it by more than this share of the largest change."""
 
 HALVINGS = 40
-"""Taylor's remainder is looked at for so many steps, each half of the one before."""
+"""Taylor's remainder is computed for this many steps, each half of the one before."""
 
 _EPSILON = sys.float_info.epsilon
 
 
 def differences(curve: Curve, x: float, noise: float = 0.0) -> Sides:
-    """The derivative of `curve` at `x`; NaN with an infinite error where there is none.
+    """The derivative of `curve` at `x`; NaN with an infinite error if there is none.
 
-    `noise` is how far the values may be off, beyond the rounding of their last bits.
+    `noise` is how far the values may be off beyond the rounding of their last bits.
 
     >>> found = differences(np.abs, 0.0)
     >>> found.central.value, found.left.value, found.right.value
@@ -46,7 +46,7 @@ def differences(curve: Curve, x: float, noise: float = 0.0) -> Sides:
     if not isfinite(x):
         return Sides(NOTHING, NOTHING, NOTHING)
     reach = [x + start / SHRINK ** np.arange(LEVELS) - x for start in _starts(x)]
-    steps = np.array([row for row in reach if _shrinks(row)])  # exact ones, a row for each start
+    steps = np.array([row for row in reach if _shrinks(row)])  # exact steps, a row for each start
     if not steps.size:
         return Sides(NOTHING, NOTHING, NOTHING)
     values = curve(np.concatenate([[x], (x + steps).ravel(), (x - steps).ravel()]))
@@ -67,9 +67,10 @@ def _starts(x: float) -> list[float]:
 
 
 def _best(tables: Array, steps: Array, power: int, off: Array) -> Estimate:
-    """The best estimate from steps that are smaller than those at which the curve is rough beyond its noise.
+    """The best estimate from steps at which the curve is smooth but for its noise; the smallest steps come first.
 
-    At wider ones still, it may look smooth again, and be quite another: behind a kink or a pole, or over many waves.
+    The search ends at the first rough table.  Wider steps may look smooth again, but show another derivative: beyond a
+    kink or a pole, or over many waves.
     """
     best = NOTHING
     for table, row, noise in zip(tables, steps, off):
@@ -82,9 +83,9 @@ def _best(tables: Array, steps: Array, power: int, off: Array) -> Estimate:
 
 
 def _better(near: Estimate, wide: Estimate) -> Estimate:
-    """Of estimates from smaller and from wider steps, the one with the smaller error.
+    """The estimate with the smaller error, from nearer or from wider steps.
 
-    Unless they contradict each other: wide steps may have crossed a kink, a pole or many waves.
+    If the two contradict each other, the nearer one: wide steps may have crossed a kink, a pole or many waves.
     """
     agree = not isfinite(near.error) or abs(near.value - wide.value) <= SAFETY * (near.error + wide.error)
     return wide if agree and wide.error < near.error else near
@@ -93,9 +94,9 @@ def _better(near: Estimate, wide: Estimate) -> Estimate:
 def extrapolated(quotients: Sequence[float], steps: Sequence[float], power: int, noise: float) -> Estimate:
     """Richardson's extrapolation of difference quotients whose error has terms in h^power, h^(2 power), ...
 
-    The steps h shrink; `noise` is how far the values that were subtracted may be off.  The error is the largest
-    difference to the neighbors that the best entry came from, less what one more step of a table that converges takes
-    off, and rounding.
+    The steps h shrink.  `noise` is how far the subtracted values may be off.  The error of the best entry is its
+    largest difference from the two entries that it came from, divided by the factor of one more step if the table
+    converges, plus rounding.
     """
     row, best = list(quotients), NOTHING
     gaps = [inf] * len(row)
@@ -116,12 +117,12 @@ def extrapolated(quotients: Sequence[float], steps: Sequence[float], power: int,
 
 @dataclass(frozen=True)
 class Remainder:
-    """How Taylor's remainder vanishes with the step h, as a power of h: 0 if as none, NaN if it is lost in rounding.
+    """The powers of the step h with which Taylor's remainder vanishes: 0 for no power, NaN if rounding hides it.
 
-    ``slope`` is the power of |f(x + h) - f(x) - slope h|, 2 for the right slope and 1 for a wrong one; ``bend`` that of
-    |f(x + h) - 2 f(x) + f(x - h)|, 2 where f is smooth and 1 at a kink.  `exact` says that nothing but rounding is left
-    for any h, as for straight lines, though of a slope that is wrong by a thousandth much would be.  `sees` says that
-    such a slope would have another power.
+    ``slope`` is the power of |f(x + h) - f(x) - slope h|: 2 if the slope is right, 1 if it is wrong.  ``bend`` is the
+    power of |f(x + h) - 2 f(x) + f(x - h)|: 2 if f is smooth, 1 at a kink.  `exact`: only rounding is left for every h,
+    as on a straight line, but a slope that is wrong by a thousandth would leave more.  `sees`: such a slope would have
+    another power.
     """
 
     slope: float
@@ -131,9 +132,9 @@ class Remainder:
 
 
 def remainder(curve: Curve, x: float, slope: float, noise: float = 0.0, error: float = 0.0) -> Remainder:
-    """The powers of h with which Taylor's remainder of `curve` at `x` vanishes, to the right.
+    """The powers of h with which Taylor's remainder of `curve` at `x` vanishes, for steps to the right.
 
-    `noise` is how far the values may be off, as above, and `error` how far the slope may be.
+    `noise` is how far the values may be off, as above, and `error` how far the slope may be off.
 
     >>> found = remainder(np.exp, 0.0, 1.0)
     >>> f"{found.slope:.1f} {found.bend:.1f}, wrong {remainder(np.exp, 0.0, 1.001).slope:.1f}"
@@ -168,13 +169,13 @@ def _rates(curve: Curve, x: float, slope: float, scale: float, noise: float, err
 
 
 def _clear(off: Array, noise: Array) -> int:
-    """At how many steps, from the widest, it stands out of the noise."""
+    """The number of steps, from the widest, at which `off` stands out of the noise."""
     clear = np.isfinite(off) & (off > 5 * SAFETY * noise)
     return int(np.argmin(clear)) if not clear.all() else len(clear)
 
 
 def _power(off: Array, steps: Array, noise: Array) -> float:
-    """The power of h that `off` vanishes with at the smallest steps where it stands out of the noise, if it has one."""
+    """The power of h with which `off` vanishes, at the smallest steps where it stands out of the noise; 0 if none."""
     last = _clear(off, noise)
     if last < 5:
         return nan

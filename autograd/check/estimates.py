@@ -1,4 +1,4 @@
-"""Numbers that come with an error, and what an oracle knows of a derivative."""
+"""Numbers with an error, and the evidence of an oracle about a derivative."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import numpy as np
 Array: TypeAlias = "np.ndarray[Any, Any]"
 
 SAFETY = 20.0
-"""An error that is estimated may be so many times too small."""
+"""An estimated error may be too small by this factor."""
 
 SHARP = 1e-4
-"""An estimate whose error is a larger share of the derivative cannot tell a right one from a wrong one."""
+"""If the error is a larger share of the derivative than this, it cannot tell right from wrong."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number, and how far it may be off.
+    """A number and its error: how far it may be off.
 
     >>> print(Estimate(0.5, 1e-12), Estimate(3.0, 0.0))
     0.5 +- 1e-12 3
@@ -37,7 +37,7 @@ NOTHING = Estimate(nan, inf)
 
 @dataclass(frozen=True)
 class Sides:
-    """A derivative as limits from both sides, from the left and from the right."""
+    """A derivative: the central limit, and those from the left and from the right."""
 
     central: Estimate
     left: Estimate
@@ -46,7 +46,7 @@ class Sides:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What an oracle knows of one derivative; `policy` is what the rules at kinks make of it, if it knows them."""
+    """The evidence of an oracle about one derivative; `policy` is the derivative by the rules at kinks, if known."""
 
     sides: Sides
     policy: float | None = None

@@ -1,12 +1,12 @@
-"""Oracles: a graph computed anew in other numbers, in which its derivatives can be read off.
+"""Oracles: they compute a graph anew in other numbers, from which its derivatives can be read.
 
-- dual numbers x + x' e (forward mode): e is smaller than every float but not 0, so comparisons see on which side of a
-  kink x + e lies, and both one-sided derivatives come out, each by itself; the rounding is sampled (`samples`);
-- the same over exact rational numbers, for graphs of + - * / and comparisons;
+- dual numbers x + x' e (forward mode): e is smaller than every float but not 0, so a comparison sees on which side of a
+  kink x + e lies, and each one-sided derivative comes out by itself; the rounding is sampled (`samples`);
+- dual numbers over exact fractions, for graphs of + - * / and comparisons;
 - the complex step, Im f(x + ih) / h, without any subtraction (Squire and Trapp, 1998); sampled, too;
-- differences with so many digits (mpmath) that neither the step nor rounding counts.
+- differences with so many digits (mpmath) that neither the step nor rounding matters.
 
-No oracle calls a partial, or a forward function, of the table: the rows stand in `textbook` once more.
+No oracle calls a partial or a forward function of the table: `textbook` defines the rows a second time.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def _with_numpy(name: str, x: Array) -> Array:
 def dual(problem: Problem, second: int | None = None) -> list[Evidence]:
     """The derivative by each leaf, from the left, from the right, and by the rules at kinks: forward mode.
 
-    With `second`, the index of a leaf, the second derivatives: by that leaf and by each.
+    With `second`, the index of a leaf, the second derivatives by that leaf and each leaf.
     """
     with np.errstate(all="ignore"):
         samples = _derivatives(problem, second, _Samples(_with_numpy, float), 1)[1]
@@ -47,7 +47,7 @@ def dual(problem: Problem, second: int | None = None) -> list[Evidence]:
 
 
 class _Samples(Numbers):
-    """Floats, or complex ones, with samples of what rounding makes of them."""
+    """Floats or complex numbers, with samples of their rounding."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -58,7 +58,7 @@ class _Samples(Numbers):
 
 
 def rational(problem: Problem, second: int | None = None) -> list[Evidence]:
-    """The same in exact fractions; declined where a row is not rational, or the fractions grow beyond all measure."""
+    """The same as `dual`, in exact fractions; it declines if a row is not rational or the fractions get too long."""
 
     def refuse(name: str, x: Array) -> Array:
         raise DeclinedError(f"{name} is not rational")
@@ -70,7 +70,7 @@ def rational(problem: Problem, second: int | None = None) -> list[Evidence]:
 
 
 MOST_BITS = 4096
-"""Fractions of longer numerators and denominators are not pursued."""
+"""Fractions with longer numerators or denominators are given up."""
 
 
 class _Rational(Numbers):
@@ -88,7 +88,7 @@ class _Rational(Numbers):
 
     def power(self, x: Any, y: Any) -> Any:
         if isinstance(y, Dual) or any(e.denominator != 1 for e in np.ravel(y)):
-            raise DeclinedError("a power that is no whole number is not rational")
+            raise DeclinedError("a power with a fractional exponent is not rational")
         if max((abs(e.numerator) for e in np.ravel(y)), default=0) > MOST_BITS:
             raise DeclinedError(f"a power of more than {MOST_BITS}")
         return super().power(x, y)
@@ -116,13 +116,13 @@ def _dual(
 
 
 def _one_sided(here: float, side: Sequence[float], towards: int) -> float:
-    """A one-sided derivative, of a number and its slope there; infinite if that number is another than `here`."""
+    """A one-sided derivative, from the number and the slope there; infinite if the number jumps away from `here`."""
     there, slope = side
     return slope if here == there or there != there else copysign(inf, (there - here) * towards)
 
 
 def _derivatives(problem: Problem, second: int | None, m: Numbers, side: int) -> tuple[Any, Any]:
-    """For each leaf, in two arrays, the number that is differentiated, and its derivative on this side."""
+    """The differentiated number and its derivative on this side, in two arrays with an entry for each leaf."""
     count = len(problem.leaves)
     unit = [m.constant(float(side)) * np.array([int(i == k) for i in range(count)]) for k in range(count)]
     numbers: list[Any] = [Dual(m.constant(x), unit[k]) for k, x in enumerate(problem.point)]
@@ -151,7 +151,7 @@ STEP = 1e-150
 LEAST = 1e-140
 
 LOSS = 1e-14
-"""What complex functions lose of the derivative, mostly x^p = exp(p log x)."""
+"""The share of the derivative that complex functions lose, mostly x^p = exp(p log x)."""
 
 
 def _elementary_of_complex(name: str, x: Array) -> Array:
@@ -162,9 +162,9 @@ def _elementary_of_complex(name: str, x: Array) -> Array:
 
 
 def complex_step(problem: Problem, second: int | None = None) -> list[Evidence]:
-    """The derivative by each leaf, to rounding: Im f(x + ih) / h.  Declined at kinks, and for second derivatives.
+    """The derivative by each leaf, exact to rounding: Im f(x + ih) / h.  Declines at kinks and second derivatives.
 
-    Every sample has a step of its own: where the function ends, or branches, quotients depend on it.
+    Every sample has a step of its own, because the quotients depend on the step where the function ends or branches.
     """
     if second is not None:
         raise DeclinedError("the complex step is for first derivatives")
@@ -190,11 +190,11 @@ def complex_step(problem: Problem, second: int | None = None) -> list[Evidence]:
 # ---- Many digits ----------------------------------------------------------------------------------------------------
 
 DIGITS = ((100, 25), (160, 40))
-"""Decimal digits, and the digits of the step below the number, of the computation and of the one that confirms it."""
+"""Decimal digits, and by how many the step is below the number: for the computation, and for the one to confirm it."""
 
 
 def many_digits(problem: Problem, second: int | None = None) -> list[Evidence]:
-    """Differences with a hundred digits, compared with such of more digits and smaller steps: values are all it takes.
+    """Differences with a hundred digits, confirmed by others with more digits and smaller steps; they need only values.
 
     An ImportError without mpmath (``pip install mpmath``).
     """
@@ -214,13 +214,13 @@ def many_digits(problem: Problem, second: int | None = None) -> list[Evidence]:
 def _confirmed(rough: Any, fine: Any, lost: Any) -> Estimate:
     try:
         value, error = float(fine), float(abs(fine - rough) + lost)
-    except (TypeError, OverflowError):  # complex numbers: beyond the domain
+    except (TypeError, OverflowError):  # complex numbers, outside of the domain
         return NOTHING
     return Estimate(value, error) if isfinite(error) else NOTHING
 
 
 def _quotients(problem: Problem, second: int | None, mp: Any, digits: int, below: int) -> list[tuple[Any, Any]]:
-    """For each leaf, the difference quotients, central, to the left, to the right, and what rounding takes of them."""
+    """For each leaf, the difference quotients, central, left and right, and how much of them rounding takes."""
     sizes = [log10(abs(x)) for x in problem.point if x] or [0.0]
     mp.dps = digits + 2 * max(0, round(-min(sizes))) + max(0, round(max(sizes)))
 
@@ -235,11 +235,11 @@ def _quotients(problem: Problem, second: int | None, mp: Any, digits: int, below
     m = Numbers(elementary, mp.mpf)
     point = [mp.mpf(x) for x in problem.point]
     steps = [min(abs(x) or 1, 1) * mp.mpf(10) ** -below for x in point]
-    inner = [h * mp.mpf(10) ** -10 for h in steps]  # of the leaf `second`: at a kink its two sides meet in between
+    inner = [h * mp.mpf(10) ** -10 for h in steps]  # steps of the leaf `second`, between the sides of a kink
     count = len(point)
 
     def values(moves: Sequence[tuple[int, int]]) -> list[Any]:
-        """The output at the points to which the leaf `second` moves by the first, and each by the second, in steps."""
+        """The output, for each leaf and each of `moves`: the steps of the leaf `second`, and those of the leaf."""
         numbers = []
         for k, x in enumerate(point):
             row = [x + steps[k] * b * (i == k) + inner[k] * a * (k == second) for a, b in moves for i in range(count)]
@@ -247,7 +247,7 @@ def _quotients(problem: Problem, second: int | None, mp: Any, digits: int, below
         try:
             result = problem.evaluate(numbers, m.constant, m.row)
         except (ValueError, ZeroDivisionError, TypeError) as error:
-            raise DeclinedError(f"a number beyond the domain of a function: {error}") from None
+            raise DeclinedError(f"a number outside of the domain of a function: {error}") from None
         return list(np.broadcast_to(result, len(moves) * count).reshape(len(moves), count))
 
     if second is None:

@@ -1,4 +1,4 @@
-"""What is to be differentiated: a graph that can be computed anew in other numbers."""
+"""The problem to differentiate: a graph that can be computed anew in other numbers."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ class Problem:
 
     @cached_property
     def order(self) -> list[Value]:
-        """What is computed from the leaves, and what else that needs, in topological order."""
+        """The nodes that the output depends on, down to the leaves of the problem, in topological order."""
         return topological_order([self.output], known=frozenset(self.leaves))
 
     @cached_property
     def seen(self) -> dict[Any, float]:
-        """The number that each node had when it was used; a ValueError for one that had several."""
+        """The number that each node had when it was used; a ValueError if it had several."""
         found: dict[Any, float] = {}
         for node in self.order:
             for x, number in zip(node.inputs, node.numbers[1:]):
                 before = found.setdefault(x, number) if isinstance(x, Value) else number
                 if before != number and not (before != before and number != number):
                     raise ValueError(
-                        f"{x!r:.60} was used as {before:.6g} and, when its data had been changed, as {number:.6g}; "
-                        "such a graph is that of no function: build it anew"
+                        f"{x!r:.60} was used as {before:.6g} and, after its data changed, as {number:.6g}; no function "
+                        "has such a graph, so build it anew"
                     )
         return found
 
@@ -47,11 +47,11 @@ class Problem:
 
     @property
     def size(self) -> int:
-        """Nodes times leaves: what an oracle that takes them one by one has to do."""
+        """Nodes times leaves: the work of an oracle that takes the leaves one by one."""
         return len(self.order) * len(self.leaves)
 
     def evaluate(self, numbers: Sequence[Any], constant: Callable[[float], Any], rows: Callable[..., Any]) -> Any:
-        """The output where the leaves are `numbers`: ``rows(node, *operands)`` computes, what is detached stays."""
+        """The output with `numbers` for the leaves; ``rows(node, *operands)`` computes, detached nodes stay."""
         found = dict(zip(self.leaves, numbers))
         for node in self.order:
             if node.op is None or node.op.name == "detach":
@@ -62,7 +62,7 @@ class Problem:
         return found[self.output]
 
     def along(self, index: int, xs: Array) -> Array:
-        """The output, (K,), where the leaf of this index has each of the numbers `xs`, (K,), and the others stay."""
+        """The output, (K,), where the leaf at `index` has each of the numbers `xs`, (K,), and the others stay."""
         numbers: list[Any] = list(self.point)
         numbers[index] = xs
 

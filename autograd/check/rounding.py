@@ -1,4 +1,4 @@
-"""The engine's answer, and how far rounding may have moved it: the sweep on samples, partials and all."""
+"""The engine's answers, and how far rounding may have moved them: the whole sweep, partials included, on samples."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from .problem import Problem
 from .samples import Sampled, sampling, scatter
 
 ROUNDING = 8.0
-"""What the engine rounds may be so many times what was seen in the samples."""
+"""The rounding of the engine may be this many times as large as the samples show."""
 
 TAIL = 2.0**-36
-"""Where a derivative is lost in rounding, as that of sigmoid far out, so much of the largest adjoint may be missing."""
+"""Where a derivative is lost in rounding, as far out on a sigmoid, this share of the largest adjoint may be missing."""
 
 FAINT = 2.0**-12
-"""Numbers below such a share of what may be lost in a tail can be the rounding of the steps that a difference takes."""
+"""A number below this share of the part lost in a tail may be nothing but the rounding of a difference's steps."""
 
 
 @dataclass(frozen=True)
-class Engine:
-    """A derivative as the engine has it, and how far rounding may have moved it.
+class Answer:
+    """A derivative by the engine or a program, and how far rounding may have moved it.
 
-    `lost` is what of it may be missing in a tail; `noise` is how far rounding may have moved the output itself.
+    `lost` is the part of it that may be missing in a tail.  `noise` is how far rounding may have moved the output.
     """
 
     value: float
@@ -37,21 +37,21 @@ class Engine:
     lost: float
     noise: float
 
-    def says(self, value: float) -> Engine:
-        """Another answer in its place, of the same rounding."""
+    def with_value(self, value: float) -> Answer:
+        """Another answer with the same rounding."""
         return replace(self, value=value)
 
     def agrees(self, estimate: Estimate) -> bool:
-        """Whether both are the same number, to their errors."""
+        """Whether the two are the same number within their errors."""
         near = isfinite(self.value) and abs(self.value - estimate.value) <= self.bound(estimate)
         return self.value == estimate.value or near
 
     def bound(self, estimate: Estimate) -> float:
-        """How far the two may be apart."""
+        """How far apart the two may be."""
         return SAFETY * estimate.error + ROUNDING * self.error
 
     def is_known(self, estimate: Estimate, by_steps: bool) -> bool:
-        """Whether both numbers are more than rounding, also that of the steps that a difference takes."""
+        """Whether both numbers are more than rounding, `by_steps` also more than that of a difference's steps."""
         if not (isfinite(estimate.error) and estimate.value == estimate.value):
             return False
         if not isfinite(self.value):
@@ -62,7 +62,7 @@ class Engine:
         return ROUNDING * self.error <= max(0.1 * size, self.lost)
 
     def sees_apart(self, left: Estimate, right: Estimate, least: float) -> bool:
-        """Whether two one-sided derivatives are more than errors apart, and more than this share of them."""
+        """Whether two one-sided derivatives differ by more than their errors, and by more than this share of them."""
         if left.value == right.value or left.value != left.value or right.value != right.value:
             return False
         apart = abs(left.value - right.value)
@@ -72,7 +72,7 @@ class Engine:
         return apart > max(SAFETY * (left.error + right.error) + ROUNDING * self.error, seen)
 
     def is_sharp(self, estimate: Estimate) -> bool:
-        """Whether the two could have been told apart, if one were wrong."""
+        """Whether the two are precise enough to be told apart if one were wrong."""
         if self.value == estimate.value == 0.0:
             return SAFETY * estimate.error <= SHARP * self.lost
         if self.value == estimate.value and not (estimate.error or self.error):
@@ -83,11 +83,11 @@ class Engine:
 
 
 BESIDE = 1e-5 / 7
-"""So far off, relatively, rounding is looked at as well: at whole numbers there may be none."""
+"""Rounding is also sampled this far beside the point, relatively: at whole numbers there may be none."""
 
 
-def engine_estimates(problem: Problem) -> list[Engine]:
-    """The engine's derivatives, with the errors that rounding may have made in them."""
+def answers_of_engine(problem: Problem) -> list[Answer]:
+    """The engine's derivatives, with the errors that rounding may have caused."""
     found = gradients(problem.output, problem.leaves)
     with np.errstate(all="ignore"):
         sampled = sampling()
@@ -98,17 +98,17 @@ def engine_estimates(problem: Problem) -> list[Engine]:
         moved = scatter(output, number_of_node(problem.output)), scatter(beside, float(beside[0]))
         noise = max(filter(isfinite, (ROUNDING * off for off in moved)), default=0.0)
     lost = TAIL * max(filter(isfinite, sizes), default=1.0)
-    return [Engine(slope, error, lost, noise) for slope, error in zip(found, errors)]
+    return [Answer(slope, error, lost, noise) for slope, error in zip(found, errors)]
 
 
 def _swept(
     problem: Problem, numbers: Sequence[Any], constant: Callable[[float], Any] = float
 ) -> tuple[Any, dict[Any, Any]]:
-    """The output, and the engine's sweep from it, where the leaves are `numbers`, and `constant` makes all others."""
+    """The output and the engine's sweep from it, with `numbers` for the leaves; `constant` makes all other numbers."""
     seen: dict[Any, Any] = {x: x.numbers for x in problem.order if x.op is not None}
 
     def rows(node: Any, *operands: Any) -> Any:
-        if constant is not float:  # with errors a node would not be at its kink, where the rules hold
+        if constant is not float:  # an error would move it off the kink, whose rules hold
             if node.op is WHERE and node.numbers[1] == 0.0:
                 return operands[2]
             if node.op.is_at_kink(*node.numbers[1:]):
@@ -116,7 +116,7 @@ def _swept(
         result = node.op.ufunc(*operands)
         if not isinstance(result, Sampled):
             result = np.asarray(result, dtype=float)
-            result = result if constant is float else constant(1.0) * result  # of a function that knows no samples
+            result = result if constant is float else constant(1.0) * result  # for a ufunc that drops samples
         seen[node] = (result, *operands)
         return result
 
@@ -130,7 +130,7 @@ def _swept(
 
 
 def slopes_along(problem: Problem, first: int, index: int, xs: Array) -> Array:
-    """The engine's derivative of a graph by one leaf, (K,), where another has each of the numbers `xs`, (K,)."""
+    """The engine's derivatives by the leaf `first`, (K,), where the leaf at `index` has each of `xs`, (K,)."""
     numbers: list[Any] = list(problem.point)
     numbers[index] = xs
     slopes = _swept(problem, numbers)[1].get(problem.leaves[first], 0.0)

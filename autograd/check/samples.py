@@ -1,6 +1,6 @@
-"""Monte Carlo arithmetic (Parker, 1997): arrays in which every result is wrong in its last bit, at random.
+"""Monte Carlo arithmetic (Parker, 1997): arrays in which every result has a random error in its last bit.
 
-What is computed from them, by the engine, inside of a partial or by an oracle, scatters as rounding makes it.
+Results computed from such arrays, by the engine, inside a partial or by an oracle, scatter as rounding makes them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from .estimates import Array
 
 SAMPLES = 8
-"""So many computations with random rounding tell how large rounding is."""
+"""The number of computations with random rounding, which show how large rounding is."""
 
 _LARGEST = sys.float_info.max
 
@@ -26,16 +26,16 @@ _EXACT = (
 )  # fmt: skip
 _SUMS = (np.add, np.subtract)
 _WHOLE = (*_SUMS, np.multiply, np.divide, np.power)
-"""A whole result of these, of whole numbers, is exact; as an exponent of a negative number it has to stay whole."""
+"""If these return a whole number for whole numbers, it is exact; an exponent of a negative number must stay whole."""
 
 _VANISHING = (np.multiply, np.divide, np.power, np.square, np.exp, np.exp2)
-"""A result of these, of numbers that are not 0, is 0 only because it is too small for a float."""
+"""If these return 0 for numbers that are not 0, the result was too small for a float."""
 
 
 class Sampled(np.ndarray[Any, Any]):
-    """Numbers, the first along the first axis, and samples of what rounding might have made of them, all others.
+    """Numbers, first along the first axis, followed by samples: what rounding might have made of them.
 
-    Functions of NumPy put an error into each sample of their result; comparisons, np.where and their like put none.
+    NumPy's functions put an error into each sample of their result; comparisons, np.where and the like do not.
 
     >>> product = sampling()(0.1) * 3.0
     >>> bool(product[0] == 0.1 * 3.0), bool(0.0 < scatter(product, 0.1 * 3.0) < 1e-15)
@@ -48,14 +48,14 @@ class Sampled(np.ndarray[Any, Any]):
         self.random = getattr(other, "random", None)  # type: ignore[assignment]  # `sampling` gives one
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        """What the ufunc makes of plain arrays, and an error in each sample."""
+        """The result of the ufunc on plain arrays, with an error in each sample."""
         operands = [self._off(np.full(self.shape, x)) if _is_long(x) else _plain(x) for x in inputs]
-        if np.iscomplexobj(self) and ufunc in (np.multiply, np.divide):  # terms may cancel inside: err before, too
+        if np.iscomplexobj(self) and ufunc in (np.multiply, np.divide):  # terms may cancel inside, so operands err, too
             operands = [self._rounded(x, ufunc, [x]) if isinstance(x, np.ndarray) else x for x in operands]
         options = {key: tuple(map(_plain, x)) if key == "out" else _plain(x) for key, x in options.items()}
         result = getattr(ufunc, method)(*operands, **options)
         if not isinstance(result, np.ndarray) or result.dtype == bool or self.dtype == object:
-            return result  # nothing that rounds, or np.vectorize on its way
+            return result  # it does not round, or np.vectorize is still at work
         if result.dtype == object:  # of np.frompyfunc
             result = result.astype(float)
         if ufunc not in _EXACT:
@@ -63,7 +63,7 @@ class Sampled(np.ndarray[Any, Any]):
         return self._like(result)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        """As NumPy has it, and samples again."""
+        """NumPy's result, as samples again."""
         result = super().__array_function__(function, types, args, kwargs)
         return self._like(result) if isinstance(result, np.ndarray) else result
 
@@ -73,7 +73,7 @@ class Sampled(np.ndarray[Any, Any]):
         return samples
 
     def _rounded(self, x: Array, ufunc: np.ufunc, operands: Sequence[Any]) -> Any:
-        """`x`, the result of a ufunc, with errors; where it left the range of floats, the last float before that."""
+        """`x`, the result of a ufunc, with errors; samples that overflow become the largest float."""
         if np.iscomplexobj(x):
             moves = ufunc not in _SUMS and reduce(or_, (np.imag(y) != 0.0 for y in operands), False)
             parts = np.empty_like(x)
@@ -89,9 +89,9 @@ class Sampled(np.ndarray[Any, Any]):
         return np.where(whole, x, moved)
 
     def _off(self, x: Array, vanished: Any = False) -> Any:
-        """`x` with an error of the last bit; what is 0 but has only `vanished`, with one of the smallest float."""
+        """`x` with an error in the last bit; a 0 that only `vanished` gets an error of the smallest float."""
         off = self.random.uniform(-1.0, 1.0, x.shape)
-        off += np.copysign(0.5, off)  # enough to be another float
+        off += np.copysign(0.5, off)  # enough to make another float
         off[0] = 0.0
         moved = x * (1.0 + sys.float_info.epsilon * off)
         faint = (np.abs(moved) < sys.float_info.min) & ((moved != 0.0) | vanished)
@@ -99,7 +99,7 @@ class Sampled(np.ndarray[Any, Any]):
 
 
 def sampling() -> Callable[[Any], Sampled]:
-    """A function that makes samples of a number, or of an array as their only row: that number itself, all of them.
+    """A function that makes samples of a number or of an array; at first, all of them are equal.
 
     >>> sampled = sampling()
     >>> sampled(2.0).shape, sampled(np.ones(3)).shape
@@ -116,7 +116,7 @@ def sampling() -> Callable[[Any], Sampled]:
 
 
 def unsampled(x: Any) -> Any:
-    """Of samples, the numbers alone; anything else as it is.
+    """The numbers of samples, without the samples; anything else as it is.
 
     >>> unsampled(sampling()(2.0)), unsampled(2.0)
     (array([2.]), 2.0)
@@ -125,7 +125,7 @@ def unsampled(x: Any) -> Any:
 
 
 def scatter(samples: Any, number: float) -> float:
-    """How far from the number its samples are; infinitely if it is a number only by luck.  NaN has no error.
+    """The largest distance of the samples from their number: infinite if one is NaN.  A NaN itself has no error.
 
     >>> scatter(np.array([1.0, 1.5]), 1.0), scatter(np.array([1.0, np.nan]), 1.0)
     (0.5, inf)
@@ -139,7 +139,7 @@ def scatter(samples: Any, number: float) -> float:
 
 
 def _is_long(x: Any) -> bool:
-    """Whether a number of a row itself, such as 2 / 3, is no short binary fraction: the row rounds it."""
+    """Whether a constant in a row, such as 2 / 3, is not a short binary fraction: the row rounds it."""
     return isinstance(x, float) and isfinite(x) and float(np.float32(x)) != x
 
 

@@ -1,7 +1,7 @@
-"""Every row once more, by its textbook definition, for numbers of any system; and dual numbers over all of these.
+"""Every row a second time, by its textbook definition, for numbers of any system; and dual numbers over these.
 
-The elementary functions have their textbook slopes here, and kinks the rules of the edge policy: the only derivative
-rules beside those of the table, and written apart from them.
+The elementary functions have their textbook derivatives here, and kinks follow the edge policy.  These are the only
+derivative rules beside those of the table, and they are written independently.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .samples import unsampled
 
 
 class DeclinedError(Exception):
-    """An oracle has nothing to say of a graph, for the reason that it gives."""
+    """An oracle has nothing to say about a graph; the message gives the reason."""
 
 
 class Numbers:
@@ -39,7 +39,7 @@ class Numbers:
         return array
 
     def row(self, node: Any, *operands: Any) -> Any:
-        """What a node is of `operands`, by the textbook definition of its row."""
+        """The result of a node's row on `operands`, by its textbook definition."""
         name = node.op.name
         if name not in TEXTBOOK:
             raise DeclinedError(f"there is no textbook definition of {name}")
@@ -54,7 +54,7 @@ class Numbers:
         return self.elementary(name, x)
 
     def sign(self, x: Any) -> Array:
-        """1, 0 or -1, or NaN; what the rows with kinks ask."""
+        """1, 0 or -1, or NaN; rows with kinks ask for it."""
         if isinstance(x, Dual):
             by_value = self.sign(x.value)
             return np.where(by_value == 0, self.sign(x.slope), by_value) if self.sided else by_value
@@ -66,7 +66,7 @@ class Numbers:
         return sign
 
     def positive(self, x: Any) -> Array:
-        """Which are positive, but for infinitesimals; what smooth rows ask, to choose between formulas for the same."""
+        """Which are positive, apart from infinitesimals; smooth rows choose between equal formulas by it."""
         while isinstance(x, Dual):
             x = x.value
         x = unsampled(x)
@@ -85,7 +85,7 @@ class Numbers:
         return np.where(mask, x, y)
 
     def power(self, x: Any, y: Any) -> Any:
-        """x^y, after exp(y log x) where y is no constant."""
+        """x^y; as exp(y log x) if y is not a constant."""
         if isinstance(y, Dual):
             x = lifted(x)
             z = self.power(x.value, y.value)
@@ -146,7 +146,7 @@ def lifted(x: Any) -> Dual:
 
 
 def _times(factor: Any, slope: Any) -> Any:
-    """factor * slope; a slope of exactly 0 means that nothing moves, and wins over an infinite factor."""
+    """factor * slope; a slope of exactly 0 means that nothing moves, so it wins over an infinite factor."""
     if isinstance(slope, Dual) or isinstance(factor, Dual):
         return factor * slope
     return np.where(slope == 0, 0 * slope, factor * slope)
@@ -189,7 +189,7 @@ SLOPES: dict[str, Callable[[Numbers, Any], Any]] = {
     "cosh":   lambda m, x: m.function("sinh", x),
     "tanh":   lambda m, x: 1 / _cosh_squared(m, x),
 }
-"""The elementary functions, and their derivatives as a textbook has them."""
+"""The elementary functions, with their derivatives as in a textbook."""
 
 TEXTBOOK: dict[str, Callable[..., Any]] = {
     "add":      lambda m, x, y: x + y,
@@ -221,11 +221,11 @@ derivative in `SLOPES`: ``TEXTBOOK["arccos"] = lambda m, x: m.constant(pi / 2) -
 # ---- Where complex functions end -------------------------------------------------------------------------------------
 
 WIDE = 1e20
-"""What is not so many times the step is as good as 0."""
+"""A number is as good as 0 if it is not this many times the step."""
 
 
 def refuse_at(mask: Array, x: Array, where: str) -> None:
-    """No step from there, for numbers that depend on what is moved."""
+    """Declines the complex step where the mask is true, for numbers that the step moves."""
     moved = (x.imag != 0.0) | ((x.real != 0.0) & (np.abs(x.real) < 1e-280))  # or a square of the step
     if np.any(mask & moved):
         raise DeclinedError(f"{where} there is no complex step")

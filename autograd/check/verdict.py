@@ -3,63 +3,78 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from math import isfinite
 from typing import Any
 
 from ..derivation.notation import counted
 from .differences import Remainder
 from .estimates import NOTHING, SAFETY, SHARP, Estimate, Evidence
-from .rounding import ROUNDING, Engine
+from .rounding import ROUNDING, Answer
 
-PASS, FAIL, KINK, UNSURE = "pass", "FAIL", "at a kink", "unsure"
+
+class Verdict(str, Enum):
+    """The judgment of a derivative, by one oracle or by all; ``str(verdict)`` is what reports print."""
+
+    PASS = "pass"
+    FAIL = "FAIL"
+    KINK = "at a kink"
+    UNSURE = "unsure"
+
+    __str__ = str.__str__
+
+
+PASS, FAIL, KINK, UNSURE = Verdict
 
 BY_VALUES = ("differences", "taylor")
-"""The oracles that ask the function itself, not its graph."""
+"""The oracles that call the function itself; the others read its graph."""
 
 _CUT = {
-    "engine": "the graph is differentiated as it should be, but the function computes something else: a number that "
-    "was read on the way (.data), a branch, a random number",
-    "compiled": "the gradient is that of the graph, but the program computes other values than the graph",
+    "engine": "the gradient of the graph is right, but the function computes something else: it may read a number "
+    "(.data), take a branch, or use a random number",
+    "compiled": "the gradient of the graph is right, but the program computes other values than the graph",
 }
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one oracle says of one derivative: its name, its numbers in words, and the verdict that follows."""
+    """The finding of one oracle on one derivative: its name, its numbers in words, and the verdict."""
 
     oracle: str
     numbers: str
-    verdict: str
+    verdict: Verdict
     knows_policy: bool = False
-    """Whether it knows what the rules at kinks make of the derivative."""
+    """Whether the oracle knows the derivative by the rules at kinks."""
     central: Estimate = NOTHING
 
     def contradicts(self, other: Finding) -> bool:
-        """Whether their numbers are further apart than both errors explain."""
+        """Whether the two numbers are further apart than their errors explain."""
         apart = abs(self.central.value - other.central.value)
         return apart > SAFETY * (self.central.error + other.central.error)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One derivative: by which inputs, their numbers, the engine's answer with its rounding, and every finding.
+    """One derivative: the names of its inputs, their numbers, the answer with its rounding, and every finding.
 
-    The verdict is that of all oracles together.  One that knows the rules at kinks and sees one decides; otherwise the
-    derivative is wrong if any says so, and right if one can tell that it is.  Where they contradict each other, those
-    that read the graph overrule those that have only values, unless the function is another than its graph (`cut`).
+    The verdict is that of all oracles together.  An oracle that knows the rules at kinks decides if it sees a kink.
+    Otherwise the derivative is wrong if any oracle says so, and right if any can tell that it is.  If oracles
+    contradict each other, those that read the graph overrule those that see only values, unless the function computes
+    something else than its graph (`cut`).
     """
 
     names: tuple[str, ...]
     numbers: tuple[float, ...]
     engine: Estimate
     findings: tuple[Finding, ...]
-    says: str = "engine"
+    source: str = "engine"
+    """Who gave the answer: "engine" or "compiled"."""
     cut: bool = False
     """Whether the function, or the program, computes something else than the graph."""
 
     @property
-    def verdict(self) -> str:
-        """`pass`, `FAIL`, `at a kink` or, where nothing is left to compare with, `unsure`."""
+    def verdict(self) -> Verdict:
+        """`pass`, `FAIL`, `at a kink` or, if nothing is left to compare with, `unsure`."""
         if any(finding.knows_policy and finding.verdict == KINK for finding in self.findings):
             return KINK
         overruled = () if self.cut else self._overruled
@@ -68,7 +83,7 @@ class Row:
 
     @property
     def _overruled(self) -> list[Finding]:
-        """The mistakes that values alone report, misled by short waves or poles, where the graph says otherwise."""
+        """The failures that only values report, misled by short waves or poles, although the graph contradicts them."""
         graph = [finding for finding in self.findings if finding.oracle not in BY_VALUES]
         return [
             finding
@@ -80,28 +95,28 @@ class Row:
 
     @property
     def _graph_is_right(self) -> bool:
-        """Whether those that read the graph say that it is differentiated as it should be."""
+        """Whether the oracles that read the graph find its gradient right."""
         found = [finding.verdict for finding in self.findings if finding.oracle not in BY_VALUES]
         return PASS in found and FAIL not in found
 
     def __str__(self) -> str:
-        """One line for what is right; a table, an oracle a line, for all else."""
+        """One line if the derivative is right, else a table with one oracle a line."""
         at = f"{', '.join(self.names)} = {', '.join(f'{number:.6g}' for number in self.numbers)}: {self.verdict}"
         if self.verdict == PASS:
             first, *others = [finding for finding in self.findings if finding.verdict == PASS]
             also = f"; also {', '.join(finding.oracle for finding in others)}" if others else ""
-            return f"{at}; {self.says} {self.engine}; {first.oracle} {first.numbers}{also}"
-        why = [f"  {_CUT[self.says]}"] if self.cut and self._graph_is_right and self.verdict == FAIL else []
-        lines = [f"  {self.says:<11} {self.engine}"]
+            return f"{at}; {self.source} {self.engine}; {first.oracle} {first.numbers}{also}"
+        why = [f"  {_CUT[self.source]}"] if self.cut and self._graph_is_right and self.verdict == FAIL else []
+        lines = [f"  {self.source:<11} {self.engine}"]
         lines += [f"  {finding.oracle:<11} {finding.numbers}: {finding.verdict}" for finding in self.findings]
         return "\n".join([at, *lines, *why])
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was found, derivative by derivative: it prints, and `assert_gradients` raises.
+    """The findings, one row a derivative; ``print(report)`` shows them, and `assert_gradients` raises.
 
-    `declined` says why an oracle that was asked could say nothing.
+    `declined` gives the reasons of oracles that were asked and could say nothing.
     """
 
     rows: tuple[Row, ...]
@@ -113,7 +128,7 @@ class Report:
         return [row for row in self.rows if row.verdict == FAIL]
 
     def assert_gradients(self) -> None:
-        """An AssertionError that lists every wrong derivative, or those that nothing could be said of."""
+        """Raises an AssertionError that lists every wrong derivative, else every uncertain one, if there are any."""
         for verdict, what in ((FAIL, "wrong derivative"), (UNSURE, "uncertain derivative")):
             rows = [str(row) for row in self.rows if row.verdict == verdict]
             if rows:
@@ -130,8 +145,8 @@ class Report:
 # ---- Judging ---------------------------------------------------------------------------------------------------------
 
 
-def judge(answer: Engine, oracle: str, evidence: Evidence) -> Finding:
-    """The verdict that follows from the evidence of an oracle."""
+def judge(answer: Answer, oracle: str, evidence: Evidence) -> Finding:
+    """The finding that follows from the evidence of an oracle."""
     sides, policy = evidence.sides, evidence.policy
     central, left, right = sides.central, sides.left, sides.right
     if answer.sees_apart(left, right, SHARP if policy is None else 0.0):
@@ -146,14 +161,14 @@ def judge(answer: Engine, oracle: str, evidence: Evidence) -> Finding:
         return Finding(oracle, str(central), PASS if answer.is_sharp(central) else UNSURE, central=central)
     if policy is not None and policy != central.value and answer.agrees(Estimate(policy, central.error)):
         return Finding(oracle, f"{central}, {policy:.6g} by the rules at kinks", KINK, True)
-    # Where one side was seen and the other was not, the middle may be the derivative of neither.
+    # If only one side was seen, the middle may be the derivative of neither.
     halved = isfinite(left.error) != isfinite(right.error)
     known = answer.is_known(central, by_steps=oracle in BY_VALUES)
     return Finding(oracle, str(central), FAIL if known and not halved else UNSURE, central=central)
 
 
-def judge_remainder(answer: Engine, found: Remainder) -> Finding:
-    """The verdict that follows from how Taylor's remainder vanishes."""
+def judge_remainder(answer: Answer, found: Remainder) -> Finding:
+    """The finding that follows from the rate at which Taylor's remainder vanishes."""
     if found.bend < 1.75:
         return Finding("taylor", f"bend of order h^{found.bend:.1f}", UNSURE)
     if found.exact or found.slope != found.slope:

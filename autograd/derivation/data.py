@@ -123,15 +123,15 @@ class Derivation:
 
         return quiz_of(self)
 
-    def check(self, step: int | Question, number: float | str) -> Verdict:
-        """The verdict on `number` as the answer to a question of `quiz`: the question, or its number from 1.
+    def check(self, question: int | Question, number: float | str) -> Verdict:
+        """The verdict on `number` as the answer to a question of `quiz`, given as such or by its number from 1.
 
         >>> from autograd import Value, explain
         >>> w = Value(3.0, "w")
         >>> print(explain((1 - w) ** 2, w).check(1, -4.0))
         right but for the sign
         """
-        return self.quiz().check(step, number)
+        return self.quiz().check(question, number)
 
     def shown(self) -> Iterator[Symbol]:
         """The symbols in the steps, in order, each as often as it appears."""

@@ -206,7 +206,7 @@ def origin_of_nonfinite(value: Value) -> Origin | None:
     >>> origin_of_nonfinite(x + 1) is None
     True
     """
-    require_value(value, "origin_of_nonfinite takes one")
+    require_value(value, "origin_of_nonfinite(value) takes one")
     order = topological_order([value])
     if not isfinite(number_of_node(value)):
         return _forward(order, value)

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, TypeAlias
 from .. import ops
 from ..graph import number_of_node, topological_order
 from ..ops import ABS, ADD, DIV, MUL, NEG, POW, SQRT, SUB, WHERE, Op, Operators, as_float
+from ..value import require_value
 from .notation import Latex, Symbol, Text, symbol_of
 
 _Part: TypeAlias = "Formula | float"
@@ -417,6 +418,8 @@ def formula(value: Any) -> Formula | float:
 
     Leaves without a label are written as numbers.  If `value` is itself a leaf, the result is its number.
 
+    A TypeError if `value` is not a Value.
+
     >>> from autograd import Value, sigmoid
     >>> w, x = Value(0.5, "w"), Value(2.0, "x")
     >>> formula(sigmoid(w * x + 0.0) ** 2 / -3)
@@ -424,6 +427,7 @@ def formula(value: Any) -> Formula | float:
     >>> print(formula(1 / (w - x)).latex())
     \frac{1}{w - x}
     """
+    require_value(value, "formula(value) takes one")
     formulas = Formulas(topological_order([value]))
     result = formulas.definition(value)
     formulas.give_names(symbols(result))

@@ -118,8 +118,8 @@ class Quiz(Sequence[Question]):
     def __str__(self) -> str:
         return self.sheet
 
-    def check(self, step: int | Question, number: float | str, tolerance: float = 5e-3) -> Verdict:
-        """The verdict on `number` as the answer to `step`: a question, or its number, counted from 1.
+    def check(self, question: int | Question, number: float | str, tolerance: float = 5e-3) -> Verdict:
+        """The verdict on `number` as the answer to a question, given as such or by its number, counted from 1.
 
         A ValueError if there is no such question.
 
@@ -129,8 +129,8 @@ class Quiz(Sequence[Question]):
         >>> print(quiz.check(1, 2.0))
         right but for the sign
         """
-        if isinstance(step, Question):
-            return step.check(number, tolerance)
-        if isinstance(step, bool) or not isinstance(step, int) or not 1 <= step <= len(self):
-            raise ValueError(f"question {step!r:.60}; give a question, or its number from 1 to {len(self)}")
-        return self.questions[step - 1].check(number, tolerance)
+        if isinstance(question, Question):
+            return question.check(number, tolerance)
+        if isinstance(question, bool) or not isinstance(question, int) or not 1 <= question <= len(self):
+            raise ValueError(f"question {question!r:.60}; give a question, or its number from 1 to {len(self)}")
+        return self.questions[question - 1].check(number, tolerance)

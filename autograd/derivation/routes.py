@@ -121,7 +121,9 @@ class _Explanation:
         if not (isfinite(draft.number) and isfinite(self.formulas.seen[self.output])):
             return [str(origin_of_nonfinite(self.output))]
         factors = (factor for step in draft.steps for route in step.routes for factor in route.factors)
-        return [] if all(isfinite(factor.number) for factor in factors) else ["where a zero meets infinity, it wins"]
+        if all(isfinite(factor.number) for factor in factors):
+            return []
+        return ["where a zero meets infinity, the zero wins"]
 
     def _steps(self, max_steps: int) -> list[Step]:
         """The step for the variable, then steps for the stops that its routes start from, up to `max_steps`."""

@@ -2,211 +2,235 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import chain
 from math import isfinite
 from typing import Any
 
 import numpy as np
 
 from ..ops import CALL, FLAT, MUL, STEP, Op
-from .blocks import Block, Gather, Operand, Statement, View, blocks_of, is_batched, shape_of
-from .code import Code, element, number
+from .blocks import Block, Gather, Kind, Operand, Statement, View, blocks_of, is_batched, shape_of
+from .code import Code, Name, element, number, target
 from .forward import Forward, axes_of, product
 
 
+@dataclass(frozen=True)
+class Term:
+    """An expression that is added to the gradient of an operand; it has this shape, or one that broadcasts to it.
+
+    `batched` says whether it has a batch axis, too.  `owned` says that nothing else will use its array, so that this
+    may become the gradient without a copy.
+    """
+
+    code: Code
+    shape: tuple[int, ...] = ()
+    batched: bool = False
+    owned: bool = False
+
+
 class Backward:
-    """The statements of the backward pass as lines; from the table's partials, or of a product, two more products."""
+    """The backward pass as lines: from the table's partials or, of a product, as two more products.
+
+    The gradient of a block is called d and the name of the block, unless it is the same array as another one.
+    """
 
     def __init__(self, forward: Forward, mean: bool) -> None:
         self.mean = mean
         self.forward, self.program, self.careful = forward, forward.program, forward.careful
-        self.started = {self.program.parameters}  # whose gradients are there already
-        self.gradient: dict[Block, str] = {}  # names that stand for the gradients of blocks
+        self.started = {self.program.parameters}  # the blocks whose gradients have terms already
+        self.gradients: dict[Block, Code] = {}  # those that are another array or an expression
         self.body: list[str] = []
         self.computed = {statement.result: statement for statement in self.program.statements}
         operands = [x for statement in self.program.statements for x in statement.operands]
-        self.active = {self.program.parameters}  # what the parameters reach
+        self.active = {self.program.parameters}  # what depends on the parameters
         for statement in self.program.statements:
             reached = {block for operand in statement.operands for block in blocks_of(operand)}
-            if statement.kind not in (*FLAT, "max") and not self.active.isdisjoint(reached):
+            if statement.kind not in (*FLAT, Kind.MAX) and not self.active.isdisjoint(reached):
                 self.active.add(statement.result)
-        self.partly_written = {  # the gradients of matrices among them must lie in memory row by row
-            x.block for x in (*operands, *self.program.outputs) if isinstance(x, View) and not x.is_whole
-        }
+        # The gradients of matrices among these must lie in memory row by row.
+        self.partly_read = {x.block for x in (*operands, self.program.output) if isinstance(x, View) and not x.is_whole}
 
     def lines(self) -> list[str]:
-        """The chain rule, statement after statement from the last."""
-        output = self.program.outputs[0]
-        batched = is_batched(output)
-        each = f"1.0{' / n' * self.mean}{self.forward.typed}"
-        alone = "float(n)" if self.program.batch and not self.mean else "1.0"  # the same in every row
-        seed = Code(f"np.full(n, {each})") if batched else Code(alone, scalar=True)
-        self.contribute(output, seed, (), batched=batched)
+        """The chain rule, from the last statement to the first."""
+        self.add(self.program.output, self._seed())
         for statement in reversed(self.program.statements):
             if statement.result in self.started:
                 self._statement(statement)
-        slopes = [f"d{name} = {element('dtheta', core)}" for name, core in self.forward.parameters.values()]
-        items = [(text, name) for text, name in self.forward.items.items() if text.startswith("theta")]
+        items = [(view, name) for view, name in self.forward.items.items() if view.block is self.program.parameters]
         return [
             "dtheta = np.zeros_like(theta)",
-            *slopes,
+            *(f"d{name} = {element('dtheta', view)}" for view, name in self.forward.parameters.items()),
             *(f"d{name} = 0.0" for _, name in items),
             *self.body,
-            *(f"d{text.replace('.item(', '[')[:-1]}] += d{name}" for text, name in items),
+            *(f"{target('dtheta', view)} += d{name}" for view, name in items),
         ]
 
-    def d(self, block: Block) -> str:
-        """The name of the gradient of a block."""
-        return self.gradient.get(block) or f"d{self.forward.names[block]}"
+    def _seed(self) -> Term:
+        """The derivative of the result by the output of each row; if no row differs, by the one output of all."""
+        if is_batched(self.program.output):
+            one = "1.0 / n" if self.mean else "1.0"
+            return Term(Code(f"np.full(n, {one}{self.forward.typed})"), batched=True)
+        return Term(Code("float(n)" if self.program.batch and not self.mean else "1.0", scalar=True))
 
     # ---- Statements ----
 
     def _statement(self, statement: Statement) -> None:
-        d = Code(self.d(statement.result), scalar=self.forward.is_float(statement.result))
+        d = self._gradient(statement.result)
         if isinstance(statement.kind, Op):
             self._apply(statement.kind, statement, d)
         elif statement.result.scalar:
-            self._of_numbers(statement, d)
-        elif statement.kind == "sum":
+            self._scalar(statement, d)
+        elif statement.kind is Kind.SUM:
             self._sum(statement, d)
-        elif statement.kind in ("take", "pick"):
-            self._selection(statement, d)
-        else:  # a product: "max" is only ever detached
+        elif statement.kind is Kind.TAKE:
+            self._take(statement, d)
+        elif statement.kind is Kind.PICK:
+            self._pick(statement, d)
+        else:
+            assert statement.kind in (Kind.MATMUL, Kind.DOTS), "a maximum is only used detached"
             self._product(statement, d)
 
     def _apply(self, op: Op, statement: Statement, d: Code) -> None:
-        scalar = self.forward.is_float(statement.result)
+        result = statement.result
+        scalar = self.forward.is_float(result)
         read = self.forward.read_item if scalar else self.forward.read
         codes = [read(x) for x in statement.operands]
-        z = Code(self.forward.names[statement.result], scalar=scalar)
-        aliased = False
+        z = Name(self.forward.names[result], scalar)
+        given_away = False
         for operand, partial in zip(statement.operands, op.partials):
-            if partial is None or self.active.isdisjoint(blocks_of(operand)):
+            if partial is None or not self._is_active(operand):
                 continue
-            slope = partial(z, *codes)
-            code = self.times(d, slope, op.gate)
-            alias = code is d and not aliased
-            self.contribute(operand, code, statement.result.shape, alias, statement.result.batched)
-            aliased |= alias
+            code = self.times(d, partial(z, *codes), op.gate)
+            owned = code is d and not given_away
+            self.add(operand, Term(code, result.shape, result.batched, owned))
+            given_away |= owned
 
-    def _of_numbers(self, statement: Statement, d: Code) -> None:
+    def _scalar(self, statement: Statement, d: Code) -> None:
+        """A sum or a dot product of single numbers: the partial by a factor is the other factor."""
         codes = [self.forward.read_item(x) for x in statement.operands]
-        pairs = range(len(codes))
-        for i in pairs:
-            slope = 1.0 if statement.kind == "sum" else codes[i ^ 1]
-            self.contribute(statement.operands[i], self.times(d, slope, False), ())
+        partials: list[Code | float] = [1.0] * len(codes)
+        if statement.kind is not Kind.SUM:
+            partials = list(chain.from_iterable(zip(codes[1::2], codes[::2])))
+        for operand, partial in zip(statement.operands, partials):
+            self.add(operand, Term(self.times(d, partial)))
 
     def _sum(self, statement: Statement, d: Code) -> None:
         shape, batched = statement.result.shape, statement.result.batched
         for operand in statement.operands:
             longer = len(shape_of(operand)) > len(shape)
             code = Code(f"{d.text}[..., None]") if longer and (shape or batched) else d
-            self.contribute(operand, code, shape, batched=batched)
+            self.add(operand, Term(code, shape, batched))
 
-    def _selection(self, statement: Statement, d: Code) -> None:
+    def _take(self, statement: Statement, d: Code) -> None:
+        table = statement.operands[0]
+        shape = shape_of(table)
+        text = f"scatter({self.forward.index(statement, shape[0])}, {d.text}, {shape[0]})"
+        self.add(table, Term(Code(text if len(shape) < 2 else f"{text}.reshape{shape}"), shape))
+
+    def _pick(self, statement: Statement, d: Code) -> None:
         choices, index = statement.operands
         shape = shape_of(choices)
-        count = shape[0] if statement.kind == "take" else shape[-1]
-        i = self.forward.index(statement, count)
-        if statement.kind == "take":
-            text = f"scatter({i}, {d.text}, {count})"
-            self.contribute(choices, Code(text if len(shape) < 2 else f"{text}.reshape{shape}"), shape)
-        else:
-            self.contribute(
-                choices,
-                Code(f"scatter_picks({i}, {d.text}, {count})"),
-                shape,
-                False,
-                is_batched(index) or is_batched(choices),
-            )
+        code = Code(f"scatter_picks({self.forward.index(statement, shape[-1])}, {d.text}, {shape[-1]})")
+        self.add(choices, Term(code, shape, is_batched(index) or is_batched(choices)))
 
     def _product(self, statement: Statement, d: Code) -> None:
-        """Two more products; what has no batch axis is summed over the batch on the way."""
+        """Two more products; an operand without a batch axis is summed over the batch by them."""
         rows, columns = statement.operands
         r, c = self.forward.full(rows), self.forward.full(columns)
         left, right, out = axes_of(statement)
         pairs = [(rows, left, right, c), (columns, right, left, r)]
-        if left == right == f"{out}k" and isinstance(rows, View) and isinstance(columns, View) and rows == columns:
-            pairs = pairs[1:]
-        for operand, axes, other, by in pairs:
+        same = isinstance(rows, View) and isinstance(columns, View) and rows == columns
+        is_square = same and left == right == f"{out}k"
+        for operand, axes, other, by in pairs[1:] if is_square else pairs:
             code = product([d.text, by.text], (out, other, axes), self.careful)
-            if len(pairs) == 1:
-                code = 2.0 * code  # of a square, both are the same
-            self.contribute(operand, code, shape_of(operand), batched=axes[:1] == "b")
+            if is_square:
+                code = 2.0 * code
+            self.add(operand, Term(code, shape_of(operand), batched=axes.startswith("b")))
 
-    # ---- Products ----
-
-    def times(self, d: Code, partial: Any, gate: bool) -> Code:
-        """d * partial; a comparison counts as the 0 or 1 that it is."""
+    def times(self, d: Code, partial: Any, gate: bool = False) -> Code:
+        """d * partial; of a step only the comparison is written, which counts as 0 or 1."""
         if self.careful and (isinstance(partial, Code) or not isfinite(partial)):
-            slope = partial if isinstance(partial, Code) else number(partial)
-            return Code(f"{'gated' if gate else 'times'}({d.text}, {slope.text})")
+            factor = partial if isinstance(partial, Code) else number(partial)
+            return Code(f"{'gated' if gate else 'times'}({d.text}, {factor.text})")
         if isinstance(partial, Code) and partial.op is STEP:
             partial = Code(f"({partial.operands[0].text} > 0.0)", scalar=partial.scalar)
-        return MUL(d, partial)  # type: ignore[no-any-return]  # Code, as d is; d itself for a factor of 1
+        return MUL(d, partial)  # type: ignore[no-any-return]  # a Code, as d is; d itself for a factor of 1
 
     # ---- Accumulation ----
 
-    def contribute(
-        self, operand: Operand, code: Code, shape: tuple[int, ...], alias: bool = False, batched: bool = False
-    ) -> None:
-        """Adds an expression of this shape, or one that broadcasts, to the gradient of an operand."""
-        if self.active.isdisjoint(blocks_of(operand)):
+    def _gradient(self, block: Block) -> Code:
+        name = Name(f"d{self.forward.names[block]}", self.forward.is_float(block))
+        return self.gradients.get(block, name)
+
+    def _is_active(self, operand: Operand) -> bool:
+        """Whether it depends on the parameters."""
+        return not self.active.isdisjoint(blocks_of(operand))
+
+    def add(self, operand: Operand, term: Term) -> None:
+        """Adds a term to the gradient of an operand, if that depends on the parameters."""
+        if not self._is_active(operand):
             return
         if isinstance(operand, Gather):
-            self._to_gather(operand, code, batched)
+            self._add_to_gather(operand, term)
             return
         assert isinstance(operand, View), "constants have no gradient"
         if operand.block.shape or operand.block.batched:
-            self._to_view(operand, code, shape, alias, batched)
+            self._add_to_view(operand, term)
         else:
-            self._to_number(operand.block, self._summed(operand, code, shape, batched))
+            self._add_to_number(operand.block, self._summed(operand, term))
 
-    def _to_number(self, block: Block, code: Code) -> None:
-        """A number is not changed in place: two names may stand for one."""
-        text = code.text if code.scalar or not self.forward.is_float(block) else f"float({code.text})"
-        if block not in self.started and text.isidentifier():
-            self.gradient[block] = text
-            self.started.add(block)
-            return
-        before = f"{self.d(block)} + " if block in self.started else ""
-        self.body.append(f"d{self.forward.names[block]} = {before}{text}")
-        self.gradient.pop(block, None)
+    def _add_to_number(self, block: Block, code: Code) -> None:
+        """A number is never changed in place, so several names may stand for one."""
+        name, is_float = f"d{self.forward.names[block]}", self.forward.is_float(block)
+        if is_float and not code.scalar:
+            code = Code(f"float({code.text})")
+        if block in self.started:
+            self.body.append(f"{name} = {self._gradient(block).text} + {code.text}")
+            self.gradients.pop(block, None)
+        elif isinstance(code, Name):
+            self.gradients[block] = Name(code.text, is_float)
+        else:
+            self.body.append(f"{name} = {code.text}")
         self.started.add(block)
 
-    def _to_view(self, view: View, code: Code, shape: tuple[int, ...], alias: bool, batched: bool) -> None:
-        block, core, summed = view.block, view.core, self._summed(view, code, shape, batched)
+    def _add_to_view(self, view: View, term: Term) -> None:
+        block, core, code = view.block, view.core, self._summed(view, term)
         if core.is_whole and block not in self.started:
-            if summed is code:
-                self._first(block, code, shape, alias)
-            else:
-                self._first(block, summed, core.shape, False)
+            self._begin(block, term if code is term.code else Term(code, core.shape))
             return
-        self._start(block)
+        if block not in self.started:
+            self.started.add(block)
+            shape = self.forward.shape(block.shape, block.batched)
+            self.body.append(f"d{self.forward.names[block]} = np.zeros({shape}{self.forward.typed})")
+        place = target(self._gradient(block).text, core)
         if block is self.program.parameters:
-            item = self.forward.items.get(f"theta.item({view.offset})") if code.scalar else None
-            named = self.forward.parameters.get(element("theta", core))
-            target = f"d{item}" if item else f"d{named[0]}" if named else element("dtheta", core)
-        else:
-            target = element(self.d(block), core)
-        self.body.append(f"{target}{'' if target.isidentifier() or target.endswith(']') else '[...]'} += {summed.text}")
+            if term.code.scalar and view in self.forward.items:
+                place = f"d{self.forward.items[view]}"
+            elif core in self.forward.parameters:
+                place = f"d{self.forward.parameters[core]}"
+        self.body.append(f"{place} += {code.text}")
 
-    def _first(self, block: Block, code: Code, shape: tuple[int, ...], alias: bool) -> None:
-        """What is first added to the gradient of a whole block is that gradient."""
-        name = f"d{self.forward.names[block]}"
-        by_rows = len(block.shape) > 1 and block in self.partly_written
+    def _begin(self, block: Block, term: Term) -> None:
+        """The first term of the gradient of a whole block is the gradient."""
+        name, text = f"d{self.forward.names[block]}", term.code.text
+        by_rows = len(block.shape) > 1 and block in self.partly_read
         self.started.add(block)
-        if (alias and not by_rows) or (shape != block.shape and self._broadcasts(block)):
-            self.gradient[block] = code.text
-        elif shape != block.shape:
-            whole = self.forward.shape(block.shape, block.batched)
-            self.body.append(f"{name} = np.full({whole}, {code.text}{self.forward.typed})")
-        elif by_rows and (alias or not code.text.isidentifier()):
-            self.body.append(f"{name} = np.ascontiguousarray({code.text})")
+        if (term.owned and not by_rows) or (term.shape != block.shape and self._may_broadcast(block)):
+            self.gradients[block] = term.code
+        elif term.shape != block.shape:
+            self.body.append(
+                f"{name} = np.full({self.forward.shape(block.shape, block.batched)}, {text}{self.forward.typed})"
+            )
+        elif by_rows and (term.owned or not isinstance(term.code, Name)):
+            self.body.append(f"{name} = np.ascontiguousarray({text})")
+        elif isinstance(term.code, Name):
+            self.body.append(f"{name} = {text}.copy()")
         else:
-            self.body.append(f"{name} = {code.text}{'.copy()' * code.text.isidentifier()}")
+            self.body.append(f"{name} = {text}")
 
-    def _broadcasts(self, block: Block) -> bool:
-        """Whether its gradient is used once, in a product with an array of its shape, to which it can be broadcast."""
+    def _may_broadcast(self, block: Block) -> bool:
+        """Whether its gradient is used once, as a factor of an array of its own shape, to which it can broadcast."""
         statement = self.computed[block]
         if self.forward.uses[block] > 1 or not isinstance(statement.kind, Op) or len(statement.operands) > 1:
             return False
@@ -215,59 +239,52 @@ class Backward:
             partial is not None and shape_of(operand) == block.shape and isinstance(partial(Code("z"), Code("x")), Code)
         )
 
-    def _summed(self, view: View, code: Code, shape: tuple[int, ...], batched: bool) -> Code:
-        """An expression, summed over the axes along which the view repeats, and over a batch that the block has not."""
-        over_batch = batched and not view.block.batched
-        axes = [0] * over_batch + [axis + batched for axis in view.repeated]
+    def _summed(self, view: View, term: Term) -> Code:
+        """The term summed over the axes along which the view repeats, and over a batch axis that its block lacks."""
+        over_batch = term.batched and not view.block.batched
+        axes = [*([0] if over_batch else []), *(axis + term.batched for axis in view.repeated)]
         if not axes:
-            return code
-        text = code.text
-        if shape != view.shape:
-            text = f"np.broadcast_to({text}, {self.forward.shape(view.shape, batched)})"
-        elif code.binds < CALL:
+            return term.code
+        text = term.code.text
+        if term.shape != view.shape:
+            text = f"np.broadcast_to({text}, {self.forward.shape(view.shape, term.batched)})"
+        elif term.code.precedence < CALL:
             text = f"({text})"
         return Code(f"{text}.sum(axis={axes[0] if len(axes) == 1 else tuple(axes)})")
 
-    def _to_gather(self, gather: Gather, code: Code, summed: bool) -> None:
-        batched, shape, size = is_batched(gather), gather.index.shape, sum(part.size for part in gather.parts)
-        index = self.forward.constant(gather.index)
-        helper = "scatter" if not batched else "put_rows" if self._is_put(gather) else "scatter_rows"
-        text = f"({code.text}).sum(axis=0)" if summed and not batched else code.text
-        spread = f"np.broadcast_to({text}, {self.forward.shape(shape, batched)})"
-        self.body.append(f"g = {helper}({index}, {spread}, {size})")
+    def _add_to_gather(self, gather: Gather, term: Term) -> None:
+        """Scatters the term into a vector, g, as long as all parts together, and adds its pieces to their gradients."""
+        batched, size = is_batched(gather), sum(part.size for part in gather.parts)
+        scatter = "scatter" if not batched else "put_rows" if self._gathers_once(gather) else "scatter_rows"
+        text = f"({term.code.text}).sum(axis=0)" if term.batched and not batched else term.code.text
+        spread = f"np.broadcast_to({text}, {self.forward.shape(gather.index.shape, batched)})"
+        self.body.append(f"g = {scatter}({self.forward.constant(gather.index)}, {spread}, {size})")
         start = 0
         for part in gather.parts:
             if isinstance(part, Block) and part in self.active:
-                self._to_part(part, start, batched)
+                self._add_piece(part, start, batched)
             start += part.size
 
-    def _is_put(self, gather: Gather) -> bool:
-        """Whether what it gathers, and has a gradient, it gathers once."""
+    def _gathers_once(self, gather: Gather) -> bool:
+        """Whether it gathers no element that has a gradient twice."""
         ends = np.cumsum([part.size for part in gather.parts])
         active = np.array([isinstance(part, Block) and part in self.active for part in gather.parts])
         index = gather.index.ravel()
         index = index[active[np.searchsorted(ends, index, side="right")]]
         return len(np.unique(index)) == len(index)
 
-    def _to_part(self, part: Block, start: int, batched: bool) -> None:
-        """Adds a piece of `g` to the gradient of a block."""
+    def _add_piece(self, part: Block, start: int, batched: bool) -> None:
+        """Adds the piece of `g` that begins at `start` to the gradient of a block."""
         if not part.shape and not part.batched:
-            piece = f"g[:, {start}].sum()" if batched else f"g[{start}]"
-            self._to_number(part, Code(piece))
+            self._add_to_number(part, Code(f"g[:, {start}].sum()" if batched else f"g[{start}]"))
             return
-        piece = f"g[{':, ' if batched else ''}{start}:{start + part.size}]"
+        piece = f"g[:, {start}:{start + part.size}]" if batched else f"g[{start}:{start + part.size}]"
         if batched and not part.batched:
             piece += ".sum(axis=0)"
         if part.shape != (part.size,):
             piece += f".reshape({self.forward.shape(part.shape, part.batched)})"
         if part in self.started:
-            self.body.append(f"{self.d(part)} += {piece}")
+            self.body.append(f"{self._gradient(part).text} += {piece}")
         else:
             self.body.append(f"d{self.forward.names[part]} = {piece}")
             self.started.add(part)
-
-    def _start(self, block: Block) -> None:
-        if block not in self.started:
-            self.started.add(block)
-            shape = self.forward.shape(block.shape, block.batched)
-            self.body.append(f"d{self.forward.names[block]} = np.zeros({shape}{self.forward.typed})")

@@ -1,8 +1,9 @@
-"""What lowered programs are made of: blocks, views of them, gathers and statements."""
+"""What a lowered program is made of: blocks, views of them, gathers and statements."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from enum import Enum
 from math import prod
 from typing import Any, TypeAlias
 
@@ -15,14 +16,14 @@ Array: TypeAlias = "np.ndarray[Any, Any]"
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """An array: the parameters, the inputs, or what a wave computed."""
+    """An array: the parameters, an input, or the result of a statement."""
 
     name: str
     shape: tuple[int, ...]
     batched: bool = False
-    """Whether each row of a batch has one of its own; the batch axis comes first, and is not in `shape`."""
+    """Whether each row of a batch has its own; the batch axis comes first and is not part of `shape`."""
     scalar: bool = False
-    """Whether it is a Python float, computed by itself."""
+    """Whether it is a Python float, the result of a statement on single numbers."""
 
     @property
     def size(self) -> int:
@@ -32,9 +33,9 @@ class Block:
 
 @dataclass(frozen=True)
 class View:
-    """Elements of a block at regular distances: element (i, j) is number offset + i strides[0] + j strides[1].
+    """Elements of a block at regular distances: element (i, j) is element offset + i strides[0] + j strides[1] of it.
 
-    No axis is of one element.
+    Every axis has at least two elements.
     """
 
     block: Block
@@ -44,7 +45,7 @@ class View:
 
     @property
     def repeated(self) -> tuple[int, ...]:
-        """The axes along which every element is the same."""
+        """The axes along which the view repeats the same elements."""
         return tuple(i for i, step in enumerate(self.strides) if not step)
 
     @property
@@ -55,7 +56,7 @@ class View:
 
     @property
     def is_slice(self) -> bool:
-        """Whether slices and reshapes reach it, so that it can be written to: its rows neither overlap nor run back."""
+        """Whether slices and reshapes reach it, so that it can be written to: no rows overlap or wrap around."""
         kept = [(n, step) for n, step in zip(self.shape, self.strides) if step]
         if len(kept) < 2:
             return True
@@ -63,20 +64,20 @@ class View:
         return right == 1 and self.pitch(rows, columns, down) is not None
 
     def pitch(self, rows: int, columns: int, down: int) -> int | None:
-        """Where in rows of length `down` its columns begin; None if the block has no such rows."""
+        """The place of its first column if the block is cut in rows of length `down`; None if it cannot be."""
         aligned = self.block.shape[1:] == (down,)
         within = self.offset % down if aligned else max(0, self.offset + rows * down - self.block.size)
         return within if columns <= down - within and within <= self.offset else None
 
     @property
     def is_whole(self) -> bool:
-        """Whether it is the block as it stands."""
+        """Whether it is the whole block, in its order."""
         return self.shape == self.block.shape and not self.offset and self.strides == contiguous(self.shape)
 
 
 @dataclass(frozen=True, eq=False)
 class Gather:
-    """Elements picked from several blocks, and constants, laid end to end."""
+    """Elements of several parts, which are blocks and constants: `index` counts through them, laid end to end."""
 
     parts: tuple[Block | Array, ...]
     index: Array
@@ -85,37 +86,53 @@ class Gather:
 Operand: TypeAlias = "View | Gather | Array | float"
 
 
+class Kind(Enum):
+    """A kind of statement that is not a primitive."""
+
+    MATMUL = "matmul"
+    """Each row of the first operand times each row of the second."""
+    DOTS = "dots"
+    """Each row of the first operand times the same row of the second."""
+    SUM = "sum"
+    """The sum of all operands, each summed over its last axis if it has one more than the result."""
+    MAX = "max"
+    """The maximum over the last axis."""
+    TAKE = "take"
+    """Rows of a table, the first operand, at the indexes in the second."""
+    PICK = "pick"
+    """From each row of the first operand one element, at the index in the second."""
+
+
 @dataclass(frozen=True, eq=False)
 class Statement:
-    """One operation; it stands for so many `nodes` of the scalar graph.
+    """One operation on blocks: a primitive, elementwise, or another `Kind`; `nodes` counts the scalar nodes in it.
 
-    `kind` is a row of the table, "matmul", "dots" (row by row), "sum" or "max" (over the last axis), "take" (rows of a
-    table, by indexes) or "pick" (of each row one element, by its index).  Of a scalar result the operands are its
-    numbers one by one: of "dots", left and right in turn.
+    If the result is a scalar, the operands are single numbers: the terms of a sum, or of a dot product left and right
+    in turn.
     """
 
-    kind: Op | str
+    kind: Op | Kind
     result: Block
     operands: tuple[Operand, ...]
     nodes: int
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
 class Lowered:
-    """A program: its statements, and where the outputs are."""
+    """A program of statements on blocks."""
 
     parameters: Block
     inputs: list[Block]
     batch: bool
     flattened: set[str]
-    """The names of inputs of more than two axes, which are read as vectors."""
-    statements: list[Statement] = field(default_factory=list)
-    outputs: list[Operand] = field(default_factory=list)
-    """The first output or, if there are several, all of them laid end to end."""
+    """The names of the inputs with more than two axes; they are read as vectors."""
+    statements: list[Statement]
+    output: Operand
+    """The output or, if there are several, the vector of all outputs."""
 
 
 def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The strides of an array that lies in memory row by row."""
+    """The strides, in elements, of an array that lies in memory row by row."""
     return tuple(prod(shape[i + 1 :]) for i in range(len(shape)))
 
 

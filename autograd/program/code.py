@@ -1,6 +1,6 @@
-"""Expressions of the programs, in two dialects: NumPy's for arrays, that of `math` for single numbers.
+"""Expressions in the programs, in two dialects: NumPy's for arrays, and that of `math` for single numbers.
 
-The expressions come from running the rows of the table, and their partials, on `Code`: no derivative is written here.
+The expressions come from calling the rows of the table, and their partials, on `Code`: no derivative is written here.
 """
 
 from __future__ import annotations
@@ -40,23 +40,28 @@ _INFIX = {
     NEG: ("-{}", SIGNED, (PRODUCT,)),
     POW: ("{}**{}", POWER, (CALL, CALL)),
 }
-"""Operators of Python: how they are written, how tightly they bind, and how tightly their operands must."""
+"""Python's operators: a template, its precedence, and the least precedence of an operand without parentheses."""
 
 
 class Code(Operators):
-    """An expression; calling a row of the table on it gives another.
+    """An expression.  A row of the table that is called on it gives another expression.
 
-    It is `scalar` where it is a Python float, for which the row is then written, too.
+    A `scalar` expression is a Python float, and rows that are called on scalars alone are written for floats, too.
     """
 
     def __init__(
-        self, text: str, binds: int = CALL, op: Op | None = None, operands: Sequence[Any] = (), scalar: bool = False
+        self,
+        text: str,
+        precedence: int = CALL,
+        op: Op | None = None,
+        operands: Sequence[Code] = (),
+        scalar: bool = False,
     ) -> None:
-        self.text, self.binds, self.op, self.operands, self.scalar = text, binds, op, operands, scalar
+        self.text, self.precedence, self.op, self.operands, self.scalar = text, precedence, op, operands, scalar
 
     @staticmethod
     def __record__(op: Op, operands: Sequence[Any]) -> Any:
-        """``op(*operands)`` in a partial; factors of 1 and decided conditions, which only partials have, go."""
+        """``op(*operands)`` in a partial, without factors of 1 and decided conditions: only partials have these."""
         if op is WHERE and not isinstance(operands[0], Code):
             return operands[1] if operands[0] else operands[2]
         if op is POW and not isinstance(operands[1], Code) and operands[1] == 1.0:
@@ -68,8 +73,15 @@ class Code(Operators):
         return write(op, operands)
 
 
+class Name(Code):
+    """A variable.  If it is assigned to another one, both have the same array."""
+
+    def __init__(self, text: str, scalar: bool = False) -> None:
+        super().__init__(text, scalar=scalar)
+
+
 def write(op: Op, operands: Sequence[Any]) -> Code:
-    """``op(*operands)``, for numbers if all operands are.
+    """``op(*operands)``; a scalar if all operands are.
 
     >>> write(MUL, [write(ADD, [Code("x"), 1.0]), Code("y")]).text
     '(x + 1.0) * y'
@@ -87,24 +99,34 @@ def write(op: Op, operands: Sequence[Any]) -> Code:
         return Code(f"power({codes[0].text}, {codes[1].text})", CALL, op, codes)
     if op not in _INFIX or (scalar and op is POW):
         return Code(f"{spelling(op, scalar)}({', '.join(code.text for code in codes)})", CALL, op, codes, scalar)
-    template, binds, places = _INFIX[op]
-    texts = [code.text if code.binds >= place else f"({code.text})" for code, place in zip(codes, places)]
-    return Code(template.format(*texts), binds, op, codes, scalar)
+    template, precedence, least = _INFIX[op]
+    texts = [code.text if code.precedence >= x else f"({code.text})" for code, x in zip(codes, least)]
+    return Code(template.format(*texts), precedence, op, codes, scalar)
 
 
 def number(x: float) -> Code:
-    """A constant, fit for either dialect."""
+    """A constant, as both dialects write it."""
     text = spelled(x)
     return Code(text, SIGNED if text.startswith("-") else CALL, scalar=True)
 
 
 def spelled(numbers: Any) -> str:
-    """A float, or a list of them, as the source writes it.
+    """A float, or nested lists of floats, as Python source with NumPy.
 
     >>> spelled([1.0, float("-inf")])
     '[1.0, -np.inf]'
     """
+    # No other number has these letters, and lists of many constants are spelled in C.
     return repr(numbers).replace("inf", "np.inf").replace("nan", "np.nan")
+
+
+def spelled_tuple(items: Sequence[str]) -> str:
+    """The source of a tuple.
+
+    >>> spelled_tuple(["n", "3"]), spelled_tuple(["n"]), spelled_tuple([])
+    ('(n, 3)', '(n,)', '()')
+    """
+    return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
 
 
 def helpers_for(text: str) -> list[str]:
@@ -121,7 +143,7 @@ def function(name: str, arguments: str, lines: Sequence[str]) -> str:
 
 
 def element(name: str, view: View) -> str:
-    """The NumPy expression for a view of the block that is called `name`.
+    """The NumPy expression for a view of the block with this name.
 
     >>> from .blocks import Block
     >>> theta, x = Block("theta", (12,)), Block("x", (12,), batched=True)
@@ -137,18 +159,18 @@ def element(name: str, view: View) -> str:
     flat = name if len(block.shape) == 1 else f"{name}.reshape({n}-1)"
     kept = [i for i in range(len(view.shape)) if i not in view.repeated]
     if not kept:
-        place = ", ".join(str(int(i)) for i in np.unravel_index(view.offset, block.shape))
-        text = f"{name}[{row}{place}]" if block.shape else name
+        text = f"{name}[{row}{_indexes(view)}]" if block.shape else name
     elif len(kept) == 1:
-        picked = _slice(view.offset, view.strides[kept[0]], view.shape[kept[0]])
-        text = flat if picked == f"0:{block.size}" else f"{flat}[{row}{picked}]"
+        step, count = view.strides[kept[0]], view.shape[kept[0]]
+        every = (view.offset, step, count) == (0, 1, block.size)
+        text = flat if every else f"{flat}[{row}{_slice(view.offset, step, count)}]"
     else:
         (rows, columns), (down, right) = view.shape, view.strides
         if down < right:
             turned = element(name, View(block, view.offset, (right, down), (columns, rows)))
             return f"{turned}.swapaxes(1, 2)" if batched else f"{turned}.T"
         within = view.pitch(rows, columns, down)
-        assert within is not None, "a view that is no slice"
+        assert within is not None, "only slices are written"
         first = view.offset - within
         if block.shape[1:] == (down,):
             return f"{name}[{row}{first // down}:{first // down + rows}, {within}:{within + columns}]"
@@ -156,9 +178,36 @@ def element(name: str, view: View) -> str:
         text = f"{text}.reshape({n}{rows}, {down})"
         return text if columns == down else f"{text}[{row}:, {within}:{within + columns}]"
     axes = [":" if i in kept else "None" for i in range(len(view.shape))]
-    while not batched and axes and axes[0] == "None":  # which broadcasting adds
+    while not batched and axes and axes[0] == "None":  # broadcasting adds these
         del axes[0]
     return f"{text}[{row}{', '.join(axes)}]" if "None" in axes else text
+
+
+def target(name: str, view: View) -> str:
+    """The same as the target of ``+=``: a name or an indexed array, so anything else is indexed as a whole.
+
+    >>> from .blocks import Block
+    >>> theta = Block("theta", (12,))
+    >>> target("theta", View(theta, 3, (4,), (3,))), target("theta", View(theta, 0, (1, 4), (4, 3)))
+    ('theta[3:12:4]', 'theta.reshape(3, 4).T[...]')
+    """
+    text = element(name, view)
+    return text if text == name or text.endswith("]") else f"{text}[...]"
+
+
+def item(name: str, view: View) -> str:
+    """A single element of an array as a Python float.
+
+    >>> from .blocks import Block
+    >>> item("x", View(Block("x", (3, 4)), 6, (), ()))
+    'x.item(1, 2)'
+    """
+    return f"{name}.item({_indexes(view)})"
+
+
+def _indexes(view: View) -> str:
+    """The indexes of the first element of a view in its block."""
+    return ", ".join([str(int(i)) for i in np.unravel_index(view.offset, view.block.shape)])
 
 
 def _slice(offset: int, step: int, count: int) -> str:

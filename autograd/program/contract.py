@@ -1,19 +1,22 @@
-"""Pass 3: chains of additions become one sum, sums of products a dot product."""
+"""Pass 3: finds sums, dot products, maxima and selections among the instructions.
+
+Each rewrite is a function of the tape and stands by itself; `contract` puts what they find together.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isnan
+from math import isnan, nan
 from typing import TypeAlias
 
 from ..ops import ADD, DETACH, EQUAL, MAXIMUM, MUL, WHERE, Op
-from .trace import Trace
+from .trace import Tape
 
 
 @dataclass(frozen=True)
 class Apply:
-    """A row of the table, applied."""
+    """One primitive, applied to its operands."""
 
     op: Op
     operands: tuple[int, ...]
@@ -21,14 +24,14 @@ class Apply:
 
 @dataclass(frozen=True)
 class Sum:
-    """The sum of three terms or more."""
+    """The sum of at least three terms."""
 
     operands: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Max:
-    """The largest of the operands, where it is only ever detached: the shift of a softmax."""
+    """The largest operand, used only under a `detach`, as in the shift of a softmax: it has no derivative."""
 
     operands: tuple[int, ...]
 
@@ -48,7 +51,7 @@ class Dot:
 
 @dataclass(frozen=True)
 class Select:
-    """choices[index], of at least two, as `autograd.select` records it; an error where it is none of them."""
+    """choices[index], of at least two choices, as `autograd.select` records it; another index is an error."""
 
     index: int
     choices: tuple[int, ...]
@@ -62,11 +65,8 @@ class Select:
 Node: TypeAlias = Apply | Sum | Max | Dot | Select
 
 
-def contract(trace: Trace) -> dict[int, Node]:
-    """The operations of a trace by their numbers, inputs first; new ones have numbers beyond those of the trace.
-
-    An addition whose only use is another addition is part of that one; a product whose only use is a sum, of a dot
-    product.  What is left of such a sum is added to the dot product.
+def contract(tape: Tape) -> dict[int, Node]:
+    """The nodes of a tape by their numbers, inputs first; a new node has a number beyond those of the tape.
 
     >>> from autograd import Value
     >>> from autograd.program.trace import trace
@@ -76,101 +76,155 @@ def contract(trace: Trace) -> dict[int, Node]:
     9 Dot(left=(0, 1), right=(3, 4))
     8 Apply(op=<primitive add>, operands=(9, 2))
     """
-    count = len(trace.ops)
-    uses, user = [0] * count, [-1] * count
-    for i, operands in enumerate(trace.operands):
+    uses = count_uses(tape)
+    terms = terms_of_sums(tape, uses)
+    found: dict[int, Node] = {**maxima(tape, uses), **selections(tape)}
+    nodes: dict[int, Node] = {}
+    fresh = len(tape.ops)
+    for i, op in enumerate(tape.ops):
+        if op is ADD:
+            if i not in terms:
+                continue  # part of another sum
+            dot, rest = split_off_dot(tape, uses, terms[i])
+            if dot and not rest:
+                nodes[i] = dot
+                continue
+            if dot:
+                nodes[fresh], rest = dot, (fresh, *rest)
+                fresh += 1
+            nodes[i] = Sum(rest) if len(rest) > 2 else Apply(ADD, rest)
+        elif op is not None:
+            nodes[i] = found[i] if i in found else Apply(op, tape.operands[i])
+    return _needed(nodes, tape.outputs)
+
+
+def count_uses(tape: Tape) -> list[int]:
+    """How often each instruction is used; an output counts as used twice, so that no rewrite absorbs it."""
+    uses = [0] * len(tape.ops)
+    for operands in tape.operands:
         for j in operands:
             uses[j] += 1
-            user[j] = i
-    for i in trace.outputs:
-        uses[i] += 2  # kept whatever happens
-    absorbed = [op is ADD and uses[i] == 1 and trace.ops[user[i]] is ADD for i, op in enumerate(trace.ops)]
-    constant = [trace.is_constant(i) for i in range(count)]
-    nodes: dict[int, Node] = {}
-    fresh = count
-    for i, op in enumerate(trace.ops):
-        if op is None or absorbed[i]:
+    for i in tape.outputs:
+        uses[i] += 2
+    return uses
+
+
+def terms_of_sums(tape: Tape, uses: Sequence[int]) -> dict[int, tuple[int, ...]]:
+    """The terms of each sum.  An addition whose only use is another addition is part of that sum.
+
+    >>> from autograd import Value
+    >>> from autograd.program.trace import trace
+    >>> x = [Value(1.0), Value(2.0), Value(3.0)]
+    >>> tape = trace([(x[0] + x[1] + x[2]).tanh()], x)
+    >>> terms_of_sums(tape, count_uses(tape))
+    {4: (0, 1, 2)}
+    """
+    absorbed = {
+        j
+        for op, operands in zip(tape.ops, tape.operands)
+        if op is ADD
+        for j in operands
+        if uses[j] == 1 and tape.ops[j] is ADD
+    }
+    sums = {}
+    for i, op in enumerate(tape.ops):
+        if op is not ADD or i in absorbed:
             continue
-        if op is DETACH:
-            _contract_maximum(nodes, trace.operands[i][0], uses)
-        if op is WHERE and (selected := _selection(trace, nodes, i)):
-            nodes[i] = selected
-            continue
-        if op is not ADD:
-            nodes[i] = Apply(op, trace.operands[i])
-            continue
-        terms, waiting = [], list(reversed(trace.operands[i]))
+        terms, waiting = [], list(reversed(tape.operands[i]))
         while waiting:
             j = waiting.pop()
-            if absorbed[j]:
-                waiting += reversed(trace.operands[j])
+            if j in absorbed:
+                waiting += reversed(tape.operands[j])
             else:
                 terms.append(j)
-        products: list[int] = []
-        rest: list[int] = []
-        for j in terms:
-            (products if trace.ops[j] is MUL and uses[j] == 1 else rest).append(j)
-        dot = _dot([trace.operands[j] for j in products], constant, trace.parameters)
-        if dot is None:
-            nodes[i] = Sum(tuple(terms)) if len(terms) > 2 else Apply(ADD, tuple(terms))
-            continue
-        if not rest:
-            nodes[i] = dot
-            continue
-        nodes[fresh] = dot
-        nodes[i] = Sum((fresh, *rest)) if len(rest) > 1 else Apply(ADD, (fresh, rest[0]))
-        fresh += 1
-    beginnings = {trace.operands[i][2] for i, node in nodes.items() if isinstance(node, Select)}
-    for i, node in nodes.items():  # a selection that goes on in another is no error where the index is beyond it
-        if isinstance(node, Select) and (len(node.choices) == 1 or i in beginnings):
-            nodes[i] = Apply(WHERE, trace.operands[i])
-    return _needed(nodes, trace.outputs)
+        sums[i] = tuple(terms)
+    return sums
 
 
-def _selection(trace: Trace, nodes: dict[int, Node], i: int) -> Select | None:
-    """where(equal(index, k), x, rest), if the rest is a selection of the k elements before."""
-    condition, x, rest = trace.operands[i]
-    if trace.ops[condition] is not EQUAL:
-        return None
-    index, k = trace.operands[condition]
-    before = nodes.get(rest)
-    if trace.is_constant(k) and trace.numbers[k] == 0.0 and trace.is_constant(rest) and isnan(trace.numbers[rest]):
-        return Select(index, (x,))
-    if (
-        isinstance(before, Select)
-        and (before.index, float(len(before.choices))) == (index, trace.numbers[k])
-        and trace.is_constant(k)
-    ):
-        return Select(index, (*before.choices, x))
-    return None
+def split_off_dot(tape: Tape, uses: Sequence[int], terms: tuple[int, ...]) -> tuple[Dot | None, tuple[int, ...]]:
+    """The products among `terms` that nothing else uses, as a dot product, and the other terms.
+
+    Parameters come left.  There is no dot product, and all terms are left, of fewer than two products, or where only
+    some of the factors on one side are constants.
+
+    >>> from autograd import Value
+    >>> from autograd.program.trace import trace
+    >>> x = [Value(1.0), Value(2.0), Value(3.0)]
+    >>> tape = trace([x[0] * x[1] + x[1] * x[2] + x[0]], x)
+    >>> split_off_dot(tape, count_uses(tape), (3, 4, 0))
+    (Dot(left=(0, 1), right=(1, 2)), (0,))
+    """
+    products = [j for j in terms if tape.ops[j] is MUL and uses[j] == 1]
+    if len(products) < 2:
+        return None, terms
+    factors = [tape.operands[j] for j in products]
+    pairs = [(y, x) if y < tape.parameters <= x else (x, y) for x, y in factors]
+    if len({(tape.is_constant(x), tape.is_constant(y)) for x, y in pairs}) > 1:
+        return None, terms
+    absorbed = {*products}
+    return Dot(tuple([x for x, _ in pairs]), tuple([y for _, y in pairs])), tuple(
+        [j for j in terms if j not in absorbed]
+    )
+
+
+def maxima(tape: Tape, uses: Sequence[int]) -> dict[int, Max]:
+    """Chains of maxima, each used only by the next, the last only by a `detach`.
+
+    >>> from autograd import Value, detach, maximum
+    >>> from autograd.program.trace import trace
+    >>> x = [Value(1.0), Value(2.0), Value(3.0)]
+    >>> tape = trace([detach(maximum(maximum(x[0], x[1]), x[2])) * x[0]], x)
+    >>> maxima(tape, count_uses(tape))
+    {4: Max(operands=(0, 1, 2))}
+    """
+    found = {}
+    for op, operands in zip(tape.ops, tape.operands):
+        if op is DETACH:
+            terms: list[int] = []
+            i = last = operands[0]
+            while tape.ops[i] is MAXIMUM and uses[i] == 1:
+                i, term = tape.operands[i]
+                terms.append(term)
+            if terms:
+                found[last] = Max((i, *reversed(terms)))
+    return found
+
+
+def selections(tape: Tape) -> dict[int, Select]:
+    """What `autograd.select` records: where(equal(index, k), choice k, what is selected from the choices before k).
+
+    >>> from autograd import Value, select
+    >>> from autograd.program.trace import trace
+    >>> x, index = [Value(1.0), Value(2.0)], Value(1.0)
+    >>> list(selections(trace([select(x, index)], x, [index])).values())
+    [Select(index=2, choices=(0, 1))]
+    """
+    found: dict[int, Select] = {}
+    continued = set()
+    for i, op in enumerate(tape.ops):
+        if op is WHERE:
+            condition, choice, rest = tape.operands[i]
+            if tape.ops[condition] is EQUAL:
+                index, k = tape.operands[condition]
+                before = found.get(rest)
+                if _is_constant(tape, rest, nan) and _is_constant(tape, k, 0.0):
+                    found[i] = Select(index, (choice,))
+                elif before and before.index == index and _is_constant(tape, k, float(len(before.choices))):
+                    found[i] = Select(index, (*before.choices, choice))
+                    continued.add(rest)
+    # The beginning of a longer selection is no error where the index is beyond it.
+    return {i: node for i, node in found.items() if len(node.choices) > 1 and i not in continued}
+
+
+def _is_constant(tape: Tape, i: int, x: float) -> bool:
+    """Whether an instruction is this constant; NaN equals NaN."""
+    return tape.is_constant(i) and (tape.data[i] == x or (isnan(x) and isnan(tape.data[i])))
 
 
 def _needed(nodes: dict[int, Node], outputs: Sequence[int]) -> dict[int, Node]:
-    """The nodes that `outputs` depend on: what was contracted needs some no longer."""
+    """The nodes that `outputs` depend on; the rewrites made some superfluous."""
     needed = set(outputs)
     for i in reversed(list(nodes)):
         if i in needed:
             needed.update(nodes[i].operands)
     return {i: node for i, node in nodes.items() if i in needed}
-
-
-def _contract_maximum(nodes: dict[int, Node], last: int, uses: list[int]) -> None:
-    """Makes one node of a chain of maxima in which each is used by the next alone, and the last is detached."""
-    terms: list[int] = []
-    i = last
-    while isinstance(node := nodes.get(i), Apply) and node.op is MAXIMUM and uses[i] == 1:
-        i, term = node.operands
-        terms.append(term)
-    if terms:
-        nodes[last] = Max((i, *reversed(terms)))
-
-
-def _dot(products: list[tuple[int, ...]], constant: list[bool], parameters: int) -> Dot | None:
-    """The dot product of at least two products, parameters on the left; None if they are not of one kind."""
-    if len(products) < 2:
-        return None
-    pairs = [(y, x) if y < parameters <= x else (x, y) for x, y in products]
-    kinds = {(constant[x], constant[y]) for x, y in pairs}
-    if len(kinds) > 1:
-        return None
-    return Dot(tuple([x for x, _ in pairs]), tuple([y for _, y in pairs]))

@@ -1,4 +1,4 @@
-"""What a function reads from outside of itself, and whether it is still what it was."""
+"""What a function reads from outside of itself, and whether that has changed."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ import numpy as np
 from ..value import Value
 
 MOST, LARGEST = 256, 1024
-"""So many things are watched, the nearest ones; of arrays only those that are no larger than this."""
+"""At most so many things are watched, the nearest ones; an array only up to so many elements."""
 
 _MISSING = object()
 _PLAIN = (Number, str, bytes, np.generic, type(None))
 _CONTAINERS = (list, tuple, set, frozenset, deque, dict)
-_LEADS: dict[type, tuple[str, ...]] = {
+_LEADS_TO: dict[type, tuple[str, ...]] = {
     MethodType: ("__func__", "__self__"), BuiltinMethodType: ("__self__",), partial: ("func", "args", "keywords"),
     staticmethod: ("__func__",), classmethod: ("__func__",), property: ("fget",), cached_property: ("func",),
 }  # fmt: skip
@@ -34,11 +34,11 @@ _GENERATORS = (random.Random, np.random.Generator, np.random.RandomState, np.ran
 
 
 class Outside:
-    """What a function's names are bound to outside of it.
+    """What the names in a function are bound to outside of it, now.
 
-    The names are those of its closure, its defaults, and the globals that its code names; the attributes that it names,
-    of objects and modules found there; the items of containers; and the same of the functions, methods, partials and
-    callable objects among all these.  Installed packages, `autograd` and `nn` count as constant.
+    These are its closure, its defaults, and the globals that its code names; the attributes that its code names, of
+    objects and modules among these; the items of containers; and the same for every function, method, partial and
+    callable object that is found so.  Installed packages, `autograd` and `nn` count as constant.
 
     >>> scale = [2.0]
     >>> def function(x):
@@ -60,23 +60,24 @@ class Outside:
         self._explore(function)
 
     def is_same(self) -> bool:
-        """Whether all are bound to what they were; a number or a string, to an equal one."""
-        # Quick where nothing is new: this runs in every call of a compiled function.
+        """Whether every name is bound to the same object as before, or to an equal number or string."""
+        # This runs in every call of a compiled function, so it compares identities first.
         for read, seen in self._names:
             now = read()
             if now is not seen and not _are_alike(now, seen):
                 return False
         for container, items in self._containers:
-            same = len(container) == len(items) and all(map(is_, container, items))
-            if not same and (len(container) != len(items) or not all(map(_are_alike, container, items))):
+            if len(container) != len(items):
+                return False
+            if not all(map(is_, container, items)) and not all(map(_are_alike, container, items)):
                 return False
         return all(array.tobytes() == content for array, content in self._arrays)
 
     def random_state(self) -> list[str]:
-        """The states of the random generators found, and of the global ones, in a form that can be compared."""
+        """The states of the random generators that were found, and of the global ones, for comparison."""
         return [_state(generator) for generator in self._generators]
 
-    # ---- What is found, nearest first ----
+    # ---- The search, nearest things first ----
 
     def _explore(self, function: Callable[..., Any]) -> None:
         met: dict[int, Any] = {}
@@ -126,21 +127,22 @@ class Outside:
         return ()
 
     def _watch(self, read: Callable[[], Any]) -> Any:
-        """What is there now."""
+        """The thing that `read` returns now."""
         found = read()
         if not isinstance(found, ModuleType) and self._spend(1):
             self._names.append((read, found))
         return found
 
     def _spend(self, count: int) -> bool:
-        """Whether so many more can be watched."""
-        fits = count <= self._left
-        self._left -= count * fits
-        return fits
+        """Whether so many more things can be watched; if so, they count."""
+        if count > self._left:
+            return False
+        self._left -= count
+        return True
 
 
 class _Owner:
-    """Something with attributes, or that leads to a function: an object, a class, a module, a method, a partial."""
+    """Something with attributes, or with a function in it: an object, a class, a module, a method, a partial."""
 
     def __init__(self, thing: Any) -> None:
         kind = thing if isinstance(thing, type) else type(thing)
@@ -150,29 +152,32 @@ class _Owner:
             own = []
         self._thing, self._met = thing, set[str]()
         self._scopes: list[Mapping[str, Any]] = [*own, *classes]
-        # No code names the methods of operators.
+        # Operators call their methods without naming them.
         operators = [x for scope in classes for name, x in scope.items() if name.startswith("__")]
         self.parts = [
-            *[getattr(thing, name) for name in _LEADS.get(kind, ())],
+            *[getattr(thing, name) for name in _LEADS_TO.get(kind, ())],
             *[scope["__wrapped__"] for scope in own if "__wrapped__" in scope],
             *[x for x in operators if isinstance(x, FunctionType)],
         ]
 
     def attributes(self, names: set[str]) -> list[Callable[[], Any]]:
-        """What reads those of these names that it has, each once; where it may be hidden by another, that too."""
+        """Functions that read those of `names` that it has and that were not asked for before.
+
+        A name is also read where it is missing now but would come first, as in an instance before its class.
+        """
         found: list[Callable[[], Any]] = []
         for name in sorted(names - self._met):
             place = next((i for i, scope in enumerate(self._scopes) if name in scope), None)
             if place is not None:
                 self._met.add(name)
                 found += [partial(scope.get, name, _MISSING) for scope in self._scopes[: place + 1]]
-                if isinstance(self._scopes[place][name], MemberDescriptorType):  # of a class with slots
+                if isinstance(self._scopes[place][name], MemberDescriptorType):  # a slot
                     found.append(partial(getattr, self._thing, name, _MISSING))
         return found
 
 
 class _Names(NamedTuple):
-    """What the code of a function names, and the code of the functions in it."""
+    """The names in the code of a function and of the functions in it."""
 
     globals: list[str]
     attributes: set[str]
@@ -200,7 +205,7 @@ def _names_of(code: CodeType) -> _Names:
 
 @lru_cache(maxsize=1024)
 def _is_library(module: str | None) -> bool:
-    """Whether a module is of an installed package or of Python, or one of ours."""
+    """Whether a module belongs to Python, to an installed package, or to this one."""
     if not module or module == "__main__" or module not in sys.modules:
         return False
     file, package = getattr(sys.modules[module], "__file__", None), module.partition(".")[0]
@@ -217,7 +222,7 @@ def _content(cell: CellType) -> Any:
 
 
 def _are_alike(now: Any, seen: Any) -> bool:
-    """Whether two are one, or equal numbers or strings: NaN as well; but 0.0 and -0.0 are two, as are 1 and 1.0."""
+    """Whether these are one object, or equal numbers or strings: NaN equals NaN, but not 0.0 -0.0, nor 1 1.0."""
     return now is seen or (type(now) is type(seen) and isinstance(now, _PLAIN) and repr(now) == repr(seen))
 
 

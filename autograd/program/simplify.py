@@ -1,13 +1,15 @@
-"""Pass 2: constants folded, 0 + x made x, what is computed twice computed once, what nobody needs left out."""
+"""Pass 2: folds constants, turns 0 + x into x, computes equal instructions once, and drops what nobody needs."""
 
 from __future__ import annotations
 
 from ..ops import ADD, WHERE, Op
-from .trace import Trace
+from .trace import Tape
 
 
-def simplify(trace: Trace) -> Trace:
-    """An equivalent trace.  x * 0, x - x and x / x stay (they may be NaN); so does x * 1, to keep like rows alike.
+def simplify(tape: Tape) -> Tape:
+    """An equivalent tape.
+
+    x * 0, x - x and x / x stay, because they may be NaN; x * 1 stays, because like instructions are scheduled together.
 
     >>> from autograd import Value
     >>> from autograd.program.trace import trace
@@ -21,30 +23,30 @@ def simplify(trace: Trace) -> Trace:
     5 add 3 4
     outputs: 5
     """
-    count = len(trace.ops)
-    numbers = list(trace.numbers)
-    same = list(range(count))  # what stands for each instruction
-    constant = [trace.is_constant(i) for i in range(count)]
+    count = len(tape.ops)
+    data = list(tape.data)
+    same = list(range(count))  # the instruction that stands for each
+    constant = [tape.is_constant(i) for i in range(count)]
     known: dict[tuple[Op, tuple[int, ...]], int] = {}
     operands: list[tuple[int, ...]] = [()] * count
-    for i, op in enumerate(trace.ops):
+    for i, op in enumerate(tape.ops):
         if op is None:
             continue
-        found = operands[i] = tuple([same[j] for j in trace.operands[i]])
+        found = operands[i] = tuple([same[j] for j in tape.operands[i]])
         if constant[found[0]] and constant[found[-1]] and all(constant[j] for j in found):
             constant[i], operands[i] = True, ()
-            numbers[i] = op.forward(*(numbers[j] for j in found))  # of the numbers that the leaves have now
+            data[i] = op.forward(*(data[j] for j in found))  # at the numbers that the leaves have now
         elif op is WHERE and constant[found[0]]:
-            same[i] = found[1] if numbers[found[0]] else found[2]
-        elif op is ADD and constant[found[0]] and numbers[found[0]] == 0.0:
+            same[i] = found[1] if data[found[0]] else found[2]
+        elif op is ADD and constant[found[0]] and data[found[0]] == 0.0:
             same[i] = found[1]
-        elif op is ADD and constant[found[1]] and numbers[found[1]] == 0.0:
+        elif op is ADD and constant[found[1]] and data[found[1]] == 0.0:
             same[i] = found[0]
         else:
             same[i] = known.setdefault((op, found), i)
 
-    needed = [i < trace.parameters + trace.inputs for i in range(count)]
-    for output in trace.outputs:
+    needed = [i < tape.parameters + tape.inputs for i in range(count)]
+    for output in tape.outputs:
         needed[same[output]] = True
     for i in reversed(range(count)):
         if needed[i]:
@@ -54,11 +56,11 @@ def simplify(trace: Trace) -> Trace:
     new = [0] * count
     for place, i in enumerate(kept):
         new[i] = place
-    return Trace(
-        [None if constant[i] else trace.ops[i] for i in kept],
+    return Tape(
+        [None if constant[i] else tape.ops[i] for i in kept],
         [tuple([new[j] for j in operands[i]]) for i in kept],
-        [numbers[i] for i in kept],
-        trace.parameters,
-        trace.inputs,
-        [new[same[output]] for output in trace.outputs],
+        [data[i] for i in kept],
+        tape.parameters,
+        tape.inputs,
+        [new[same[output]] for output in tape.outputs],
     )

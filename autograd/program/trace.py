@@ -1,4 +1,4 @@
-"""Pass 1: a graph of Values as a flat list of instructions."""
+"""Pass 1: a graph of Values becomes a tape, a flat list of instructions."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ..value import Value
 
 
 @dataclass(frozen=True)
-class Trace:
-    """Instructions in topological order; number i is ``ops[i](*operands[i])``.
+class Tape:
+    """Instructions in topological order; instruction i is ``ops[i](*operands[i])``.
 
-    The first `parameters` of them, and then `inputs`, are leaves that vary; the other leaves are constants.
-    `numbers` are those of the leaves, NaN for what is computed.
+    The leaves have no op.  The first `parameters` instructions and the next `inputs` are leaves that vary; all other
+    leaves are constants.  `data` holds the numbers of the leaves, and NaN for what is computed.
 
     >>> x, y = Value(2.0), Value(3.0)
     >>> print(trace([x * y + 1.0], [x], [y]))
@@ -30,7 +30,7 @@ class Trace:
 
     ops: list[Op | None]
     operands: list[tuple[int, ...]]
-    numbers: list[float]
+    data: list[float]
     parameters: int
     inputs: int
     outputs: list[int]
@@ -40,35 +40,37 @@ class Trace:
         return self.parameters + self.inputs <= i < len(self.ops) and self.ops[i] is None
 
     def constants(self) -> list[str]:
-        """The constants, each told apart from every other, bit for bit."""
-        return [repr(self.numbers[i]) for i in range(len(self.ops)) if self.is_constant(i)]
+        """The constants, spelled so that two are equal only if they are the same bit for bit."""
+        return [repr(self.data[i]) for i in range(len(self.ops)) if self.is_constant(i)]
 
     def __str__(self) -> str:
         lines = []
         for i, (op, operands) in enumerate(zip(self.ops, self.operands)):
-            kind = "parameter" if i < self.parameters else "input" if i < self.parameters + self.inputs else None
-            lines.append(f"{i} {kind or (op.name if op else self.numbers[i])} {' '.join(map(str, operands))}".rstrip())
+            leaf = (
+                "parameter" if i < self.parameters else "input" if i < self.parameters + self.inputs else self.data[i]
+            )
+            lines.append(f"{i} {op.name if op else leaf} {' '.join(map(str, operands))}".rstrip())
         return "\n".join([*lines, f"outputs: {' '.join(map(str, self.outputs))}"])
 
 
-def trace(outputs: Sequence[Value], parameters: Sequence[Value], inputs: Sequence[Value] = ()) -> Trace:
-    """The graph below `outputs` as instructions; constants that are equal, bit for bit, are one."""
+def trace(outputs: Sequence[Value], parameters: Sequence[Value], inputs: Sequence[Value] = ()) -> Tape:
+    """The graph below `outputs` as a tape; constants that are equal bit for bit become one."""
     ops: list[Op | None] = []
     operands: list[tuple[int, ...]] = []
-    numbers: list[float] = []
+    data: list[float] = []
     number: dict[Value, int] = {}
     constants: dict[str, int] = {}
 
-    def add(op: Op | None, inputs: tuple[int, ...], data: float) -> int:
+    def add(op: Op | None, inputs: tuple[int, ...], x: float) -> int:
         ops.append(op)
         operands.append(inputs)
-        numbers.append(data)
+        data.append(x)
         return len(ops) - 1
 
-    def constant(data: float) -> int:
-        key = repr(data)  # 0.0 and -0.0 are two, NaN is one
+    def constant(x: float) -> int:
+        key = repr(x)  # tells 0.0 from -0.0, and takes NaN for equal to NaN
         if key not in constants:
-            constants[key] = add(None, (), data)
+            constants[key] = add(None, (), x)
         return constants[key]
 
     for leaf in (*parameters, *inputs):
@@ -81,4 +83,4 @@ def trace(outputs: Sequence[Value], parameters: Sequence[Value], inputs: Sequenc
         else:
             operands_ = tuple([number[x] if isinstance(x, Value) else constant(x) for x in node.inputs])
             number[node] = add(node.op, operands_, nan)
-    return Trace(ops, operands, numbers, len(parameters), len(inputs), [number[x] for x in outputs])
+    return Tape(ops, operands, data, len(parameters), len(inputs), [number[x] for x in outputs])

@@ -1,4 +1,4 @@
-"""`Unknown`: what a traced function gets where it reads a number."""
+"""`Unknown`: a traced function gets it instead of a number that it reads."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any, NoReturn
 
 
 class Unknown:
-    """Stands for a number that varies from call to call: it can be passed on and printed, and refuses any use.
+    """Stands for a number that varies from call to call: it can be passed on and printed, but any use is refused.
 
-    While the function is traced, `isinstance` takes it for a float, as it takes the number in the eager run.
+    `isinstance` takes it for a float while the function is traced, because the number is one in the eager run.
 
     >>> def refuse():
     ...     raise TypeError("the number was used")
@@ -32,13 +32,13 @@ class Unknown:
     def __format__(self, spec: str) -> str:
         return repr(self)
 
-    @property  # type: ignore[misc]  # as mocks do
+    @property  # type: ignore[misc]  # a class may be a property: mocks do the same
     def __class__(self) -> type:
         return _Float if self._is_traced() else Unknown
 
 
 class Text(str):
-    """What such a number prints as; to make a number of it is to use the number.
+    """The string that an `Unknown` prints; making a number of it uses the number, and so is refused.
 
     >>> def refuse():
     ...     raise TypeError("the number was used")
@@ -56,7 +56,7 @@ class Text(str):
 
 
 class _Float(float):
-    """A float to `isinstance`, but not to the engine, which asks whether a class is float."""
+    """A float for `isinstance`, but not for the engine, which asks whether the class is float itself."""
 
 
 def _use(self: Unknown | Text, *_: Any, **__: Any) -> NoReturn:

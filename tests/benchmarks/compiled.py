@@ -6,8 +6,8 @@
 
 The work: one step of micrograd's demo, 100 examples unrolled, MLP 2-16-16-1, hinge loss, L2 term, the loss and all
 gradients; a mini-batch of 256 on a 64-32-10 softmax network, compiled from a function of one example; a training step
-of examples/gpt.py on 32 names; a pendulum integrated for 1,000 steps, where no wave is wider than one; and the time and
-the memory that compiling takes.  Each ratio is the median of rounds that took turns, beside it what it should be.
+of examples/gpt.py on 32 names; a pendulum integrated for 1,000 steps, where no group is wider than one; and the time
+and the memory that compiling takes.  Each ratio is the median of rounds that took turns, beside it what it should be.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`compile`: two ways in, a graph that is built already and a function of one example."""
+"""`compile`: a graph becomes a `Program`, and a function of one example a `CompiledFunction`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .trace import trace
 
 
 @overload
-def compile(  # its name in the field
+def compile(
     values: Value | Sequence[Value], wrt: Sequence[Value], *, inputs: Sequence[Value] = (), dtype: str = "float64"
 ) -> Program: ...
 @overload
@@ -40,20 +40,20 @@ def compile(
     branches: str = "trace",
     dtype: str = "float64",
 ) -> Any:
-    """The graph that computes `values` as a program of arrays, to be differentiated with respect to `wrt`.
+    """The graph that computes `values`, as a program of arrays with the parameters `wrt`.
 
-    A function, written for one example in scalars, becomes a `CompiledFunction` (see there for `reduction` and
-    `branches`), to be called with arrays that carry a leading batch axis; also as a decorator,
-    ``@compile(wrt=parameters)``.  Both have `value` and `value_and_grad`, of `theta`, the flat vector of the numbers of
-    `wrt`, and the inputs; and `backward`, which reads and writes the Values: ``loss.backward(xs, ys)``.
+    A function of one example, written in scalars, becomes a `CompiledFunction`, which takes arrays with a leading batch
+    axis; see there for `reduction` and `branches`.  ``@compile(wrt=parameters)`` is the same as a decorator.  Both
+    results have `value` and `value_and_grad`.  These take `theta`, the vector of the numbers of `wrt`, and the inputs.
+    Both have `backward`, too, which reads and writes the Values: ``loss.backward(xs, ys)``.
 
-    The graph is contracted, scheduled into waves of like nodes, and re-rolled: sums of products become matrix products,
-    the scalar chain rule their transposes.  `inputs` are leaves that vary from call to call; all other leaves keep the
-    numbers that they have now, and comparisons the outcomes that they had.  `dtype` is "float64" or "float32".
+    Sums of products become matrix products, and like nodes one operation on an array.  `inputs` are leaves that vary
+    from call to call.  All other leaves keep the numbers that they have now, and comparisons their outcomes.  `dtype`
+    is "float64" or "float32".
 
-    Sums are re-associated; otherwise values and gradients are those of the engine.  A TypeError for what is not a
-    Value; a ValueError for a Value that is given twice or was computed from another one of `wrt` and `inputs`, and for
-    a function without `wrt`, which would train nothing.
+    Values and gradients are those of the engine, except that sums are added in another order.  A TypeError for anything
+    that is not a Value.  A ValueError for a Value that is given twice or was computed from another one in `wrt` and
+    `inputs`, and for a function without parameters.
 
     >>> w, x = [Value(0.5), Value(-1.0)], [Value(2.0), Value(3.0)]
     >>> program = compile((w[0] * x[0] + w[1] * x[1]).tanh(), w, inputs=x)
@@ -83,45 +83,50 @@ def compile(
         raise ValueError(f"dtype is {dtype!r:.60}; give one of {', '.join(DTYPES)}")
     wrt, inputs = _listed("wrt", wrt), _listed("inputs", inputs)
     _check_varying(wrt, inputs)
-    if values is None or callable(values):
-        if inputs:
-            raise ValueError("inputs= of a function; its arguments are its inputs, arrays in each call")
-        if not wrt:
-            raise ValueError(
-                "a function that is compiled without parameters trains nothing; write compile(function, parameters), "
-                "with the list of Values to differentiate by, such as model.parameters(), or @compile(wrt=parameters)"
-            )
-        options: dict[str, Any] = {"reduction": reduction, "branches": branches, "dtype": dtype}
-        return CompiledFunction(values, wrt, **options) if values else partial(compile, wrt=wrt, **options)
+    if values is not None and not callable(values):
+        return _compile_graph(values, wrt, inputs, dtype)
+    if inputs:
+        raise ValueError("a function was given inputs=; its arguments are its inputs, as arrays in each call")
+    if not wrt:
+        raise ValueError(
+            "a function that is compiled without parameters trains nothing; write compile(function, parameters), "
+            "with the list of Values to differentiate by, such as model.parameters(), or @compile(wrt=parameters)"
+        )
+    if values is None:
+        return partial(compile, wrt=wrt, reduction=reduction, branches=branches, dtype=dtype)
+    return CompiledFunction(values, wrt, reduction, branches, dtype)
+
+
+def _compile_graph(values: Any, wrt: Sequence[Value], inputs: Sequence[Value], dtype: str) -> Program:
     outputs = [values] if isinstance(values, Value) else _listed("values", values)
     if not outputs:
-        raise ValueError("compile of no Values; give one, or a list of them")
+        raise ValueError("compile was given no Values; give one, or a list of them")
     if not wrt and not inputs:
         raise ValueError("nothing varies in a graph compiled without parameters; write compile(loss, parameters)")
     for x in outputs:
         require_value(x, "compile(loss, parameters) takes Values")
     shapes = {"x": (len(inputs),)} if inputs else {}
     with paused_collector():
-        graph = trace(outputs, wrt, inputs)
-    return Program(graph, shapes, dtype=dtype, wrt=wrt, inputs=inputs)
+        tape = trace(outputs, wrt, inputs)
+    return Program(tape, shapes, dtype=dtype, wrt=wrt, inputs=inputs)
 
 
 def _check_varying(wrt: Sequence[Any], inputs: Sequence[Any]) -> None:
-    """A program is given the numbers of all of these, so each of them once, and none that follows from another."""
+    """An error unless these are different Values, none of them computed from another."""
     for x in (*wrt, *inputs):
         require_value(x, "compile(loss, parameters) takes Values")
     for where, values in (("in wrt", wrt), ("among wrt and inputs", [*wrt, *inputs])):
         if len(set(values)) < len(values):
             raise ValueError(f"a Value is given twice {where}; give each once")
     varying = {*wrt, *inputs}
-    follows: set[Value] = set()
+    dependent: set[Value] = set()
     for node in topological_order(varying):
-        if any(x in varying or x in follows for x in node.inputs if isinstance(x, Value)):
-            follows.add(node)
-    for x in varying & follows:
+        if any(x in varying or x in dependent for x in node.inputs if isinstance(x, Value)):
+            dependent.add(node)
+    for x in varying & dependent:
         raise ValueError(
-            f"{x!r:.60} was computed from another Value of wrt or inputs, and so is no number of its own; give the "
-            "Values that it was computed from, or take gradients(output, values) of the graph"
+            f"{x!r:.60} was computed from another Value in wrt or inputs, so it cannot vary by itself; give the Values "
+            "that it was computed from, or take gradients(output, values) of the graph"
         )
 
 

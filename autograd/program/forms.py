@@ -1,4 +1,4 @@
-"""What a row of a batch is: an array of an array, a list of a list, a tuple of a list of tuples."""
+"""The form in which a function gets a row of a batch: as an array, a list, a tuple or a number."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ..numpy_protocol import ValueArray
 from ..value import Value
 
 Form: TypeAlias = "tuple[type, Form] | None"
-"""The class that holds the elements, and the form of those; None for a number."""
+"""The class of a container and the form of its elements; None for a number."""
 
 
 def form_of_rows(batch: Any) -> Form:
-    """The form of the rows of a batch; a TypeError if they have several.
+    """The form of the rows of a batch; a TypeError if they are not all of one form.
 
     >>> form_of_rows(np.zeros((3, 2))), form_of_rows([[1.0, 2.0], [3.0, 4.0]]), form_of_rows([1.0, 2.0])
     ((<class 'numpy.ndarray'>, None), (<class 'list'>, None), None)
@@ -43,7 +43,7 @@ _ARRAY: Form = (np.ndarray, None)
 
 
 def row_of(values: Sequence[Value], shape: tuple[int, ...], form: Form) -> Any:
-    """A row of this form that holds the Values.
+    """The Values as a row of this form and shape.
 
     >>> row_of([Value(1.0), Value(2.0)], (2,), (tuple, None))
     (Value(data=1.0, grad=0.0), Value(data=2.0, grad=0.0))
@@ -57,5 +57,5 @@ def row_of(values: Sequence[Value], shape: tuple[int, ...], form: Form) -> Any:
         return row.reshape(shape).view(ValueArray)
     size = prod(shape[1:])
     parts = [row_of(values[i * size : (i + 1) * size], shape[1:], inner) for i in range(shape[0])]
-    make = getattr(kind, "_make", tuple if issubclass(kind, tuple) else list)  # of named tuples
+    make = getattr(kind, "_make", tuple if issubclass(kind, tuple) else list)  # a named tuple has _make
     return make(parts)

@@ -1,0 +1,836 @@
+"""Written by ``python -m autograd.generator`` from the table: do not edit.
+
+`Recorders` has the methods of `Value` that record a row, each without a call that is not the row's own.  `sweep` is
+`chain_rule` for the rows of the table.  Both read and write the slots of nodes (see `Value`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from math import inf, nan
+from typing import Any, Generic, TypeVar
+
+from . import kernels, recording
+from .ops import (
+    ABS,
+    ADD,
+    ARCTAN,
+    COS,
+    COSH,
+    DETACH,
+    DIV,
+    EQUAL,
+    EXP,
+    EXPM1,
+    LOG,
+    LOG1P,
+    MAXIMUM,
+    MINIMUM,
+    MUL,
+    NEG,
+    POW,
+    RELU,
+    SIGMOID,
+    SIGN,
+    SIN,
+    SINH,
+    SOFTPLUS,
+    SQRT,
+    STEP,
+    SUB,
+    TAN,
+    TANH,
+    WHERE,
+)
+
+V = TypeVar("V")
+Value: Any = None
+"""The class of the nodes, which derives from `Recorders`, and which its module puts here."""
+new = object.__new__
+
+
+class Recorders(Generic[V]):
+    """Each row of the table as a method that makes a node `V`."""
+
+    __slots__ = ()
+    _number: float
+    __record__: Any
+    __infix__: Any
+
+    def __add__(self, other: Any) -> V:
+        if other.__class__ is Value:
+            y = other._number
+        elif other.__class__ is float:
+            y = other
+            other = None
+        else:
+            return self.__infix__(ADD, self, other)
+        if recording.open_blocks:
+            return self.__record__(ADD, (self, y if other is None else other))
+        x = self._number
+        n = new(Value)
+        n._number = n._zd = x + y
+        n._grad = 0.0
+        n.label = ""
+        n.op = ADD
+        n._x = self
+        n._y = other
+        n._more = None
+        n._xd = x
+        n._yd = y
+        return n
+
+    def __radd__(self, x: Any) -> V:
+        if x.__class__ is not float or recording.open_blocks:
+            return self.__infix__(ADD, x, self)
+        y = self._number
+        n = new(Value)
+        n._number = n._zd = x + y
+        n._grad = 0.0
+        n.label = ""
+        n.op = ADD
+        n._x = n._more = None
+        n._y = self
+        n._xd = x
+        n._yd = y
+        return n
+
+    def __sub__(self, other: Any) -> V:
+        if other.__class__ is Value:
+            y = other._number
+        elif other.__class__ is float:
+            y = other
+            other = None
+        else:
+            return self.__infix__(SUB, self, other)
+        if recording.open_blocks:
+            return self.__record__(SUB, (self, y if other is None else other))
+        x = self._number
+        n = new(Value)
+        n._number = n._zd = x - y
+        n._grad = 0.0
+        n.label = ""
+        n.op = SUB
+        n._x = self
+        n._y = other
+        n._more = None
+        n._xd = x
+        n._yd = y
+        return n
+
+    def __rsub__(self, x: Any) -> V:
+        if x.__class__ is not float or recording.open_blocks:
+            return self.__infix__(SUB, x, self)
+        y = self._number
+        n = new(Value)
+        n._number = n._zd = x - y
+        n._grad = 0.0
+        n.label = ""
+        n.op = SUB
+        n._x = n._more = None
+        n._y = self
+        n._xd = x
+        n._yd = y
+        return n
+
+    def __mul__(self, other: Any) -> V:
+        if other.__class__ is Value:
+            y = other._number
+        elif other.__class__ is float:
+            y = other
+            other = None
+        else:
+            return self.__infix__(MUL, self, other)
+        if recording.open_blocks:
+            return self.__record__(MUL, (self, y if other is None else other))
+        x = self._number
+        n = new(Value)
+        n._number = n._zd = x * y
+        n._grad = 0.0
+        n.label = ""
+        n.op = MUL
+        n._x = self
+        n._y = other
+        n._more = None
+        n._xd = x
+        n._yd = y
+        return n
+
+    def __rmul__(self, x: Any) -> V:
+        if x.__class__ is not float or recording.open_blocks:
+            return self.__infix__(MUL, x, self)
+        y = self._number
+        n = new(Value)
+        n._number = n._zd = x * y
+        n._grad = 0.0
+        n.label = ""
+        n.op = MUL
+        n._x = n._more = None
+        n._y = self
+        n._xd = x
+        n._yd = y
+        return n
+
+    def __truediv__(self, other: Any) -> V:
+        if other.__class__ is Value:
+            y = other._number
+        elif other.__class__ is float:
+            y = other
+            other = None
+        else:
+            return self.__infix__(DIV, self, other)
+        if recording.open_blocks:
+            return self.__record__(DIV, (self, y if other is None else other))
+        x = self._number
+        try:
+            z = x / y
+        except ZeroDivisionError:
+            z = x * math.copysign(inf, y)
+        n = new(Value)
+        n._number = n._zd = z
+        n._grad = 0.0
+        n.label = ""
+        n.op = DIV
+        n._x = self
+        n._y = other
+        n._more = None
+        n._xd = x
+        n._yd = y
+        return n
+
+    def __rtruediv__(self, x: Any) -> V:
+        if x.__class__ is not float or recording.open_blocks:
+            return self.__infix__(DIV, x, self)
+        y = self._number
+        try:
+            z = x / y
+        except ZeroDivisionError:
+            z = x * math.copysign(inf, y)
+        n = new(Value)
+        n._number = n._zd = z
+        n._grad = 0.0
+        n.label = ""
+        n.op = DIV
+        n._x = n._more = None
+        n._y = self
+        n._xd = x
+        n._yd = y
+        return n
+
+    def neg(self) -> V:
+        if recording.open_blocks:
+            return self.__record__(NEG, (self,))
+        x = self._number
+        n = new(Value)
+        n._number = n._zd = -x
+        n._grad = 0.0
+        n.label = ""
+        n.op = NEG
+        n._x = self
+        n._y = n._more = None
+        n._xd = x
+        return n
+
+    __neg__ = neg
+
+    def __pow__(self, other: Any) -> V:
+        if other.__class__ is Value:
+            y = other._number
+        elif other.__class__ is float:
+            y = other
+            other = None
+        else:
+            return self.__infix__(POW, self, other)
+        if recording.open_blocks:
+            return self.__record__(POW, (self, y if other is None else other))
+        x = self._number
+        try:
+            z = math.pow(x, y)
+        except (ValueError, OverflowError):
+            z = nan if x < 0.0 and y % 1.0 else math.copysign(inf, x) if math.fabs(y) % 2.0 == 1.0 else inf
+        n = new(Value)
+        n._number = n._zd = z
+        n._grad = 0.0
+        n.label = ""
+        n.op = POW
+        n._x = self
+        n._y = other
+        n._more = None
+        n._xd = x
+        n._yd = y
+        return n
+
+    def __rpow__(self, x: Any) -> V:
+        if x.__class__ is not float or recording.open_blocks:
+            return self.__infix__(POW, x, self)
+        y = self._number
+        try:
+            z = math.pow(x, y)
+        except (ValueError, OverflowError):
+            z = nan if x < 0.0 and y % 1.0 else math.copysign(inf, x) if math.fabs(y) % 2.0 == 1.0 else inf
+        n = new(Value)
+        n._number = n._zd = z
+        n._grad = 0.0
+        n.label = ""
+        n.op = POW
+        n._x = n._more = None
+        n._y = self
+        n._xd = x
+        n._yd = y
+        return n
+
+    def abs(self) -> V:
+        if recording.open_blocks:
+            return self.__record__(ABS, (self,))
+        x = self._number
+        n = new(Value)
+        n._number = n._zd = math.fabs(x)
+        n._grad = 0.0
+        n.label = ""
+        n.op = ABS
+        n._x = self
+        n._y = n._more = None
+        n._xd = x
+        return n
+
+    __abs__ = abs
+
+    def sign(self) -> V:
+        if recording.open_blocks:
+            return self.__record__(SIGN, (self,))
+        x = self._number
+        n = new(Value)
+        n._number = n._zd = 1.0 if x > 0.0 else -1.0 if x < 0.0 else 0.0 if x == 0.0 else x
+        n._grad = 0.0
+        n.label = ""
+        n.op = SIGN
+        n._x = self
+        n._y = n._more = None
+        n._xd = x
+        return n
+
+    def step(self) -> V:
+        if recording.open_blocks:
+            return self.__record__(STEP, (self,))
+        x = self._number
+        n = new(Value)
+        n._number = n._zd = 1.0 if x > 0.0 else 0.0
+        n._grad = 0.0
+        n.label = ""
+        n.op = STEP
+        n._x = self
+        n._y = n._more = None
+        n._xd = x
+        return n
+
+    def exp(self) -> V:
+        if recording.open_blocks:
+            return self.__record__(EXP, (self,))
+        x = self._number
+        try:
+            z = math.exp(x)
+        except OverflowError:
+            z = inf
+        n = new(Value)
+        n._number = n._zd = z
+        n._grad = 0.0
+        n.label = ""
+        n.op = EXP
+        n._x = self
+        n._y = n._more = None
+        n._xd = x
+        return n
+
+    def expm1(self) -> V:
+        if recording.open_blocks:
+            return self.__record__(EXPM1, (self,))
+        x = self._number
+        try:
+            z = math.expm1(x)
+        except OverflowError:
+            z = inf
+        n = new(Value)
+        n._number = n._zd = z
+        n._grad = 0.0
+        n.label = ""
+        n.op = EXPM1
+        n._x = self
+        n._y = n._more = None
+        n._xd = x
+        return n
+
+    def log(self) -> V:
+        if recording.open_blocks:
+            return self.__record__(LOG, (self,))
+        x = self._number
+        try:
+            z = math.log(x)
+        except ValueError:
+            z = -inf if x == 0.0 else nan
+        n = new(Value)
+        n._number = n._zd = z
+        n._grad = 0.0
+        n.label = ""
+        n.op = LOG
+        n._x = self
+        n._y = n._more = None
+        n._xd = x
+        return n
+
+    def log1p(self) -> V:
+        if recording.open_blocks:
+            return self.__record__(LOG1P, (self,))
+        x = self._number
+        try:
+            z = math.log1p(x)
+        except ValueError:
+            z = -inf if x == -1.0 else nan
+        n = new(Value)
+        n._number = n._zd = z
+        n._grad = 0.0
+        n.label = ""
+        n.op = LOG1P
+        n._x = self
+        n._y = n._more = None
+        n._xd = x
+        return n
+
+    def sqrt(self) -> V:
+        if recording.open_blocks:
+            return self.__record__(SQRT, (self,))
+        x = self._number
+        try:
+            z = math.sqrt(x)
+        except ValueError:
+            z = nan
+        n = new(Value)
+        n._number = n._zd = z
+        n._grad = 0.0
+        n.label = ""
+        n.op = SQRT
+        n._x = self
+        n._y = n._more = None
+        n._xd = x
+        return n
+
+    def sin(self) -> V:
+        if recording.open_blocks:
+            return self.__record__(SIN, (self,))
+        x = self._number
+        try:
+            z = math.sin(x)
+        except ValueError:
+            z = nan
+        n = new(Value)
+        n._number = n._zd = z
+        n._grad = 0.0
+        n.label = ""
+        n.op = SIN
+        n._x = self
+        n._y = n._more = None
+        n._xd = x
+        return n
+
+    def cos(self) -> V:
+        if recording.open_blocks:
+            return self.__record__(COS, (self,))
+        x = self._number
+        try:
+            z = math.cos(x)
+        except ValueError:
+            z = nan
+        n = new(Value)
+        n._number = n._zd = z
+        n._grad = 0.0
+        n.label = ""
+        n.op = COS
+        n._x = self
+        n._y = n._more = None
+        n._xd = x
+        return n
+
+    def tan(self) -> V:
+        if recording.open_blocks:
+            return self.__record__(TAN, (self,))
+        x = self._number
+        try:
+            z = math.tan(x)
+        except ValueError:
+            z = nan
+        n = new(Value)
+        n._number = n._zd = z
+        n._grad = 0.0
+        n.label = ""
+        n.op = TAN
+        n._x = self
+        n._y = n._more = None
+        n._xd = x
+        return n
+
+    def arctan(self) -> V:
+        if recording.open_blocks:
+            return self.__record__(ARCTAN, (self,))
+        x = self._number
+        n = new(Value)
+        n._number = n._zd = math.atan(x)
+        n._grad = 0.0
+        n.label = ""
+        n.op = ARCTAN
+        n._x = self
+        n._y = n._more = None
+        n._xd = x
+        return n
+
+    def sinh(self) -> V:
+        if recording.open_blocks:
+            return self.__record__(SINH, (self,))
+        x = self._number
+        try:
+            z = math.sinh(x)
+        except OverflowError:
+            z = math.copysign(inf, x)
+        n = new(Value)
+        n._number = n._zd = z
+        n._grad = 0.0
+        n.label = ""
+        n.op = SINH
+        n._x = self
+        n._y = n._more = None
+        n._xd = x
+        return n
+
+    def cosh(self) -> V:
+        if recording.open_blocks:
+            return self.__record__(COSH, (self,))
+        x = self._number
+        try:
+            z = math.cosh(x)
+        except OverflowError:
+            z = inf
+        n = new(Value)
+        n._number = n._zd = z
+        n._grad = 0.0
+        n.label = ""
+        n.op = COSH
+        n._x = self
+        n._y = n._more = None
+        n._xd = x
+        return n
+
+    def tanh(self) -> V:
+        if recording.open_blocks:
+            return self.__record__(TANH, (self,))
+        x = self._number
+        n = new(Value)
+        n._number = n._zd = math.tanh(x)
+        n._grad = 0.0
+        n.label = ""
+        n.op = TANH
+        n._x = self
+        n._y = n._more = None
+        n._xd = x
+        return n
+
+    def sigmoid(self) -> V:
+        if recording.open_blocks:
+            return self.__record__(SIGMOID, (self,))
+        x = self._number
+        e = math.exp(-math.fabs(x))
+        n = new(Value)
+        n._number = n._zd = (e if x < 0.0 else 1.0) / (1.0 + e)
+        n._grad = 0.0
+        n.label = ""
+        n.op = SIGMOID
+        n._x = self
+        n._y = n._more = None
+        n._xd = x
+        return n
+
+    def softplus(self) -> V:
+        if recording.open_blocks:
+            return self.__record__(SOFTPLUS, (self,))
+        x = self._number
+        n = new(Value)
+        n._number = n._zd = max(x, 0.0) + math.log1p(math.exp(-math.fabs(x)))
+        n._grad = 0.0
+        n.label = ""
+        n.op = SOFTPLUS
+        n._x = self
+        n._y = n._more = None
+        n._xd = x
+        return n
+
+    def relu(self) -> V:
+        if recording.open_blocks:
+            return self.__record__(RELU, (self,))
+        x = self._number
+        n = new(Value)
+        n._number = n._zd = x if x > 0.0 or x != x else 0.0
+        n._grad = 0.0
+        n.label = ""
+        n.op = RELU
+        n._x = self
+        n._y = n._more = None
+        n._xd = x
+        return n
+
+    def detach(self) -> V:
+        if recording.open_blocks:
+            return self.__record__(DETACH, (self,))
+        x = self._number
+        n = new(Value)
+        n._number = n._zd = x
+        n._grad = 0.0
+        n.label = ""
+        n.op = DETACH
+        n._x = self
+        n._y = n._more = None
+        n._xd = x
+        return n
+
+
+def _add(n: Any, g: float, found: Any) -> None:
+    if (x := n._x) is not None:
+        found[x] += g
+    if (x := n._y) is not None:
+        found[x] += g
+
+
+def _sub(n: Any, g: float, found: Any) -> None:
+    if (x := n._x) is not None:
+        found[x] += g
+    if (x := n._y) is not None:
+        found[x] += -g
+
+
+def _mul(n: Any, g: float, found: Any) -> None:
+    if (x := n._x) is not None:
+        found[x] += g * n._yd
+    if (x := n._y) is not None:
+        found[x] += g * n._xd
+
+
+def _div(n: Any, g: float, found: Any) -> None:
+    if (x := n._x) is not None:
+        found[x] += g * kernels.div(1.0, n._yd)
+    if (x := n._y) is not None:
+        found[x] += g * -kernels.div(n._zd, n._yd)
+
+
+def _neg(n: Any, g: float, found: Any) -> None:
+    found[n._x] += -g
+
+
+def _pow(n: Any, g: float, found: Any) -> None:
+    if (x := n._x) is not None:
+        found[x] += g * (
+            n._yd * kernels.pow(n._xd, n._yd - 1.0)
+            if n._yd
+            else n._yd * (kernels.pow(n._xd, n._yd - 1.0) if (1.0 if math.fabs(n._xd) - 6e-309 > 0.0 else 0.0) else 0.0)
+        )
+    if (x := n._y) is not None:
+        found[x] += g * (n._zd * kernels.log(n._xd) if math.fabs(n._xd) + (1.0 if -n._yd > 0.0 else 0.0) else 0.0)
+
+
+def _abs(n: Any, g: float, found: Any) -> None:
+    found[n._x] += g * (1.0 if n._xd > 0.0 else -1.0 if n._xd < 0.0 else 0.0 if n._xd == 0.0 else n._xd)
+
+
+def _sign(n: Any, g: float, found: Any) -> None:
+    found[n._x] += g * 0.0
+
+
+def _step(n: Any, g: float, found: Any) -> None:
+    found[n._x] += g * 0.0
+
+
+def _equal(n: Any, g: float, found: Any) -> None:
+    if (x := n._x) is not None:
+        found[x] += g * 0.0
+    if (x := n._y) is not None:
+        found[x] += g * 0.0
+
+
+def _exp(n: Any, g: float, found: Any) -> None:
+    found[n._x] += g * n._zd
+
+
+def _expm1(n: Any, g: float, found: Any) -> None:
+    found[n._x] += g * kernels.exp(n._xd)
+
+
+def _log(n: Any, g: float, found: Any) -> None:
+    found[n._x] += g * kernels.div(1.0, n._xd)
+
+
+def _log1p(n: Any, g: float, found: Any) -> None:
+    found[n._x] += g * kernels.div(1.0, 1.0 + n._xd)
+
+
+def _sqrt(n: Any, g: float, found: Any) -> None:
+    found[n._x] += g * (0.5 * kernels.pow(n._xd, -0.5))
+
+
+def _sin(n: Any, g: float, found: Any) -> None:
+    found[n._x] += g * kernels.cos(n._xd)
+
+
+def _cos(n: Any, g: float, found: Any) -> None:
+    found[n._x] += g * -kernels.sin(n._xd)
+
+
+def _tan(n: Any, g: float, found: Any) -> None:
+    found[n._x] += g * (1.0 + n._zd * n._zd)
+
+
+def _arctan(n: Any, g: float, found: Any) -> None:
+    found[n._x] += g * kernels.div(1.0, 1.0 + n._xd * n._xd)
+
+
+def _sinh(n: Any, g: float, found: Any) -> None:
+    found[n._x] += g * kernels.cosh(n._xd)
+
+
+def _cosh(n: Any, g: float, found: Any) -> None:
+    found[n._x] += g * kernels.sinh(n._xd)
+
+
+def _tanh(n: Any, g: float, found: Any) -> None:
+    found[n._x] += g * (1.0 - n._zd * n._zd)
+
+
+def _sigmoid(n: Any, g: float, found: Any) -> None:
+    found[n._x] += g * (n._zd * (1.0 - n._zd))
+
+
+def _softplus(n: Any, g: float, found: Any) -> None:
+    found[n._x] += g * kernels.sigmoid(n._xd)
+
+
+def _relu(n: Any, g: float, found: Any) -> None:
+    found[n._x] += g * (1.0 if n._xd > 0.0 else 0.0)
+
+
+def _maximum(n: Any, g: float, found: Any) -> None:
+    if (x := n._x) is not None:
+        found[x] += g * (
+            1.0 if (1.0 if n._xd - n._yd > 0.0 else 0.0) else 0.0 if (1.0 if n._yd - n._xd > 0.0 else 0.0) else 0.5
+        )
+    if (x := n._y) is not None:
+        found[x] += g * (
+            1.0 if (1.0 if n._yd - n._xd > 0.0 else 0.0) else 0.0 if (1.0 if n._xd - n._yd > 0.0 else 0.0) else 0.5
+        )
+
+
+def _minimum(n: Any, g: float, found: Any) -> None:
+    if (x := n._x) is not None:
+        found[x] += g * (
+            1.0 if (1.0 if n._yd - n._xd > 0.0 else 0.0) else 0.0 if (1.0 if n._xd - n._yd > 0.0 else 0.0) else 0.5
+        )
+    if (x := n._y) is not None:
+        found[x] += g * (
+            1.0 if (1.0 if n._xd - n._yd > 0.0 else 0.0) else 0.0 if (1.0 if n._yd - n._xd > 0.0 else 0.0) else 0.5
+        )
+
+
+def _where(n: Any, g: float, found: Any) -> None:
+    if (x := n._y) is not None:
+        found[x] += g * (1.0 if n._xd else 0.0)
+    if (x := n._more[0]) is not None:
+        found[x] += g * (0.0 if n._xd else 1.0)
+
+
+def _detach(n: Any, g: float, found: Any) -> None:
+    found[n._x] += g * 0.0
+
+
+def sweep(nodes: Iterable[tuple[Any, float]], found: dict[Any, float], otherwise: Any) -> None:
+    """Adds to the adjoints in `found` of the inputs of `nodes`; `otherwise` does it for rows beside the table."""
+    for n, g in nodes:
+        op = n.op
+        if op is MUL:
+            if (x := n._x) is not None:
+                found[x] += g * n._yd
+            if (x := n._y) is not None:
+                found[x] += g * n._xd
+        elif op is ADD:
+            if (x := n._x) is not None:
+                found[x] += g
+            if (x := n._y) is not None:
+                found[x] += g
+        elif op is not None:
+            pull = op.pull
+            if pull is not None:
+                pull(n, g, found)
+            else:
+                otherwise(n)
+
+
+__all__ = [
+    "abs",
+    "add",
+    "arctan",
+    "cos",
+    "cosh",
+    "detach",
+    "div",
+    "equal",
+    "exp",
+    "expm1",
+    "log",
+    "log1p",
+    "maximum",
+    "minimum",
+    "mul",
+    "neg",
+    "pow",
+    "relu",
+    "sigmoid",
+    "sign",
+    "sin",
+    "sinh",
+    "softplus",
+    "sqrt",
+    "step",
+    "sub",
+    "tan",
+    "tanh",
+    "where",
+]
+add, sub, mul, div, neg, pow, abs, sign = ADD, SUB, MUL, DIV, NEG, POW, ABS, SIGN
+step, equal, exp, expm1, log, log1p, sqrt, sin = STEP, EQUAL, EXP, EXPM1, LOG, LOG1P, SQRT, SIN
+cos, tan, arctan, sinh, cosh, tanh, sigmoid, softplus = COS, TAN, ARCTAN, SINH, COSH, TANH, SIGMOID, SOFTPLUS
+relu, maximum, minimum, where, detach = RELU, MAXIMUM, MINIMUM, WHERE, DETACH
+for _row, _pull in {
+    add: _add,
+    sub: _sub,
+    mul: _mul,
+    div: _div,
+    neg: _neg,
+    pow: _pow,
+    abs: _abs,
+    sign: _sign,
+    step: _step,
+    equal: _equal,
+    exp: _exp,
+    expm1: _expm1,
+    log: _log,
+    log1p: _log1p,
+    sqrt: _sqrt,
+    sin: _sin,
+    cos: _cos,
+    tan: _tan,
+    arctan: _arctan,
+    sinh: _sinh,
+    cosh: _cosh,
+    tanh: _tanh,
+    sigmoid: _sigmoid,
+    softplus: _softplus,
+    relu: _relu,
+    maximum: _maximum,
+    minimum: _minimum,
+    where: _where,
+    detach: _detach,
+}.items():
+    object.__setattr__(_row, "pull", _pull)
