@@ -39,6 +39,7 @@ from autograd.check.estimates import Estimate
 from autograd.check.problem import Problem
 from autograd.check.rounding import answers_of_engine
 from autograd.check.textbook import SLOPES, TEXTBOOK
+from autograd.ops import REALS
 from autograd.strategies import SMOOTH, expressions, networks, operands
 
 from .examples import examples
@@ -344,6 +345,17 @@ def test_every_elementary_function_has_a_derivative_by_every_oracle(name):
     x = Value(0.5)
     report = check_gradients(TABLE[name](x), [x], oracles=["dual", "complex", "mpmath"])
     assert report.rows[0].verdict == PASS and not report.declined, report
+
+
+@pytest.mark.parametrize("op", [op for op in TABLE.values() if op.domain[0] != REALS], ids=lambda op: op.name)
+def test_no_right_rule_fails_at_the_end_of_a_domain(op):
+    """There functions branch and differences leave the domain: the row says where that is."""
+    low, high = op.domain[0]
+    for end, inwards in ((low, 1.0), (high, -1.0)):
+        for off in (0.0, 2.0**-50, 1e-9, 1e-3) if math.isfinite(end) else ():
+            leaves = [Value(end + inwards * off), *(Value(0.5) for _ in op.partials[1:])]
+            rows = check_gradients(op(*leaves), leaves).rows
+            assert all(FAIL not in [row.verdict, *(f.verdict for f in row.findings)] for row in rows), rows
 
 
 def test_no_oracle_calls_a_partial():

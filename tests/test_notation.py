@@ -14,6 +14,7 @@ from matplotlib.mathtext import MathTextParser
 from autograd import TABLE
 from autograd.derivation.formula import Formula
 from autograd.derivation.notation import Latex, Symbol, Text, decimal, symbol_of
+from autograd.ops import REALS
 
 from .reading import evaluate
 
@@ -65,7 +66,8 @@ def test_parentheses(formula, text, latex):
 @given(st.data())
 def test_what_is_written_can_be_read_back(data):
     """Any nesting of rows, not simplified: the text has the value of the formula, the LaTeX parses."""
-    names = [name for name in TABLE if name not in ("log", "log1p", "sqrt", "tan", "div", "exp", "expm1", "pow")]
+    everywhere = [op for op in TABLE.values() if not op.pole and {*op.domain} == {REALS}]
+    names = [op.name for op in everywhere if op.name not in ("exp", "expm1")]  # which overflow
 
     def draw(depth: int) -> Formula | float:
         if not depth or data.draw(st.integers(0, 3)) == 0:

@@ -10,7 +10,7 @@ import inspect
 import math
 import re
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 from textwrap import dedent
 from typing import Any
 
@@ -150,14 +150,17 @@ def spelling(op: Op, scalar: bool) -> str:
     return library or helper
 
 
-@cache
+@lru_cache
 def _in_math(function: Callable[..., float]) -> str | None:
     """The function of `math` that this is or, in the shape of the kernels, that it returns the answer of."""
     if getattr(math, getattr(function, "__name__", ""), None) is function:
         return f"math.{function.__name__}"
     try:
-        last = _definition(function)[1].body[-1]
+        _, tree = _definition(function)
+        *before, last = tree.body
     except (OSError, TypeError, SyntaxError, AttributeError):  # no source, or that of a lambda
+        return None
+    if len(before) > (ast.get_docstring(tree) is not None) or function.__globals__.get("math") is not math:
         return None
     answer = last.body[0] if isinstance(last, ast.Try) else last
     inputs = ", ".join(inspect.signature(function).parameters)
@@ -171,7 +174,7 @@ def _definition(function: Callable[..., Any]) -> tuple[str, Any]:
     return source, ast.parse(source).body[0]
 
 
-@cache
+@lru_cache
 def definition(name: str) -> str:
     """A helper as a program carries it.
 

@@ -17,9 +17,9 @@ from ..functions import is_index
 from ..graph import topological_order
 from ..nodes import WatchedValue
 from ..value import Value
-from .code import HELPERS
 from .forms import Form, row_of
 from .guards import Comparison
+from .helpers import HELPERS
 from .outside import Outside
 from .recorder import Recorder
 from .trace import Tape, trace
