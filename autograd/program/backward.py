@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import chain
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..ops import CALL, FLAT, MUL, STEP, Op
-from .blocks import Block, Gather, Kind, Operand, Statement, View, blocks_of, is_batched, shape_of
+from .blocks import PRODUCTS, Block, Gather, Kind, Operand, Statement, View, blocks_of, is_batched, shape_of
 from .code import Code, Name, element, number, target
 from .forward import Forward, axes_of, product
 
 
-@dataclass(frozen=True)
-class Term:
+class Term(NamedTuple):
     """An expression that is added to the gradient of an operand; it has this shape, or one that broadcasts to it.
 
     `batched` says whether it has a batch axis, too.  `owned` says that nothing else will use its array, so that this
@@ -43,10 +41,10 @@ class Backward:
         self.body: list[str] = []
         self.computed = {statement.result: statement for statement in self.program.statements}
         operands = [x for statement in self.program.statements for x in statement.operands]
-        self.active = {self.program.parameters}  # what depends on the parameters
+        self.active = {self.program.parameters}  # the blocks that depend on the parameters
+        flat = (*FLAT, Kind.MAX)
         for statement in self.program.statements:
-            reached = {block for operand in statement.operands for block in blocks_of(operand)}
-            if statement.kind not in (*FLAT, Kind.MAX) and not self.active.isdisjoint(reached):
+            if statement.kind not in flat and any(map(self._is_active, statement.operands)):
                 self.active.add(statement.result)
         # The gradients of matrices among these must lie in memory row by row.
         self.partly_read = {x.block for x in (*operands, self.program.output) if isinstance(x, View) and not x.is_whole}
@@ -88,7 +86,7 @@ class Backward:
         elif statement.kind is Kind.PICK:
             self._pick(statement, d)
         else:
-            assert statement.kind in (Kind.MATMUL, Kind.DOTS), "a maximum is only used detached"
+            assert statement.kind in PRODUCTS, "a maximum is only used detached"
             self._product(statement, d)
 
     def _apply(self, op: Op, statement: Statement, d: Code) -> None:
@@ -96,14 +94,14 @@ class Backward:
         scalar = self.forward.is_float(result)
         read = self.forward.read_item if scalar else self.forward.read
         codes = [read(x) for x in statement.operands]
-        z = Name(self.forward.names[result], scalar)
+        z = Code(self.forward.names[result], scalar=scalar)
         given_away = False
         for operand, partial in zip(statement.operands, op.partials):
             if partial is None or not self._is_active(operand):
                 continue
             code = self.times(d, partial(z, *codes), op.gate)
             owned = code is d and not given_away
-            self.add(operand, Term(code, result.shape, result.batched, owned))
+            self._add_active(operand, Term(code, result.shape, result.batched, owned))
             given_away |= owned
 
     def _scalar(self, statement: Statement, d: Code) -> None:
@@ -160,21 +158,29 @@ class Backward:
     # ---- Accumulation ----
 
     def _gradient(self, block: Block) -> Code:
-        name = Name(f"d{self.forward.names[block]}", self.forward.is_float(block))
-        return self.gradients.get(block, name)
+        if block in self.gradients:
+            return self.gradients[block]
+        return Name(self._name(block), scalar=self.forward.is_float(block))
+
+    def _name(self, block: Block) -> str:
+        return f"d{self.forward.names[block]}"
 
     def _is_active(self, operand: Operand) -> bool:
         """Whether it depends on the parameters."""
+        if isinstance(operand, View):
+            return operand.block in self.active
         return not self.active.isdisjoint(blocks_of(operand))
 
     def add(self, operand: Operand, term: Term) -> None:
         """Adds a term to the gradient of an operand, if that depends on the parameters."""
-        if not self._is_active(operand):
-            return
+        if self._is_active(operand):
+            self._add_active(operand, term)
+
+    def _add_active(self, operand: Operand, term: Term) -> None:
         if isinstance(operand, Gather):
             self._add_to_gather(operand, term)
             return
-        assert isinstance(operand, View), "constants have no gradient"
+        assert isinstance(operand, View), "constants are not active"
         if operand.block.shape or operand.block.batched:
             self._add_to_view(operand, term)
         else:
@@ -182,14 +188,14 @@ class Backward:
 
     def _add_to_number(self, block: Block, code: Code) -> None:
         """A number is never changed in place, so several names may stand for one."""
-        name, is_float = f"d{self.forward.names[block]}", self.forward.is_float(block)
+        name, is_float = self._name(block), self.forward.is_float(block)
         if is_float and not code.scalar:
             code = Code(f"float({code.text})")
         if block in self.started:
-            self.body.append(f"{name} = {self._gradient(block).text} + {code.text}")
-            self.gradients.pop(block, None)
+            shared = self.gradients.pop(block, None)
+            self.body.append(f"{name} = {shared.text if shared else name} + {code.text}")
         elif isinstance(code, Name):
-            self.gradients[block] = Name(code.text, is_float)
+            self.gradients[block] = Name(code.text, scalar=is_float)
         else:
             self.body.append(f"{name} = {code.text}")
         self.started.add(block)
@@ -202,7 +208,7 @@ class Backward:
         if block not in self.started:
             self.started.add(block)
             shape = self.forward.shape(block.shape, block.batched)
-            self.body.append(f"d{self.forward.names[block]} = np.zeros({shape}{self.forward.typed})")
+            self.body.append(f"{self._name(block)} = np.zeros({shape}{self.forward.typed})")
         place = target(self._gradient(block).text, core)
         if block is self.program.parameters:
             if term.code.scalar and view in self.forward.items:
@@ -213,7 +219,7 @@ class Backward:
 
     def _begin(self, block: Block, term: Term) -> None:
         """The first term of the gradient of a whole block is the gradient."""
-        name, text = f"d{self.forward.names[block]}", term.code.text
+        name, text = self._name(block), term.code.text
         by_rows = len(block.shape) > 1 and block in self.partly_read
         self.started.add(block)
         if (term.owned and not by_rows) or (term.shape != block.shape and self._may_broadcast(block)):
@@ -241,8 +247,10 @@ class Backward:
 
     def _summed(self, view: View, term: Term) -> Code:
         """The term summed over the axes along which the view repeats, and over a batch axis that its block lacks."""
-        over_batch = term.batched and not view.block.batched
-        axes = [*([0] if over_batch else []), *(axis + term.batched for axis in view.repeated)]
+        leading = 1 if term.batched else 0
+        axes = [axis + leading for axis in view.repeated]
+        if term.batched and not view.block.batched:
+            axes.insert(0, 0)
         if not axes:
             return term.code
         text = term.code.text
@@ -286,5 +294,5 @@ class Backward:
         if part in self.started:
             self.body.append(f"{self._gradient(part).text} += {piece}")
         else:
-            self.body.append(f"d{self.forward.names[part]} = {piece}")
+            self.body.append(f"{self._name(part)} = {piece}")
             self.started.add(part)

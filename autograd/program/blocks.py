@@ -103,6 +103,9 @@ class Kind(Enum):
     """From each row of the first operand one element, at the index in the second."""
 
 
+PRODUCTS = (Kind.MATMUL, Kind.DOTS)
+
+
 @dataclass(frozen=True, eq=False)
 class Statement:
     """One operation on blocks: a primitive, elementwise, or another `Kind`; `nodes` counts the scalar nodes in it.

@@ -76,9 +76,6 @@ class Code(Operators):
 class Name(Code):
     """A variable.  If it is assigned to another one, both have the same array."""
 
-    def __init__(self, text: str, scalar: bool = False) -> None:
-        super().__init__(text, scalar=scalar)
-
 
 def write(op: Op, operands: Sequence[Any]) -> Code:
     """``op(*operands)``; a scalar if all operands are.

@@ -6,7 +6,20 @@ from collections import Counter
 from collections.abc import Sequence
 
 from ..ops import ACTIVATIONS, ADD, DETACH, MUL, PRODUCT, SUM, Op
-from .blocks import Array, Block, Gather, Kind, Lowered, Operand, Statement, View, blocks_of, is_batched, shape_of
+from .blocks import (
+    PRODUCTS,
+    Array,
+    Block,
+    Gather,
+    Kind,
+    Lowered,
+    Operand,
+    Statement,
+    View,
+    blocks_of,
+    is_batched,
+    shape_of,
+)
 from .code import Code, element, item, number, spelled_tuple, write
 
 
@@ -26,12 +39,8 @@ class Forward:
         self.counters: Counter[str] = Counter()
         self.inline: dict[Block, Code] = {}  # the matrix products that are written where they are added
         self.shown: list[Statement] = []  # the statements that have a line
-        self.weights = {
-            operand
-            for statement in program.statements
-            for operand in statement.operands
-            if statement.kind in (Kind.MATMUL, Kind.DOTS) and isinstance(operand, View)
-        }
+        products = [statement for statement in program.statements if statement.kind in PRODUCTS]
+        self.weights = {x for statement in products for x in statement.operands if isinstance(x, View)}
         read = [*(operand for statement in program.statements for operand in statement.operands), program.output]
         self.uses = Counter(block for operand in read for block in blocks_of(operand))
 
@@ -191,7 +200,7 @@ class Forward:
         if isinstance(statement.kind, Op):
             return write(statement.kind, [self.read(x) for x in statement.operands])
         texts = [self.full(x).text for x in statement.operands]
-        if statement.kind in (Kind.MATMUL, Kind.DOTS):
+        if statement.kind in PRODUCTS:
             return product(texts, axes_of(statement))
         if statement.kind is Kind.TAKE:
             return Code(f"{texts[0]}[{self.index(statement, shape_of(statement.operands[0])[0])}]")

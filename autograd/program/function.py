@@ -107,7 +107,7 @@ class CompiledFunction:
                 raise ValueError(f"{name} is {given!r:.60}; give one of {', '.join(allowed)}")
         self.function, self.reduction, self.branches, self.dtype = function, reduction, branches, dtype
         self.wrt = list(wrt)
-        self._compiled: dict[Signature, list[_Branch]] = {}  # the one used last is the last
+        self._compiled: dict[Signature, list[_Branch]] = {}  # in the order of their last use
         self._outside: Outside | None = None
 
     def __call__(self, *arrays: Any) -> Any:
