@@ -19,9 +19,25 @@ import numpy as np
 from autograd import Value
 from autograd.assigning import Held, is_leaf, is_slope, mark_of, marks_of, set_mark
 
-from .containers import (
-    ARRAY, ATOM, HOLDER, MAPPING, MEMORY, NUMBER, NUMBERS, OBJECT, PLAIN, RECORD, SEQUENCE, VALUE,
-    array_of, kind_of, kinds_of, parameters_of, rooms, within,
+from .containers import (  # the kinds on a line of their own
+    ARRAY,
+    ATOM,
+    HOLDER,
+    MAPPING,
+    MEMORY,
+    NUMBER,
+    NUMBERS,
+    OBJECT,
+    PLAIN,
+    RECORD,
+    SEQUENCE,
+    VALUE,
+    array_of,
+    kind_of,
+    kinds_of,
+    parameters_of,
+    rooms,
+    within,
 )  # fmt: skip
 
 
