@@ -1,3 +1,4 @@
+# mypy: disable-error-code="no-any-return"
 """Written by ``python -m autograd.generator`` from the table: do not edit.
 
 `Recorders` has the methods of `Value` that record a row, each without a call that is not the row's own.  `sweep` is

@@ -22,7 +22,8 @@ OPERATORS = {"add": "add", "sub": "sub", "mul": "mul", "div": "truediv", "pow": 
 COMMONEST = (MUL, ADD)
 """The rows whose part of the sweep stands in its loop."""
 
-HEADER = '''"""Written by ``python -m autograd.generator`` from the table: do not edit.
+HEADER = '''# mypy: disable-error-code="no-any-return"
+"""Written by ``python -m autograd.generator`` from the table: do not edit.
 
 `Recorders` has the methods of `Value` that record a row, each without a call that is not the row's own.  `sweep` is
 `chain_rule` for the rows of the table.  Both read and write the slots of nodes (see `Value`).
@@ -204,7 +205,7 @@ def _times(partial: ast.expr) -> str:
 
 def _branches() -> str:
     """The commonest rows, in the loop of `sweep`."""
-    lines = []
+    lines: list[str] = []
     for op in COMMONEST:
         lines += [f"{'elif' if lines else 'if'} op is {op.name.upper()}:", *map(_indented, _pulled(op))]
     return textwrap.indent("\n".join(lines), " " * 8)

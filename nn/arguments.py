@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from functools import wraps
 from inspect import Parameter, isfunction, signature
 from math import inf, nan
@@ -72,6 +71,8 @@ def checked_call(**elsewhere: str) -> Callable[[Callable[P, R]], Callable[P, R]]
 
         def _spelled(given: str) -> str:
             right = SPELLINGS.get(given, given)
+            from difflib import get_close_matches
+
             close = [right] if right in parameters else get_close_matches(right, parameters, 1)
             some = f"{close[0]}=" if close else f"one of {', '.join(list(parameters)[method:])}"
             return elsewhere.get(right, some)
@@ -108,6 +109,8 @@ def as_function(what: str, given: Any, names: Sequence[str]) -> Callable[..., An
     """
     if callable(given):
         return given  # type: ignore[no-any-return]  # it can be called
+    from difflib import get_close_matches
+
     text = str(given).lower()
     initials = [name for name in names if "".join(word[0] for word in name.split("_")) == text]
     meant = [*initials, *get_close_matches(text, names, 1), names[0]]

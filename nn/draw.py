@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import isfinite
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from graphviz import Digraph
 
 from autograd.derivation.notation import counted, decimal
 from autograd.picture.dot import canvas, escape
 from autograd.picture.draw import Picture
-
-from .activations import name_of
-
-if TYPE_CHECKING:
-    from .layers import Layer, Neuron
 
 POSITIVE, NEGATIVE = "#2166ac", "#c2410c"
 SHOWN = 16
@@ -26,16 +21,25 @@ LABELED = 24
 _ACROSS, _DOWN = 190.0, 62.0  # between columns, at least, and between units, in points
 
 
+class Layer(NamedTuple):
+    """What is drawn of a layer: of each neuron the weights and the bias."""
+
+    activation: str
+    weights: list[list[float]]
+    biases: list[float]
+
+
 def network_picture(layers: Sequence[Layer]) -> Picture:
     """Columns of circles, the inputs on the left; a small circle with a 1 stands for what the biases multiply.
 
     Blue lines are positive weights, orange ones negative; the thicker, the larger.
     """
     dot = _drawing()
-    columns = [_column(len(layers[0].neurons[0].w)), *(_column(len(layer.neurons)) for layer in layers)]
+    widths = [len(layers[0].weights[0]), *(len(layer.biases) for layer in layers)]
+    columns = [_column(width) for width in widths]
     tallest = max(_height(column, 0) for column in columns)
     top, across = tallest + 0.8 * _DOWN, max(_ACROSS, 0.9 * tallest)
-    titles = ["inputs", *(f"{counted(len(layer.neurons), 'neuron')}, {name_of(layer.activation)}" for layer in layers)]
+    titles = ["inputs", *(f"{counted(len(layer.biases), 'neuron')}, {layer.activation}" for layer in layers)]
     for i, (title, column) in enumerate(zip(titles, columns)):
         x = i * across
         _words(dot, title, x, top)
@@ -55,17 +59,17 @@ def network_picture(layers: Sequence[Layer]) -> Picture:
             _words(dot, decimal(weight, 2), *(a + 0.3 * (b - a) for a, b in zip(start, end)), size="9")
     left_out = sum(None in column for column in columns)
     note = f"{SHOWN} units at most are drawn of a layer" if left_out else ""
-    parameters = sum(len(neuron.w) + 1 for layer in layers for neuron in layer.neurons)
-    widths = " -> ".join(str(n) for n in (len(layers[0].neurons[0].w), *(len(layer.neurons) for layer in layers)))
-    return Picture(dot.source, f"a network {widths}, {counted(parameters, 'parameter')}", note, engine="neato")
+    parameters = sum(len(weights) + 1 for layer in layers for weights in layer.weights)
+    title = f"a network {' -> '.join(map(str, widths))}, {counted(parameters, 'parameter')}"
+    return Picture(dot.source, title, note, engine="neato")
 
 
-def neuron_picture(neuron: Neuron) -> Picture:
+def neuron_picture(activation: str, weights: Sequence[float], bias: float) -> Picture:
     """The inputs, the weights, the sum with its bias, the activation, the output."""
     dot = _drawing()
-    column = _column(len(neuron.w))
+    column = _column(len(weights))
     top = _height(column, 0) + 0.8 * _DOWN
-    for i, title in enumerate(("inputs", "sum z", name_of(neuron.activation), "output a")):
+    for i, title in enumerate(("inputs", "sum z", activation, "output a")):
         _words(dot, title, i * _ACROSS, top)
     _unit(dot, "z", "\N{GREEK CAPITAL LETTER SIGMA}", _ACROSS, 0.0)
     _unit(dot, "a", "<i>f</i>", 2 * _ACROSS, 0.0)
@@ -77,10 +81,10 @@ def neuron_picture(neuron: Neuron) -> Picture:
             _words(dot, "\N{VERTICAL ELLIPSIS}", 0, height)
         else:
             _unit(dot, f"x{unit}", f"x<sub>{unit}</sub>", 0, height, True)
-            lines.append((f"x{unit}", height, f"w<sub>{unit}</sub> = ", neuron.w[unit].data))
+            lines.append((f"x{unit}", height, f"w<sub>{unit}</sub> = ", weights[unit]))
     height = _height(column, len(column))
     _unit(dot, "bias", "1", 0, height, small=True)
-    lines.append(("bias", height, "b = ", neuron.b.data))
+    lines.append(("bias", height, "b = ", bias))
     largest = max(abs(weight) for *_, weight in lines)
     for tail, height, name, weight in lines:
         _line(dot, tail, "z", weight, largest, 3.5)
@@ -88,7 +92,7 @@ def neuron_picture(neuron: Neuron) -> Picture:
     for tail, head in (("z", "a"), ("a", "out")):
         dot.edge(tail, head, color="#555555")
     note = f"{SHOWN} inputs at most are drawn" if None in column else ""
-    return Picture(dot.source, f"a neuron, {counted(len(neuron.w) + 1, 'parameter')}", note, engine="neato")
+    return Picture(dot.source, f"a neuron, {counted(len(weights) + 1, 'parameter')}", note, engine="neato")
 
 
 def _drawing() -> Digraph:
@@ -136,11 +140,11 @@ def _lines(
     for slot, unit in enumerate(after):
         if unit is None:
             continue
-        neuron, head, end = layer.neurons[unit], f"u{i + 1}_{unit}", (right, _height(after, slot))
+        head, end = f"u{i + 1}_{unit}", (right, _height(after, slot))
         for below, source in enumerate(before):
             if source is not None:
-                yield f"u{i}_{source}", head, (x, _height(before, below)), end, neuron.w[source].data
-        yield f"b{i}", head, (x, _height(before, len(before))), end, neuron.b.data
+                yield f"u{i}_{source}", head, (x, _height(before, below)), end, layer.weights[unit][source]
+        yield f"b{i}", head, (x, _height(before, len(before))), end, layer.biases[unit]
 
 
 def _line(dot: Digraph, tail: str, head: str, weight: float, largest: float, thickest: float) -> None:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from autograd import Value, dot, relu, select
 from autograd.ops import as_float
-from autograd.picture.draw import Picture
 
 from .activations import ACTIVATIONS, LAYERWISE, identity, name_of
 from .arguments import as_count, as_function, checked_call
-from .draw import network_picture, neuron_picture
 from .initialization import INITIALIZERS, as_random, normal, uniform
 from .module import Module
+
+if TYPE_CHECKING:
+    from autograd.picture.draw import Picture
 
 
 class Neuron(Module):
@@ -84,7 +85,9 @@ class Neuron(Module):
         return value
 
     def __picture__(self) -> Picture:
-        return neuron_picture(self)
+        from .draw import neuron_picture
+
+        return neuron_picture(name_of(self.activation), [w.data for w in self.w], self.b.data)
 
     def __repr__(self) -> str:
         return f"Neuron({len(self.w)}, {name_of(self.activation)})"
@@ -131,7 +134,7 @@ class Layer(Module):
         return out[0] if len(out) == 1 else out
 
     def __picture__(self) -> Picture:
-        return network_picture([self])
+        return _network_picture([self])
 
     def __repr__(self) -> str:
         return f"Layer({len(self.neurons[0].w)} -> {len(self.neurons)}, {name_of(self.activation)})"
@@ -181,7 +184,7 @@ class MLP(Module):
         return x
 
     def __picture__(self) -> Picture:
-        return network_picture(self.layers)
+        return _network_picture(self.layers)
 
     def __repr__(self) -> str:
         layers = "".join(f" -> {len(layer.neurons)} {name_of(layer.activation)}" for layer in self.layers)
@@ -219,6 +222,21 @@ class Embedding(Module):
 
     def __repr__(self) -> str:
         return f"Embedding({len(self.rows)} tokens -> {len(self.rows[0])})"
+
+
+def _network_picture(layers: Sequence[Layer]) -> Picture:
+    from . import draw
+
+    return draw.network_picture(
+        [
+            draw.Layer(
+                name_of(layer.activation),
+                [[w.data for w in neuron.w] for neuron in layer.neurons],
+                [neuron.b.data for neuron in layer.neurons],
+            )
+            for layer in layers
+        ]
+    )
 
 
 def _inputs(owner: Module, x: Any, nin: int) -> Sequence[Any]:

@@ -6,18 +6,19 @@ import os
 import warnings
 from collections.abc import Mapping
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from autograd import Value
 from autograd.assigning import Change, assign_grads, changes_of, require_held, set_at_once
-from autograd.picture.draw import Picture
 
 from .arguments import checked_call
-from .checkpoint import check_arrays, read_npz, write_npz
 from .optimizers import Optimizer
 from .places import Holder, Walk
+
+if TYPE_CHECKING:
+    from autograd.picture.draw import Picture
 
 
 class Module(Holder):
@@ -112,7 +113,9 @@ class Module(Holder):
         set_at_once(self.changes_of_state(state))
 
     def changes_of_state(self, state: Mapping[str, Any]) -> list[Change]:
-        """What `load_state_dict` changes, for `autograd.value.set_at_once`; errors as there."""
+        """What `load_state_dict` changes, for `autograd.assigning.set_at_once`; errors as there."""
+        from .checkpoint import check_arrays
+
         entries = self._entries()
         arrays = check_arrays("the model", state, {name: np.shape(entry) for name, entry in entries.items()})
         data: dict[Value, float] = {}
@@ -132,6 +135,8 @@ class Module(Holder):
         missing or cannot be written; a RuntimeError names a parameter of `optimizer` that was replaced, a warning
         the place of a parameter that holds what was computed, which is not saved.
         """
+        from .checkpoint import write_npz
+
         path = os.fspath(path)
         sections = self._sections(optimizer)
         warn_of_lost(self, "saved", stacklevel=4)
@@ -153,6 +158,8 @@ class Module(Holder):
         >>> fresh([1.0, 2.0]).data == trained([1.0, 2.0]).data
         True
         """
+        from .checkpoint import check_arrays, read_npz
+
         path = os.fspath(path)
         sections = self._sections(optimizer)
         before = {prefix: owner.state_dict() for prefix, owner in sections.items()}

@@ -8,17 +8,17 @@ all.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from autograd import Value
 from autograd.assigning import Change, assign_grads, changes_of, data_of, grads_of, require_held, set_at_once
-from autograd.derivation.diagnose import Origin
-from autograd.derivation.notation import quoted
 
 from .arguments import as_setting, checked_call
-from .checkpoint import check_arrays
+
+if TYPE_CHECKING:
+    from autograd.derivation.diagnose import Origin
 
 Vector: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"
 
@@ -112,7 +112,9 @@ class Optimizer:
         set_at_once(self.changes_of_state(state))
 
     def changes_of_state(self, state: Mapping[str, Any]) -> list[Change]:
-        """What `load_state_dict` changes, for `autograd.value.set_at_once`; errors as there."""
+        """What `load_state_dict` changes, for `autograd.assigning.set_at_once`; errors as there."""
+        from .checkpoint import check_arrays
+
         shapes = {name: array.shape for name, array in self.state_dict().items()}
         arrays = check_arrays(type(self).__name__, state, shapes)
         counts = [float(arrays.pop(name)) for name in ("steps", "epochs")]
@@ -123,6 +125,8 @@ class Optimizer:
 
     def _check_finite(self, what: str, vector: Vector) -> None:
         if not np.isfinite(vector).all():
+            from autograd.derivation.notation import quoted
+
             worst = int(np.argmin(np.isfinite(vector)))
             label = self.parameters[worst].label
             name = quoted(label) if label else f"parameter {worst}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
 from functools import wraps
-from operator import getitem, is_
+from operator import getitem, is_, itemgetter
 from typing import Any, TypeAlias
 from weakref import ref
 
@@ -19,7 +19,7 @@ import numpy as np
 from autograd import Value
 from autograd.assigning import Held, is_leaf, is_slope, mark_of, marks_of, set_mark
 
-from .containers import (
+from .containers import (  # the kinds on a line of their own
     ARRAY,
     ATOM,
     HOLDER,
@@ -73,15 +73,15 @@ def _seen_afterwards(init: Callable[..., None]) -> Callable[..., None]:
     def initialize(self: Any, *args: Any, **kwargs: Any) -> None:
         init(self, *args, **kwargs)
         if type(self).__init__ is initialize:
-            Walk(self, list(vars(self)))
+            Walk(self, list(vars(self)), deep=False)
 
     return initialize
 
 
 # ---- What a holder remembers ----
 
-Places: TypeAlias = "dict[str, dict[str, Value]]"
-"""For each attribute, the parameters by place."""
+Places: TypeAlias = "dict[str, dict[str, Any]]"
+"""For each attribute, the parameters and the holders by place."""
 
 
 class _Owner(ref[Holder]):
@@ -91,7 +91,7 @@ class _Owner(ref[Holder]):
 
 
 class _Mark(Held):
-    """The mark of the parameters that `owners` hold, from the inmost, or that one of them has replaced."""
+    """The mark of the parameters that `owners` hold, or have replaced."""
 
     owners: tuple[_Owner, ...]
     last: tuple[Any, list[_Owner]] = None, []
@@ -109,40 +109,49 @@ class _Mark(Held):
         if last == marks and all(_memory(o()).is_unmoved() if o() else False for o in outermost):
             return False
         outermost, reached = [], set()
-        while owners := {o for mark in marks for o in mark.owners if o not in reached and o() is not None}:
-            memory = max((_memory(owner()) for owner in owners), key=lambda m: len(m.found))
+        owners = [holder for mark in marks for owner in mark.owners if (holder := owner()) is not None]
+        for is_inside, memory in sorted(((bool(m.above()), m) for m in _with_all_above(owners)), key=itemgetter(0)):
+            holder = memory.holder()
+            if holder is None or memory.holder in reached or (is_inside and not memory.above()):
+                continue  # the last: it has just been replaced
             if not memory.is_unmoved():
-                Walk(memory.holder())
-            reached |= {memory.holder, *memory.reached}
+                Walk(holder)
+            reached |= memory.reached
             outermost.append(memory.holder)
-            marks = marks_of(values)
-        _Mark.last = marks, outermost
+        _Mark.last = marks_of(values), outermost
         return True
 
 
 class _Memory:
     """What a holder remembers."""
 
-    def __init__(self, holder: Holder, own: Places, seen: Places, rows: dict[str, Any]) -> None:
+    def __init__(self, holder: Holder, own: Places, rows: dict[str, Any]) -> None:
         self.own = {attribute: dict(there) for attribute, there in own.items()}
         """What the places in it had last, though they may be empty now."""
-        self.seen = {attribute: dict(there) for attribute, there in seen.items()}
-        """What walks from it have found, also in the holders inside, though it may be gone now."""
         self.rows = dict(rows)
         """By place, the sequences and arrays of nothing but parameters."""
-        self.found = {parameter for there in seen.values() for parameter in there.values()}
-        """What the last walk from it has found; in which holders, and by which ways (see `Walk._ways`)."""
+        self.parents: set[_Owner] = set()
+        """Who holds the holder."""
         self.reached: set[_Owner] = set()
         self.ways: tuple[list[Any], ...] = ()
+        """Which holders the last walk from it has reached, and by which ways what it found (see `Walk._ways`)."""
         self.holder = _Owner(holder)
         self.mark, self.lost = _Mark((self.holder,)), _Mark((self.holder,), replaced=True)
-        self.claim(self.found)
+        self.claim(self.things())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return object.__new__, (_Memory,), (self.holder(), self.own, self.seen, self.rows)
+        return object.__new__, (_Memory,), (self.holder(), self.own, self.rows)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         self.__init__(*state)  # type: ignore[misc]  # it was made without
+
+    def things(self) -> list[Any]:
+        """All parameters and holders that it remembers."""
+        return [thing for there in self.own.values() for thing in there.values()]
+
+    def above(self) -> list[Holder]:
+        """Who holds the holder, of those that still exist."""
+        return [holder for parent in self.parents if (holder := parent()) is not None]
 
     def is_unmoved(self) -> bool:
         """Whether everything is where the last walk has found it, and no container has got more."""
@@ -151,37 +160,58 @@ class _Memory:
         containers, keys, parts, sized, sizes = self.ways
         try:
             return all(map(is_, map(getitem, containers, keys), parts)) and list(map(len, sized)) == sizes
-        except LookupError:
+        except LookupError:  # one has been removed
             return False
 
-    def claim(self, parameters: Iterable[Value]) -> None:
-        """Marks parameters as held."""
-        new: dict[Any, _Mark | None] = {None: self.mark}
-        for parameter in parameters:
-            mark = mark_of(parameter)
-            if mark not in new:
-                owners = _owners(parameter)
-                new[mark] = None if self.holder in owners else _Mark((*owners, self.holder)) if owners else self.mark
-            if (changed := new[mark]) is not None:
-                set_mark(parameter, changed)
+    def remember(self, attribute: str, now: dict[str, Any]) -> None:
+        """Takes over what an attribute holds now, and releases what has only new things in its place.
 
-    def release(self, parameter: Value, inside: Set[_Owner]) -> bool:
-        """Marks a parameter as replaced, unless others hold it than the holder and those `inside`."""
-        others = []
-        for owner in _owners(parameter):
-            memory = _memory(owner())
-            memory.ways = ()  # there is something to see
-            if memory is not self and owner not in inside and parameter in memory.found:
-                others.append(owner)
-        set_mark(parameter, _Mark(tuple(others)) if others else self.lost)
-        return not others
+        What was removed stays remembered, and so does that in whose place there is something computed.
+        """
+        before = self.own.get(attribute, {})
+        if before.keys() == now.keys() and all(map(is_, before.values(), now.values())):
+            return
+        standing, known = set(map(id, now.values())), set(map(id, before.values()))
+        gone = {place: thing for place, thing in before.items() if id(thing) not in standing}
+        kept: dict[str, bool] = {}  # whether anything in a place, or inside of it, was known
+        for name, thing in now.items() if gone else ():
+            for place in _around(name):
+                kept[place] = kept.get(place, False) or id(thing) in known
+        for name, thing in gone.items():
+            if not next((kept[place] for place in _around(name) if place in kept), True):
+                self.release(thing)
+        held = {place: thing for place, thing in now.items() if isinstance(thing, Holder) or is_leaf(thing)}
+        self.own[attribute] = {**before, **held}
+
+    def release(self, thing: Any) -> None:
+        """Marks a parameter, or those of a holder, as replaced, unless others hold it."""
+        waiting = [(self, thing)]
+        while waiting:
+            memory, thing = waiting.pop()
+            if isinstance(thing, Value):
+                others = tuple(owner for owner in _owners(thing) if owner is not memory.holder)
+                set_mark(thing, _Mark(others) if others else self.lost)
+            else:
+                inside, _Mark.last = _memory(thing), (None, [])
+                inside.parents.discard(memory.holder)
+                waiting += [] if inside.above() else [(inside, part) for part in inside.things()]
+
+    def claim(self, things: Iterable[Any]) -> None:
+        """Marks parameters as held, and tells holders who holds them."""
+        for thing in things:
+            if isinstance(thing, Holder):
+                if self.holder not in (parents := _memory(thing).parents):
+                    parents.add(self.holder)
+                    _Mark.last = None, []
+            elif mark_of(thing) is not self.mark and self.holder not in (owners := _owners(thing)):
+                set_mark(thing, _Mark((*owners, self.holder)) if owners else self.mark)
 
 
 def _memory(holder: Any) -> _Memory:
     """The memory of `holder`; a shallow copy of a holder gets one of its own."""
     old: _Memory | None = vars(holder).get(MEMORY)
     if old is None or old.holder() is not holder:
-        vars(holder)[MEMORY] = old = _Memory(holder, *((old.own, old.seen, old.rows) if old else ({}, {}, {})))
+        vars(holder)[MEMORY] = old = _Memory(holder, *((old.own, old.rows) if old else ({}, {})))
     return old
 
 
@@ -189,6 +219,17 @@ def _owners(parameter: Value) -> list[_Owner]:
     """Who holds a parameter, of those that still exist."""
     mark: Any = mark_of(parameter)
     return [] if mark is None or mark.replaced else [owner for owner in mark.owners if owner() is not None]
+
+
+def _with_all_above(holders: Iterable[Any]) -> list[_Memory]:
+    """The memories of the holders, of those that hold them, and so on."""
+    found = dict.fromkeys(map(_memory, holders))
+    waiting = list(found)
+    while waiting:
+        new = [memory for memory in map(_memory, waiting.pop().above()) if memory not in found]
+        found.update(dict.fromkeys(new))
+        waiting += new
+    return list(found)
 
 
 def _attribute(place: str) -> str:
@@ -252,7 +293,8 @@ class Walk:
     Numbers there become parameters, and so do the parameters' updates.  Parameters that others have replaced are marked
     so.  The names become labels.
 
-    When some attributes are set (`only`), these are looked at, and what was computed is left as it is.
+    When some attributes are set (`only`), these are looked at, and what was computed is left as it is.  A walk that is
+    not `deep` passes by the holders inside.
 
     >>> holder = Holder()
     >>> holder.w, holder.b = [Value(2.0)], Value(1.0)
@@ -268,8 +310,8 @@ class Walk:
     names: dict[Value, str]
     """The parameters, and the first name of each."""
 
-    def __init__(self, root: Any, only: Collection[str] | None = None) -> None:
-        self.root, self.only = root, only
+    def __init__(self, root: Any, only: Collection[str] | None = None, deep: bool = True) -> None:
+        self.root, self.only, self.deep = root, only, deep
         self.lost: list[str] = []
         """The places of parameters in which there is something computed that no parameter leads to."""
         self._leaves: dict[Value, Value] = {}
@@ -289,13 +331,11 @@ class Walk:
 
     def _find(self) -> None:
         self.entries, self.names = [], {}
-        self._found: list[tuple[_Box, str, dict[str, Value]]] = []
-        """In which box, in which attribute of the holder, and at which places, which parameters are."""
+        self._found: dict[_Memory, Places] = {}
         self._loose: list[tuple[_Box, Any, str, Any]] = []
         """What is no parameter, in attributes that have held some: box, key, place, thing."""
         self._odd: list[tuple[str, Any]] = []
         self._boxes: list[_Box] = []
-        self._reached: set[_Owner] = set()
         self._met: set[int] = set()
         self._waiting: list[tuple[_Box, Any, Any]] = []
         self._open(_memory(self.root), "", "", None, None, self.root)
@@ -307,7 +347,9 @@ class Walk:
                 self._add(box, place, thing, {place: thing}, [(key, thing)])
             elif kind == HOLDER:
                 box.ways.append((key, thing))
-                self._open(_memory(thing), f"{name}.", "", box, key, thing)
+                self._now(box, place)[place] = thing
+                if self.deep:
+                    self._open(_memory(thing), f"{name}.", "", box, key, thing)
             elif kind in (MAPPING, RECORD):
                 self._open(*inside)
             elif kind == SEQUENCE or (kind == ARRAY and thing.dtype == object):
@@ -328,7 +370,7 @@ class Walk:
             return
         self._met.add(id(thing))
         if not place:
-            self._reached.add(memory.holder)
+            self._found[memory] = {}
         only = self.only if thing is self.root else None
         waiting = []
         for item, pairs in rooms(thing):
@@ -362,9 +404,13 @@ class Walk:
         box.ways += ways
         box.parameters += len(ways)
         self.entries.append((box.prefix + place, entry))
-        self._found.append((box, _attribute(place), parameters))
+        self._now(box, place).update(parameters)
         for part, parameter in parameters.items():
             self.names.setdefault(parameter, box.prefix + part)
+
+    def _now(self, box: _Box, place: str) -> dict[str, Any]:
+        """What is found in an attribute."""
+        return self._found[box.memory].setdefault(_attribute(place), {})
 
     # ---- Settling: what becomes a parameter
 
@@ -374,19 +420,21 @@ class Walk:
         made = thing
         if kind_of(thing) == VALUE:
             made = self._leaf(place, thing, there) if self.only is None else thing
-        elif any(p in rows or p in there for p in _around(place)) or any(p.startswith(f"{place}.") for p in there):
+        elif any(p in rows or isinstance(there.get(p), Value) for p in _around(place)) or any(
+            isinstance(x, Value) and p.startswith(f"{place}.") for p, x in there.items()
+        ):
             made = parameters_of(place, thing, nested=isinstance(rows.get(place), (list, tuple)))
         if made is not thing:
             box.put(key, made)
         return made is not thing
 
-    def _leaf(self, place: str, node: Value, there: dict[str, Value]) -> Value:
+    def _leaf(self, place: str, node: Value, there: dict[str, Any]) -> Value:
         """The parameter that `node` is an update of, with its number; `node`, if it is something else."""
         if node in self._leaves:
             return self._leaves[node]
         sources, before = _sources(node), there.get(place)
         source = sources[0] if sources else before
-        if sources is None or source is None:
+        if sources is None or not isinstance(source, Value):
             return node
         if source is not before and (
             source in self.names or source in self._updated or all(source is not x for x in there.values())
@@ -400,56 +448,42 @@ class Walk:
     # ---- Remembering: what was replaced
 
     def _remember(self) -> None:
-        """Takes over what is there now.  What was removed or computed over stays remembered."""
-        memory = _memory(self.root)
-        found, computed = self._computed()
-        for box, attribute, parameters in self._found:
-            box.memory.own.setdefault(attribute, {}).update(parameters)
-            now = found.setdefault(_attribute(box.prefix + attribute), {})
-            now.update({box.prefix + place: parameter for place, parameter in parameters.items()})
+        root = _memory(self.root)
+        self._judge_computed(root)
+        for memory, found in self._found.items():
+            only = self.only if memory is root else None
+            for attribute in {**memory.own, **found} if only is None else only:
+                memory.remember(attribute, found.get(attribute, {}))
+        for memory, found in self._found.items():
+            for now in found.values():
+                memory.claim(thing for thing in now.values() if isinstance(thing, Holder) or thing in self.names)
         for box in self._boxes:
             if box.is_row():
                 box.memory.rows[box.place] = box.thing
             elif box.ways:
                 box.memory.rows.pop(box.place, None)
-        for attribute in {**memory.seen, **found} if self.only is None else self.only:
-            before, now = memory.seen.get(attribute, {}), found.get(attribute, {})
-            self._release(memory, before, {**now, **computed.get(attribute, {})})
-            memory.seen[attribute] = {**before, **now}
-            memory.found.difference_update(before.values())
-        memory.found |= self.names.keys()
-        memory.claim(self.names)
-        memory.reached = self._reached if self.only is None else memory.reached | self._reached
-        memory.ways = self._ways() if self.only is None else memory.ways
+        if self.only is None:
+            root.reached, root.ways = {memory.holder for memory in self._found}, self._ways()
 
-    def _computed(self) -> tuple[Places, Places]:
-        """Nothing; and what was computed that stands in the place of a parameter, and no parameter leads to."""
-        computed: Places = {}
+    def _judge_computed(self, root: _Memory) -> None:
+        """Tells state from what takes the place of a parameter, and no parameter leads to."""
+        wholes = [_memory(holder).reached for holder in root.above()]
+        is_part = any(root.holder in reached or not reached for reached in wholes)  # others may lead there
         dead: set[Value] = set()
-        for box, _, place, thing in self._loose if self.only is None else ():
-            there, name = box.memory.own[_attribute(place)], box.prefix + place
-            if kind_of(thing) == VALUE and place in there:
-                met: set[Value] = set()
-                if any(x in self.names for x in _below(thing, met, dead)):
-                    del there[place]  # from now on it is state
-                    _memory(self.root).seen.get(_attribute(name), {}).pop(name, None)
-                else:
-                    dead |= met
-                    computed.setdefault(_attribute(name), {})[name] = thing
-        return {}, computed
-
-    def _release(self, memory: _Memory, before: dict[str, Value], now: dict[str, Value]) -> None:
-        """Releases what is gone and has only new things in its place."""
-        gone = {name: parameter for name, parameter in before.items() if parameter not in self.names}
-        known = set(before.values()) if gone else ()
-        kept: dict[str, bool] = {}  # whether anything in a place, or inside of it, was known
-        for name, thing in now.items() if gone else ():
-            for place in _around(name):
-                kept[place] = kept.get(place, False) or thing in known
-        for name, parameter in gone.items():
-            is_replaced = not next((kept[place] for place in _around(name) if place in kept), True)
-            if is_replaced and memory.release(parameter, self._reached | memory.reached) and name in now:
-                self.lost.append(name)
+        for box, _, place, thing in self._loose:
+            there, now = box.memory.own[_attribute(place)], self._now(box, place)
+            if kind_of(thing) != VALUE or not isinstance(there.get(place), Value):
+                continue
+            met: set[Value] = set()
+            if self.only is None and any(x in self.names for x in _below(thing, met, dead)):
+                del there[place]  # from now on it is state
+                continue
+            dead |= met
+            if self.only is not None or is_part:  # that is for another question
+                now[place] = there[place]
+            else:
+                now[place] = thing
+                self.lost.append(box.prefix + place)
 
     def _ways(self) -> tuple[list[Any], ...]:
         """Where everything was, to see later whether it is there, and whether there is more in the containers."""
@@ -467,10 +501,10 @@ class Walk:
     # ---- Refusing
 
     def refuse_hidden(self) -> Walk:
-        """The walk itself; a TypeError for a set or an object that holds parameters, unless a larger model has them."""
-        holder = _memory(self.root).holder
+        """The walk itself; a TypeError for a set or an object that holds other parameters."""
+        above = [memory.holder() for memory in _with_all_above([self.root])] if self._odd else []
         for name, odd in self._odd:
-            met: dict[int, Any] = {}
+            met: dict[int, Any] = {id(holder): holder for holder in above}
             waiting = [odd]
             while waiting:
                 item = waiting.pop()
@@ -479,8 +513,6 @@ class Walk:
                     met[id(item)] = item  # so that its id stays its own
                     waiting += [part for _, pairs in rooms(item) for pair in pairs for part in pair]
                 if not is_leaf(item) or item in self.names:
-                    continue
-                if any(holder in _memory(owner()).reached for owner in _owners(item)):
                     continue
                 if isinstance(odd, Set):
                     raise TypeError(f"{name} is a set; parameters need an order, so hold them in a list")

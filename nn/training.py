@@ -12,15 +12,14 @@ from itertools import chain
 from math import isfinite, nan
 from os import PathLike
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tqdm import tqdm
 
-from autograd import Value, enable_grad, no_grad, origin_of_nonfinite, topological_order, trace_lines
+import autograd
+from autograd import Value, enable_grad, no_grad, topological_order, trace_lines
 from autograd.arrays import as_real_array
 from autograd.assigning import changes_of, data_of, require_held, set_at_once
-from autograd.derivation.diagnose import Origin
 from autograd.ops import as_float
 
 from .arguments import as_count, as_function, checked_call
@@ -28,6 +27,9 @@ from .engines import Eager, Engine, EngineError, Task, chosen, number_of
 from .losses import LOSSES, squash_of, squashed_twice
 from .module import Module, warn_of_lost
 from .optimizers import SGD, NonFiniteError, Optimizer
+
+if TYPE_CHECKING:
+    from autograd.derivation.diagnose import Origin
 
 CHECKED = 16
 """At the end, so many examples are computed once more, to see that what was compiled is still what the model does."""
@@ -173,6 +175,8 @@ def _train(
     progress: bool,
     says_how: bool,
 ) -> History:
+    from tqdm import tqdm
+
     history, good, count = History(engine=runs.name, reason=runs.reason), _snapshot(optimizer), len(task.examples)
     if progress and says_how:
         tqdm.write(f"fit: {runs.name}, {runs.reason}", file=sys.stderr)
@@ -190,7 +194,7 @@ def _train(
                 except NonFiniteError as error:
                     try:
                         with trace_lines():  # once more, to see where it came from
-                            origin = origin_of_nonfinite(task.mean_loss(batch))
+                            origin = autograd.origin_of_nonfinite(task.mean_loss(batch))
                     except Exception:  # a model or a loss that cannot be run twice
                         origin = None
                     finally:

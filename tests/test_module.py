@@ -578,6 +578,16 @@ def test_state_in_a_part_is_judged_by_the_whole():
     assert model.parameters() == [model.w] and model.part.h is state
 
 
+def test_state_that_was_computed_from_state():
+    """As in an LSTM: one search for a parameter does not hide the way from another."""
+    model = Bare(w=Value(0.5), c=Value(0.0), h=Value(0.0))
+    optimizer = SGD(model.parameters())
+    model.c = (model.w * 2.0).tanh()
+    model.h = model.c.tanh()
+    assert model.parameters() == [model.w]
+    optimizer.step()
+
+
 @pytest.mark.parametrize("start", [0.0, Value(0.0)])
 def test_the_state_of_a_recurrent_network_keeps_its_graph(start):
     """Also where it began as a Value: through two steps, whatever asks for the parameters in between."""
