@@ -5,10 +5,12 @@ import os
 import pytest
 from hypothesis import settings
 
-settings.register_profile("developer", deadline=None)
-settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+from .examples import USUAL
+
+settings.register_profile("developer", deadline=None, max_examples=USUAL)
+settings.register_profile("ci", settings.get_profile("developer"), derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "developer")
-settings.register_profile("thorough", settings.default, max_examples=10 * settings.default.max_examples)
+settings.register_profile("thorough", settings.default, max_examples=10 * USUAL)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

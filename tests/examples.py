@@ -6,7 +6,10 @@ from typing import Any
 
 from hypothesis import settings
 
+USUAL = 50
+"""For one property; ten times as many with --thorough."""
+
 
 def examples(count: int, **options: Any) -> settings:
-    """So many, and ten times as many with --thorough: for tests that need other than the usual 100."""
-    return settings(max_examples=count * max(1, settings.default.max_examples // 100), **options)
+    """So many, in place of `USUAL`, and ten times as many with --thorough."""
+    return settings(max_examples=count * max(1, settings.default.max_examples // USUAL), **options)

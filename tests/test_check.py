@@ -67,7 +67,7 @@ def wrong(op, error):
 
 
 @EVERY_RULE
-@examples(40)
+@examples(12)
 @given(data=st.data(), wide=st.booleans())
 def test_right_rules_pass(op, data, wide):
     """Every row, in every operand, on operands of moderate size and of sizes from 1e-12 to 1e12."""
@@ -77,7 +77,7 @@ def test_right_rules_pass(op, data, wide):
 
 
 @EVERY_RULE
-@examples(40)
+@examples(12)
 @given(data=st.data(), wide=st.booleans(), error=st.sampled_from(ERRORS))
 def test_wrong_rules_are_rejected(op, data, wide, error):
     """Every slope, wrong by a thousandth and more, wherever rounding leaves a thousandth of it."""

@@ -99,7 +99,7 @@ def test_every_row_at_special_values_in_arrays(op):
 
 
 @pytest.mark.parametrize("op", TABLE.values(), ids=lambda op: op.name)
-@examples(40)
+@examples(15)
 @given(data=st.data())
 def test_every_row_in_groups(op, data):
     """Many rows at once, in a sum, on operands from its domain; with constants among them."""

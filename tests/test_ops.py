@@ -30,7 +30,7 @@ ROWS = pytest.mark.parametrize("op", TABLE.values(), ids=list(TABLE))
 
 @ROWS
 @pytest.mark.parametrize("law", laws.LAWS, ids=lambda law: law.__name__)
-@examples(40)
+@examples(20)
 @given(data=st.data())
 def test_laws(op, law, data):
     """Each law holds at random operands of each row's domain."""

@@ -193,7 +193,7 @@ class Graphs(RuleBasedStateMachine):
             assert type(value.data) is type(value.grad) is float
 
 
-SETTINGS = examples(200, stateful_step_count=40)
+SETTINGS = examples(100, stateful_step_count=40)
 TestGraphs = Graphs.TestCase
 TestGraphs.settings = SETTINGS
 

@@ -23,11 +23,14 @@ from autograd.strategies import (
     special_values,
 )
 
+from .examples import examples
+
 PASTED: dict = {}
 exec("from math import inf, nan\nfrom autograd import *", PASTED)
 
 
 @pytest.mark.parametrize("op", TABLE.values(), ids=lambda op: op.name)
+@examples(20)
 @given(data=st.data(), wide=st.booleans())
 def test_operands_are_where_a_row_is_smooth(op, data, wide):
     """As many as it takes, with a finite value and finite slopes."""
@@ -37,6 +40,7 @@ def test_operands_are_where_a_row_is_smooth(op, data, wide):
     assert all(math.isfinite(partial(z, *xs)) for partial in op.partials if partial)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("op", [op for op in TABLE.values() if op.name != "where"], ids=lambda op: op.name)
 def test_wide_operands_reach_far(op):
     """Tiny ones for every row, huge ones for those that do not overflow."""
