@@ -80,7 +80,7 @@ class WatchedValue(Value):
     def numbers(self) -> tuple[float, ...]:
         """As in `Value`; reading them is told."""
         found = super().numbers
-        return notify(None, (self,), found) if watching.watchers else found  # type: ignore[no-any-return]
+        return notify(None, (self,), found) if watching.watchers else found
 
     @classmethod
     def made(cls) -> WatchedValue:

@@ -170,7 +170,7 @@ class Value(generated.Recorders["Value"]):
             return self._zd, self._xd  # type: ignore[return-value]  # floats
         if count == 2:
             return self._zd, self._xd, self._yd  # type: ignore[return-value]
-        return (self._zd, self._xd, self._yd, *self._more[count - 2 :])  # type: ignore[return-value]
+        return (self._zd, self._xd, self._yd, *self._more[count - 2 :])
 
     def backward(self) -> None:
         """Adds d(self)/d(node) to the ``grad`` of every node below, itself (with 1) included.
@@ -282,7 +282,7 @@ class Value(generated.Recorders["Value"]):
         return notify(TypeError, (self,), error)  # type: ignore[no-any-return]  # an error
 
     def __copy__(self) -> Value:
-        return copying.copied(self, self.inputs)
+        return copying.copied(self, self.inputs)  # type: ignore[no-any-return]  # a Value
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
         return copying.deepcopy(self, memo)  # type: ignore[no-any-return]  # a Value
