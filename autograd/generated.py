@@ -387,3 +387,5 @@ cos, tan, arcsin, arctan, sinh, cosh, tanh, sigmoid = COS, TAN, ARCSIN, ARCTAN, 
 softplus, relu, maximum, minimum, where, detach = SOFTPLUS, RELU, MAXIMUM, MINIMUM, WHERE, DETACH
 for _row, _pull in {add: _add, sub: _sub, mul: _mul, div: _div, neg: _neg, pow: _pow, abs: _abs, sign: _sign, step: _step, equal: _equal, exp: _exp, expm1: _expm1, log: _log, log1p: _log1p, sqrt: _sqrt, sin: _sin, cos: _cos, tan: _tan, arcsin: _arcsin, arctan: _arctan, sinh: _sinh, cosh: _cosh, tanh: _tanh, sigmoid: _sigmoid, softplus: _softplus, relu: _relu, maximum: _maximum, minimum: _minimum, where: _where, detach: _detach}.items():
     object.__setattr__(_row, 'pull', _pull)
+    if hasattr(Recorders, _row.name):  # a row's help, without its example, which calls a function
+        getattr(Recorders, _row.name).__doc__ = (_row.__doc__ or '').partition('\n\n>>>')[0]

@@ -259,7 +259,12 @@ def _exports(rows: Sequence[Op]) -> str:
     for some in (names[i : i + 8] for i in range(0, len(names), 8)):
         lines.append(f"{', '.join(some)} = {', '.join(some).upper()}")
     pulls = ", ".join(f"{name}: _{name}" for name in names)
-    lines += [f"for _row, _pull in {{{pulls}}}.items():", "    object.__setattr__(_row, 'pull', _pull)"]
+    lines += [
+        f"for _row, _pull in {{{pulls}}}.items():",
+        "    object.__setattr__(_row, 'pull', _pull)",
+        "    if hasattr(Recorders, _row.name):  # a row's help, without its example, which calls a function",
+        "        getattr(Recorders, _row.name).__doc__ = (_row.__doc__ or '').partition('\\n\\n>>>')[0]",
+    ]
     return "\n".join(lines)
 
 

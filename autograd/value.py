@@ -195,7 +195,7 @@ class Value(generated.Recorders["Value"]):
 
     @property
     def _op(self) -> str:
-        return _MICROGRAD.get(self.op.name, self.op.name) if self.op else ""
+        return "" if self.op is None else "ReLU" if self.op is ops.RELU else self.op.symbol or self.op.name
 
     def _backward(self) -> None:
         found = chain_rule([self], {self: self._grad})
@@ -292,7 +292,6 @@ class Value(generated.Recorders["Value"]):
 
 
 generated.Value = Value
-_MICROGRAD = {"add": "+", "sub": "-", "mul": "*", "div": "/", "neg": "-", "pow": "**", "relu": "ReLU"}
 
 
 def require_value(x: Any, hint: str) -> None:

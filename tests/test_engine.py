@@ -1,0 +1,259 @@
+"""What is written out from the table is held to the generic rule, `record` and `chain_rule`, bit for bit."""
+
+from __future__ import annotations
+
+import math
+import pickle
+import struct
+import threading
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograd import TABLE, Op, Value, generated, generator, gradients, graph, no_grad, topological_order
+from autograd.derivatives import tangents
+from autograd.generated import below
+from autograd.graph import adjoints, chain_rule
+from autograd.strategies import expressions, special_values
+
+from .laws import SPECIAL, same
+
+ROWS = [name for name in TABLE if name != "detach"]
+ANY = st.one_of(special_values(), st.floats(-3.0, 3.0))
+
+
+def bits(x: float) -> bytes:
+    """A float to the bit; every NaN is one."""
+    return b"nan" if math.isnan(x) else struct.pack("<d", x)
+
+
+def by_definition(output: Value) -> dict[Value, float]:
+    return chain_rule(topological_order(output)[::-1], {output: 1.0})
+
+
+def agree(output: Value) -> None:
+    """`backward` adds, to the bit, what the definition says; a node without a way to it has 0."""
+    expected = by_definition(output)
+    nodes = topological_order(output)
+    for node in nodes:
+        node.grad = 0.0
+    output.backward()
+    for node in nodes:
+        assert bits(node.grad) == bits(0.0 + expected.get(node, 0.0)), f"{node.op}: {node.grad} for {expected}"
+    assert [bits(x) for x in adjoints(output).values()] == [bits(0.0 + expected.get(x, 0.0)) for x in nodes[::-1]]
+
+
+def test_the_written_out_file_is_current():
+    """After a change of the table: ``python -m autograd.generator``."""
+    assert generator.source() == generator.TARGET.read_text(encoding="utf-8")
+
+
+def test_the_written_out_file_stays_small():
+    assert len(generator.source().splitlines()) < 400
+
+
+def test_a_change_of_a_row_changes_the_file(monkeypatch):
+    """A negative control."""
+    wrong = Op("tanh", TABLE["tanh"].forward, TABLE["tanh"].ufunc, (lambda z, x: 1.0 + z * z,))
+    monkeypatch.setitem(TABLE, "tanh", wrong)
+    assert generator.source() != generator.TARGET.read_text(encoding="utf-8")
+
+
+@given(expressions(ops=ROWS, numbers=ANY, max_instructions=20))
+def test_the_sweep_is_the_chain_rule(expression):
+    """On random graphs over every row, at special values too."""
+    output = expression(*map(Value, expression.leaves))
+    if isinstance(output, Value):
+        agree(output)
+
+
+@given(expressions(ops=ROWS, numbers=ANY, max_instructions=12))
+def test_the_sweep_stops_at_what_is_wanted(expression):
+    """As the verbs use it, from arguments that were computed themselves."""
+    arguments = [Value(x) * 1.0 for x in expression.leaves]
+    output = expression(*arguments)
+    if isinstance(output, Value):
+        nodes = topological_order(output, known={*arguments})[::-1]
+        expected = chain_rule(nodes, {output: 1.0})
+        found = graph.slopes(nodes, {output: 1.0}, arguments)
+        assert [bits(x) for x in found] == [bits(0.0 + expected.get(x, 0.0)) for x in arguments]
+
+
+@given(expressions(ops=ROWS, max_instructions=20))
+def test_one_order_for_both_walks(expression):
+    output = expression(*map(Value, expression.leaves))
+    if isinstance(output, Value):
+        assert same(below(output, object()), topological_order(output))
+
+
+FAULTS = [
+    ("x._adjoint += g * n._yd", "x._adjoint = g * n._yd"),
+    ("x._adjoint += g * n._yd", "x._adjoint -= g * n._yd"),
+    ("x._adjoint += g * n._yd", "x._adjoint += g * n._xd"),
+    ("for n in nodes:", "for n in nodes[1:]:"),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), FAULTS)
+def test_a_fault_in_the_sweep_is_noticed(old, new, monkeypatch):
+    """A negative control."""
+    source = generator.source()
+    loop = source[source.index("def sweep") : source.index("__all__")]
+    assert old in loop
+    broken: dict[str, Any] = {**vars(generated)}
+    exec(f"from __future__ import annotations\n{loop.replace(old, new, 1)}", broken)
+    monkeypatch.setattr(graph, "sweep", broken["sweep"])
+    x, y = Value(0.75), Value(1.5)
+    shared = x * y + x
+    with pytest.raises(AssertionError):
+        agree(shared * shared * y - shared * 2.0 * shared)
+
+
+METHODS: dict[str, Callable[[Any, Any], Any]] = {
+    "add": lambda x, y: x + y,
+    "sub": lambda x, y: x - y,
+    "mul": lambda x, y: x * y,
+    "div": lambda x, y: x / y,
+    "pow": lambda x, y: x**y,
+}
+
+
+def alike(node: Value, expected: Value) -> None:
+    assert type(node) is type(expected) and node.op is expected.op and same(node.inputs, expected.inputs)
+    assert list(map(bits, node.numbers)) == list(map(bits, expected.numbers)), f"{node.op}{expected.numbers[1:]}"
+    assert bits(node.data) == bits(expected.data) and (node.grad, node.label) == (0.0, "")
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_operators_record_what_the_generic_rule_records(name):
+    """At every pair of special values; of two Values, a Value and a float, a float and a Value, and with ints."""
+    for a in SPECIAL:
+        for b in SPECIAL:
+            x, y = Value(a), Value(b)
+            for left, right in ((x, y), (x, b), (a, y), (x, x)):
+                alike(METHODS[name](left, right), Value.__record__(TABLE[name], (left, right)))
+    for left, right in ((Value(3.0), 2), (2, Value(3.0))):
+        alike(METHODS[name](left, right), Value.__record__(TABLE[name], (left, right)))
+
+
+@pytest.mark.parametrize("name", [op.name for op in TABLE.values() if len(op.partials) == 1])
+def test_methods_record_what_the_generic_rule_records(name):
+    for a in (*SPECIAL, 0.3, 710.0, -745.2, 1e22):
+        x = Value(a)
+        alike(getattr(x, name)(), Value.__record__(TABLE[name], (x,)))
+        with no_grad():
+            alike(getattr(x, name)(), Value.__record__(TABLE[name], (x,)))
+
+
+# ---- Rows of one's own ------------------------------------------------------------------------------------------------
+
+ADD, MUL = TABLE["add"], TABLE["mul"]
+TWICE = Op("twice", lambda x: 2.0 * x, lambda x: 2.0 * x, (lambda z, x: 2.0,))
+VOLUME = Op(
+    "volume",
+    lambda x, y, z, w: x * y * z * w,
+    lambda x, y, z, w: x * y * z * w,
+    (
+        lambda v, x, y, z, w: y * z * w,
+        lambda v, x, y, z, w: x * z * w,
+        lambda v, x, y, z, w: x * y * w,
+        lambda v, x, y, z, w: x * y * z,
+    ),
+)
+
+
+def test_rows_of_four_inputs():
+    """Constants in any place, one Value in two of them."""
+    x, y = Value(2.0, "x"), Value(3.0, "y")
+    for operands in ((x, y, 5.0, 7.0), (5.0, 7.0, x, y), (x, 5.0, x, y), (5.0, 6.0, 7.0, y), (x, x, x, x)):
+        output = VOLUME(*operands)
+        numbers = [v.data if isinstance(v, Value) else v for v in operands]
+        assert same(output.inputs, operands) and output.numbers == (math.prod(numbers), *numbers)
+        agree(output * x + output)
+        x.grad = 0.0
+        output.backward()
+        expected = sum(math.prod(numbers) / numbers[i] for i, v in enumerate(operands) if v is x)
+        assert x.grad == pytest.approx(expected, rel=1e-15)
+        assert tangents([output], {x: 1.0}) == [pytest.approx(expected, rel=1e-15)]
+        (slope,) = gradients(output, [y], create_graph=True)
+        assert slope.data == pytest.approx(sum(math.prod(numbers) / 3.0 for v in operands if v is y), rel=1e-15)
+        again = deepcopy(output)
+        assert again.numbers == output.numbers and [type(v) for v in again.inputs] == [type(v) for v in output.inputs]
+
+
+def test_rows_of_the_table_and_of_ones_own_in_one_graph():
+    x = Value(1.5)
+    agree((TWICE(x * x) + x.tanh()) * TWICE(TWICE(x)) / VOLUME(x, 1.0, x, 2.0))
+
+
+def test_where_keeps_its_condition():
+    """It has no derivative, and is no constant."""
+    x, c = Value(2.0), Value(1.0)
+    y = TABLE["where"](c * 1.0, x, 3.0)
+    agree(y)
+    assert c.grad == 0.0 and x.grad == 1.0 and y.inputs[2] == 3.0
+    assert pickle.loads(pickle.dumps(y)).numbers == y.numbers == (2.0, 1.0, 2.0, 3.0)
+
+
+# ---- One sweep at a time ----------------------------------------------------------------------------------------------
+
+
+def test_a_sweep_within_a_sweep_is_exact():
+    """A row of one's own whose partial differentiates, as a handler of signals may: adjoints stand in the nodes."""
+    z = Value(3.0)
+
+    def partial(_: Any, x: Any) -> Any:
+        y = z * z * z
+        y.backward()
+        return x * 0.0 + 1.0 if not isinstance(x, float) else 1.0
+
+    own = Op("own", lambda x: x, lambda x: x, (partial,))
+    x = Value(2.0)
+    y = own(x * z) * z
+    y.backward()
+    assert x.grad == 9.0 and z.grad == 2 * 2.0 * 3.0 + 27.0
+
+
+def test_threads_add_up():
+    """They differentiate graphs that share their leaves, at the same time."""
+    w = [Value(0.5), Value(2.0)]
+
+    def run() -> None:
+        for _ in range(200):
+            y = w[0] * w[1]
+            for _ in range(20):
+                y = y + w[0] * 2.0
+            barrier.wait()
+            y.backward()
+
+    barrier = threading.Barrier(4)
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [x.grad for x in w] == [800 * 42.0, 800 * 0.5]
+
+
+def test_a_signal_in_mid_sweep_leaves_no_trace():
+    """A partial that raises: no grad has changed, and the next sweep is right."""
+    error = [True]
+
+    def partial(z: float, x: float) -> float:
+        if error:
+            raise KeyboardInterrupt
+        return 1.0
+
+    own = Op("own", lambda x: x, lambda x: x, (partial,))
+    x = Value(2.0)
+    y = own(x * x) * x
+    with pytest.raises(KeyboardInterrupt):
+        y.backward()
+    assert x.grad == y.grad == 0.0
+    error.clear()
+    agree(y)
+    assert x.grad == 12.0
