@@ -84,7 +84,7 @@ def derivatives(
 
 
 class Slope(tuple[Any, ...]):
-    """In place of ``_more``, of a node that was returned as a recorded derivative: what is computed from it is no update.
+    """Marks a node that was returned as a recorded derivative, in ``_more``: what is computed from it is no update.
 
     A leaf that is a derivative of something stays without, as that of ``w * x`` by x is.
     """

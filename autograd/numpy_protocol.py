@@ -72,7 +72,7 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], out: Any, op
     try:
         result = _result(ufunc, method, operands, options)
     except (TypeError, AttributeError) as error:
-        if "cut the graph" in str(error) or "not a real number" in str(error):  # said already
+        if not _is_from_numpy(error):
             raise
         raise _refused(operands, f"np.{ufunc.__name__} is no primitive; those are {', '.join(TABLE)}") from None
     if out is None:
@@ -112,3 +112,11 @@ def _refused(operands: Sequence[Any], message: str) -> TypeError:
             if hasattr(type(value), "__record__"):
                 return value._refused(TypeError(message))  # type: ignore[no-any-return]
     return TypeError(message)
+
+
+def _is_from_numpy(error: Exception) -> bool:
+    """Whether NumPy itself raised the error, which leaves no frame below `_result`, and not a method that it called."""
+    last = error.__traceback__
+    while last and last.tb_next:
+        last = last.tb_next
+    return last is not None and last.tb_frame.f_code is _result.__code__

@@ -149,7 +149,7 @@ def test_methods_record_what_the_generic_rule_records(name):
             alike(getattr(x, name)(), Value.__record__(TABLE[name], (x,)))
 
 
-# ---- Rows of one's own ------------------------------------------------------------------------------------------------
+# ---- Rows of one's own
 
 ADD, MUL = TABLE["add"], TABLE["mul"]
 TWICE = Op("twice", lambda x: 2.0 * x, lambda x: 2.0 * x, (lambda z, x: 2.0,))
@@ -199,7 +199,7 @@ def test_where_keeps_its_condition():
     assert pickle.loads(pickle.dumps(y)).numbers == y.numbers == (2.0, 1.0, 2.0, 3.0)
 
 
-# ---- One sweep at a time ----------------------------------------------------------------------------------------------
+# ---- One sweep at a time
 
 
 def test_a_sweep_within_a_sweep_is_exact():
