@@ -2,42 +2,17 @@
 
 from typing import TYPE_CHECKING, Any
 
-from . import installation as installation  # first: it raises where HIPS's package lies in this folder
+from . import installation as installation  # isort: skip -- first: it raises where HIPS's package lies in this folder
+
+from . import generated
 from .assigning import assign
 from .derivatives import gradients
 from .functional import grad, hessian, hvp, jacobian, jvp, value_and_grad
 from .functions import dot, log_softmax, logsumexp, mean, select, softmax
+from .generated import *  # noqa: F403 -- the rows of the table: add, arcsin, arctan ...
 from .graph import leaves, topological_order
 from .nodes import trace_lines
 from .ops import ABS, POW, TABLE, Op
-from .ops import ADD as add
-from .ops import ARCSIN as arcsin
-from .ops import ARCTAN as arctan
-from .ops import COS as cos
-from .ops import COSH as cosh
-from .ops import DETACH as detach
-from .ops import DIV as div
-from .ops import EQUAL as equal
-from .ops import EXP as exp
-from .ops import EXPM1 as expm1
-from .ops import LOG as log
-from .ops import LOG1P as log1p
-from .ops import MAXIMUM as maximum
-from .ops import MINIMUM as minimum
-from .ops import MUL as mul
-from .ops import NEG as neg
-from .ops import RELU as relu
-from .ops import SIGMOID as sigmoid
-from .ops import SIGN as sign
-from .ops import SIN as sin
-from .ops import SINH as sinh
-from .ops import SOFTPLUS as softplus
-from .ops import SQRT as sqrt
-from .ops import STEP as step
-from .ops import SUB as sub
-from .ops import TAN as tan
-from .ops import TANH as tanh
-from .ops import WHERE as where
 from .recording import enable_grad, no_grad
 from .value import Value
 
@@ -66,22 +41,12 @@ __all__ = [
     "Program",
     "Quiz",
     "Value",
-    "add",
-    "arcsin",
-    "arctan",
     "assign",
     "check_gradients",
-    "cos",
-    "cosh",
-    "detach",
-    "div",
     "dot",
     "draw",
     "enable_grad",
-    "equal",
-    "exp",
     "explain",
-    "expm1",
     "formula",
     "grad",
     "gradcheck",
@@ -91,36 +56,19 @@ __all__ = [
     "jacobian",
     "jvp",
     "leaves",
-    "log",
-    "log1p",
     "log_softmax",
     "logsumexp",
-    "maximum",
     "mean",
-    "minimum",
-    "mul",
-    "neg",
     "no_grad",
     "origin_of_nonfinite",
-    "relu",
     "select",
-    "sigmoid",
-    "sign",
-    "sin",
-    "sinh",
     "softmax",
-    "softplus",
-    "sqrt",
-    "step",
-    "sub",
-    "tan",
-    "tanh",
     "topological_order",
     "trace_lines",
     "value_and_grad",
-    "where",
     "why_zero",
 ]
+__all__ += generated.__all__
 
 _ROOMS = {
     "check": ("check_gradients", "gradcheck"),

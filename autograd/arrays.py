@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .ops import as_float, unboxed
+from .conversions import as_float, unboxed
 
 Place = tuple[int, ...]
 

@@ -12,8 +12,8 @@ from itertools import repeat, starmap
 from typing import Any, TypeAlias
 
 from . import watching
+from .conversions import as_float
 from .derivatives import Slope
-from .ops import as_float
 from .value import Value
 
 _get_data, _get_grad, _get_marks = map(operator.attrgetter, ("_number", "_grad", "_more"))

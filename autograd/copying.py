@@ -9,6 +9,7 @@ from inspect import ismemberdescriptor
 from typing import Any
 
 from . import recording
+from .derivatives import Slope
 from .graph import topological_order
 from .ops import Op
 from .watching import notify
@@ -24,6 +25,8 @@ def set_inputs(node: Any, op: Op | None, inputs: Any, numbers: Any) -> None:
     first, second, *more = (*(None if x.__class__ is float else x for x in inputs), None, None)
     node._x, node._y, node._more = first, second, (*more[:-2], *numbers[3:]) if len(inputs) > 2 else None
     node._sweep = None
+    if isinstance(numbers, Slope):
+        node._more = Slope(node._more or ())
     if op is None:
         node._xd = recording.calls
 
@@ -44,7 +47,8 @@ def reduced(node: Any) -> tuple[Any, ...]:
 
 
 def _fields(node: Any) -> tuple[Any, ...]:
-    return (_kind(node), node._number, node._grad, node.label, node.op, node.numbers, *node.inputs)
+    numbers = Slope(node.numbers) if isinstance(node._more, Slope) else node.numbers
+    return (_kind(node), node._number, node._grad, node.label, node.op, numbers, *node.inputs)
 
 
 def restored(

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from math import nan
 from typing import Any
 
-from .graph import N, Node, chain_rule, numbers, require_node, slopes, topological_order
+from .graph import N, Node, chain_rule, numbers, require_value, slopes, topological_order
 from .ops import ADD, MUL, NEG, SUB, WHERE
 from .recording import enable_grad
 
@@ -31,7 +31,7 @@ def gradients(output: Node, inputs: Sequence[Node], create_graph: bool = False) 
     if hasattr(type(inputs), "__record__"):
         raise TypeError("inputs is one Value; give a list of them: gradients(output, [x])")
     nodes = topological_order(output)[::-1]
-    return derivatives(nodes, {output: 1.0}, list(map(require_node, inputs)), create_graph)
+    return derivatives(nodes, {output: 1.0}, list(map(require_value, inputs)), create_graph)
 
 
 def tangents(outputs: Sequence[Node], seeds: Mapping[Any, Any]) -> list[Any]:

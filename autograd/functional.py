@@ -33,10 +33,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from .conversions import as_float
 from .derivatives import derivatives, tangents
 from .graph import topological_order
 from .numpy_protocol import ValueArray
-from .ops import as_float
 from .recording import call_begins, enable_grad, recording
 from .value import Value
 

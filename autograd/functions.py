@@ -15,7 +15,8 @@ from typing import Any, TypeAlias, TypeVar, overload
 import numpy as np
 
 from .arrays import unmasked
-from .ops import DETACH, EQUAL, EXP, LOG, MAXIMUM, WHERE, as_float
+from .conversions import as_float
+from .ops import DETACH, EQUAL, EXP, LOG, MAXIMUM, WHERE
 from .value import Value
 from .watching import notify
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from math import inf, nan
 from typing import Any, Generic, TypeVar
 
-from . import kernels, ops, recording
+from . import kernels, recording
 from .ops import (
     ADD, SUB, MUL, DIV, NEG, POW, ABS, SIGN, STEP, EQUAL, EXP, EXPM1, LOG, LOG1P, SQRT, SIN, COS, TAN, ARCSIN,
     ARCTAN, SINH, COSH, TANH, SIGMOID, SOFTPLUS, RELU, MAXIMUM, MINIMUM, WHERE, DETACH,
@@ -31,7 +31,6 @@ class Recorders(Generic[V]):
     _number: float
     __record__: Any
     __infix__: Any
-
 
     def __add__(self, other: Any) -> V:
         if other.__class__ is Value: y = other._number
@@ -380,12 +379,21 @@ def sweep(nodes: Iterable[Any], otherwise: Any) -> float:
     return total
 
 
-__all__ = ['add', 'sub', 'mul', 'div', 'neg', 'pow', 'abs', 'sign', 'step', 'equal', 'exp', 'expm1', 'log', 'log1p', 'sqrt', 'sin', 'cos', 'tan', 'arcsin', 'arctan', 'sinh', 'cosh', 'tanh', 'sigmoid', 'softplus', 'relu', 'maximum', 'minimum', 'where', 'detach']
-add, sub, mul, div, neg, pow, abs, sign = ADD, SUB, MUL, DIV, NEG, POW, ABS, SIGN
-step, equal, exp, expm1, log, log1p, sqrt, sin = STEP, EQUAL, EXP, EXPM1, LOG, LOG1P, SQRT, SIN
-cos, tan, arcsin, arctan, sinh, cosh, tanh, sigmoid = COS, TAN, ARCSIN, ARCTAN, SINH, COSH, TANH, SIGMOID
-softplus, relu, maximum, minimum, where, detach = SOFTPLUS, RELU, MAXIMUM, MINIMUM, WHERE, DETACH
-for _row, _pull in {add: _add, sub: _sub, mul: _mul, div: _div, neg: _neg, pow: _pow, abs: _abs, sign: _sign, step: _step, equal: _equal, exp: _exp, expm1: _expm1, log: _log, log1p: _log1p, sqrt: _sqrt, sin: _sin, cos: _cos, tan: _tan, arcsin: _arcsin, arctan: _arctan, sinh: _sinh, cosh: _cosh, tanh: _tanh, sigmoid: _sigmoid, softplus: _softplus, relu: _relu, maximum: _maximum, minimum: _minimum, where: _where, detach: _detach}.items():
+__all__ = [
+    "add", "arcsin", "arctan", "cos", "cosh", "detach", "div", "equal", "exp", "expm1", "log", "log1p", "maximum",
+    "minimum", "mul", "neg", "relu", "sigmoid", "sign", "sin", "sinh", "softplus", "sqrt", "step", "sub", "tan",
+    "tanh", "where"
+]
+add, arcsin, arctan, cos, cosh, detach, div, equal = ADD, ARCSIN, ARCTAN, COS, COSH, DETACH, DIV, EQUAL
+exp, expm1, log, log1p, maximum, minimum, mul, neg = EXP, EXPM1, LOG, LOG1P, MAXIMUM, MINIMUM, MUL, NEG
+relu, sigmoid, sign, sin, sinh, softplus, sqrt, step = RELU, SIGMOID, SIGN, SIN, SINH, SOFTPLUS, SQRT, STEP
+sub, tan, tanh, where = SUB, TAN, TANH, WHERE
+for _row, _pull in {
+    ADD: _add, SUB: _sub, MUL: _mul, DIV: _div, NEG: _neg, POW: _pow, ABS: _abs, SIGN: _sign, STEP: _step, EQUAL:
+    _equal, EXP: _exp, EXPM1: _expm1, LOG: _log, LOG1P: _log1p, SQRT: _sqrt, SIN: _sin, COS: _cos, TAN: _tan,
+    ARCSIN: _arcsin, ARCTAN: _arctan, SINH: _sinh, COSH: _cosh, TANH: _tanh, SIGMOID: _sigmoid, SOFTPLUS: _softplus,
+    RELU: _relu, MAXIMUM: _maximum, MINIMUM: _minimum, WHERE: _where, DETACH: _detach
+}.items():
     object.__setattr__(_row, 'pull', _pull)
     if hasattr(Recorders, _row.name):  # a row's help, without its example, which calls a function
         getattr(Recorders, _row.name).__doc__ = (_row.__doc__ or '').partition('\n\n>>>')[0]

@@ -7,6 +7,7 @@ partials, run on syntax trees, the backward half.  `chain_rule` remains the defi
 from __future__ import annotations
 
 import ast
+import builtins
 import inspect
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -36,7 +37,7 @@ from collections.abc import Iterable
 from math import inf, nan
 from typing import Any, Generic, TypeVar
 
-from . import kernels, ops, recording
+from . import kernels, recording
 from .ops import {rows}
 
 V = TypeVar("V")
@@ -51,8 +52,7 @@ class Recorders(Generic[V]):
     __slots__ = ()
     _number: float
     __record__: Any
-    __infix__: Any
-'''
+    __infix__: Any'''
 
 
 def main() -> None:
@@ -254,13 +254,16 @@ def sweep(nodes: Iterable[Any], otherwise: Any) -> float:
 
 
 def _exports(rows: Sequence[Op]) -> str:
-    names = [op.name for op in rows]
-    lines = [f"__all__ = {names}"]
+    """The rows under their own names, but for those that would replace Python's, and their parts of the sweep."""
+    names = sorted(op.name for op in rows if not hasattr(builtins, op.name))
+    lines = ["__all__ = [", textwrap.fill(", ".join(f'"{name}"' for name in names), 116, **_INDENT), "]"]
     for some in (names[i : i + 8] for i in range(0, len(names), 8)):
         lines.append(f"{', '.join(some)} = {', '.join(some).upper()}")
-    pulls = ", ".join(f"{name}: _{name}" for name in names)
+    pulls = ", ".join(f"{op.name.upper()}: _{op.name}" for op in rows)
     lines += [
-        f"for _row, _pull in {{{pulls}}}.items():",
+        "for _row, _pull in {",
+        textwrap.fill(pulls, 116, **_INDENT),
+        "}.items():",
         "    object.__setattr__(_row, 'pull', _pull)",
         "    if hasattr(Recorders, _row.name):  # a row's help, without its example, which calls a function",
         "        getattr(Recorders, _row.name).__doc__ = (_row.__doc__ or '').partition('\\n\\n>>>')[0]",

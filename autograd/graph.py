@@ -52,7 +52,7 @@ def topological_order(outputs: N | Iterable[N], known: Container[Any] = ()) -> l
     """
     order: dict[N, None] = {}
     several = hasattr(outputs, "__iter__") and not hasattr(type(outputs), "__record__")
-    path = [require_node(x) for x in (outputs if several else [outputs])]  # type: ignore[union-attr]
+    path = [require_value(x) for x in (outputs if several else [outputs])]  # type: ignore[union-attr]
     path.reverse()
     while path:  # a node is placed when it comes last on the path for the second time, after its inputs
         node = path[-1]
@@ -97,7 +97,7 @@ def adjoints(output: N) -> dict[N, float]:
     >>> adjoints(x * x)[x]
     6.0
     """
-    nodes = topological_order(require_node(output))[::-1]
+    nodes = topological_order(require_value(output))[::-1]
     return dict(zip(nodes, slopes(nodes, {output: 1.0}, nodes)))
 
 
@@ -254,15 +254,13 @@ def chain_rule(
     return found
 
 
-def require_node(x: Any) -> Any:
-    """`x`, if it is a Value; else a TypeError.
+def require_value(x: Any, hint: str = "derivatives are taken of Values, with respect to Values") -> Any:
+    """`x`, if it is a Value; otherwise a TypeError that ends in `hint`.
 
-    >>> require_node(3.0)
+    >>> require_value(3.0, "wrap it")
     Traceback (most recent call last):
-    TypeError: 3.0 (float) is not a Value; derivatives are taken of Values, with respect to Values
+    TypeError: 3.0 (float) is not a Value; wrap it
     """
     if not hasattr(type(x), "__record__"):
-        raise TypeError(
-            f"{x!r:.60} ({type(x).__name__}) is not a Value; derivatives are taken of Values, with respect to Values"
-        )
+        raise TypeError(f"{x!r:.60} ({type(x).__name__}) is not a Value; {hint}")
     return x

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .ops import MAXIMUM, MINIMUM, POW, TABLE, elementwise, unboxed
+from .conversions import elementwise, unboxed
+from .ops import MAXIMUM, MINIMUM, POW, TABLE
 
 _BY_UFUNC = {ufunc: op for op in TABLE.values() for ufunc in (op.ufunc, getattr(np, op.name, None))}
 _BY_UFUNC |= {np.power: POW, np.maximum: MAXIMUM, np.minimum: MINIMUM}

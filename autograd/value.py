@@ -11,9 +11,10 @@ import numpy as np
 
 from . import copying, generated, ops, watching
 from . import recording as blocks
+from .conversions import as_float
 from .graph import add_to_grads, backward, chain_rule
 from .numpy_protocol import call_function, call_ufunc
-from .ops import Op, as_float
+from .ops import Op
 from .watching import notify
 
 _Input: TypeAlias = "Value | float"
@@ -292,14 +293,3 @@ class Value(generated.Recorders["Value"]):
 
 
 generated.Value = Value
-
-
-def require_value(x: Any, hint: str) -> None:
-    """A TypeError that ends in `hint` unless `x` is a Value.
-
-    >>> require_value(3.0, "wrap it")
-    Traceback (most recent call last):
-    TypeError: 3.0 (float) is not a Value; wrap it
-    """
-    if not isinstance(x, Value):
-        raise TypeError(f"{x!r:.60} ({type(x).__name__}) is not a Value; {hint}")

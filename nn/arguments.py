@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from autograd.ops import as_float
+from autograd.conversions import as_float
 
 P = ParamSpec("P")
 R = TypeVar("R")

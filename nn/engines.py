@@ -12,7 +12,7 @@ import numpy as np
 import autograd
 from autograd import Value, no_grad, topological_order
 from autograd.assigning import assign_grads, data_of
-from autograd.ops import as_float
+from autograd.conversions import as_float
 
 from .losses import cost
 from .module import Module

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd import Value, dot, relu, select
-from autograd.ops import as_float
+from autograd.conversions import as_float
 
 from .activations import ACTIVATIONS, LAYERWISE, identity, name_of
 from .arguments import as_count, as_function, checked_call

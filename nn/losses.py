@@ -27,7 +27,7 @@ from autograd import (
     where,
 )
 from autograd import pow as power
-from autograd.ops import as_float
+from autograd.conversions import as_float
 
 from .arguments import as_plain
 

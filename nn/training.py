@@ -20,7 +20,7 @@ import autograd
 from autograd import Value, enable_grad, no_grad, topological_order, trace_lines
 from autograd.arrays import as_real_array
 from autograd.assigning import changes_of, data_of, require_held, set_at_once
-from autograd.ops import as_float
+from autograd.conversions import as_float
 
 from .arguments import as_count, as_function, checked_call
 from .engines import Eager, Engine, EngineError, Task, chosen, number_of

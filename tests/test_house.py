@@ -12,10 +12,11 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 ROOMS = """
-    kernels
+    kernels conversions
     ops recording watching collector installation
     generated arrays numpy_protocol
     graph
+    derivatives
     copying
     value
     nodes assigning functions functional derivation
@@ -24,7 +25,7 @@ ROOMS = """
 """
 """What may import what in `autograd`: a line imports from itself and from the lines above."""
 
-DERIVATION = "notation; formula quiz; diagnose data; pages; questions; routes"
+DERIVATION = "notation ways; formula quiz; diagnose data; pages; questions; routes"
 """The same inside of `derivation`."""
 
 WHEN_CALLED = {

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 import autograd
 from autograd import TABLE, Value, gradients, kernels, ops
+from autograd.conversions import as_float
 from autograd.derivatives import tangents
-from autograd.ops import as_float
 from autograd.strategies import operands
 
 from . import laws

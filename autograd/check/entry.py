@@ -18,10 +18,10 @@ import numpy as np
 from ..assigning import data_of
 from ..derivatives import gradients
 from ..functional import Structure
-from ..graph import topological_order
+from ..graph import require_value, topological_order
 from ..program import CompiledFunction, Program
 from ..recording import enable_grad
-from ..value import Value, require_value
+from ..value import Value
 from .bench import Case, report
 from .estimates import Array
 from .problem import Problem

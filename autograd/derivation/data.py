@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from ..ops import as_float
+from ..conversions import as_float
 from .formula import Formula, symbols
 from .notation import Symbol, decimal
 from .quiz import Question, Quiz, Verdict

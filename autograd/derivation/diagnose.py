@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from ..graph import adjoints, number_of_node, times, topological_order
+from ..graph import adjoints, number_of_node, require_value, times, topological_order
 from ..ops import FLAT
-from ..value import Value, require_value
+from ..value import Value
 from .formula import Formula, Formulas, symbols
 from .notation import Text, counted, quoted
 from .ways import edges, routes

@@ -16,9 +16,9 @@ from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
 
 from .. import ops
-from ..graph import number_of_node, topological_order
-from ..ops import ABS, ADD, DIV, MUL, NEG, POW, SQRT, SUB, WHERE, Op, Operators, as_float
-from ..value import require_value
+from ..conversions import as_float
+from ..graph import number_of_node, require_value, topological_order
+from ..ops import ABS, ADD, DIV, MUL, NEG, POW, SQRT, SUB, WHERE, Op, Operators
 from .notation import Latex, Symbol, Text, symbol_of
 
 _Part: TypeAlias = "Formula | float"

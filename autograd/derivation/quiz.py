@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
-from ..ops import as_float
+from ..conversions import as_float
 from .notation import counted
 
 BLANK = "____"

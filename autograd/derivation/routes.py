@@ -17,9 +17,9 @@ from math import isfinite
 from operator import add, attrgetter, mul
 from typing import Any
 
-from ..graph import adjoints, chain_rule, topological_order
+from ..graph import adjoints, chain_rule, require_value, topological_order
 from ..ops import ACTIVATIONS, ADD, FLAT, MUL, SUB, Op
-from ..value import Value, require_value
+from ..value import Value
 from .data import Definition, Derivation, Factor, Route, Step
 from .diagnose import origin_of_nonfinite, places_of_zero, sentences
 from .formula import LONGEST, Formula, Formulas, symbols

@@ -11,24 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..ops import (
-    ADD,
-    CALL,
-    DETACH,
-    DIV,
-    MUL,
-    NEG,
-    POW,
-    POWER,
-    PRODUCT,
-    SIGNED,
-    SUB,
-    SUM,
-    WHERE,
-    Op,
-    Operators,
-    as_float,
-)
+from ..conversions import as_float
+from ..ops import ADD, CALL, DETACH, DIV, MUL, NEG, POW, POWER, PRODUCT, SIGNED, SUB, SUM, WHERE, Op, Operators
 from .blocks import View
 from .helpers import HELPERS, definition, spelling
 

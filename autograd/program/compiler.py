@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any, overload
 
 from ..collector import paused_collector
-from ..graph import topological_order
-from ..value import Value, require_value
+from ..graph import require_value, topological_order
+from ..value import Value
 from .function import CompiledFunction
 from .program import DTYPES, Program
 from .trace import trace

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from ..conversions import elementwise
 from ..functions import is_index
-from ..ops import ABS, DIV, MUL, NEG, SUB, elementwise
+from ..ops import ABS, DIV, MUL, NEG, SUB
 from ..value import Value
 from .program import Program
 from .trace import trace

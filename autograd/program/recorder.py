@@ -14,9 +14,9 @@ from typing import Any, NoReturn
 import numpy as np
 
 from .. import functional, graph
+from ..conversions import unboxed
 from ..graph import topological_order
 from ..nodes import PACKAGE, line_outside, watched
-from ..ops import unboxed
 from ..recording import enable_grad
 from ..value import Value
 from .guards import Comparison
