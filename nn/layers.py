@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -52,36 +53,32 @@ class Neuron(Module):
         self.w = [Value(initialize(random, nin, fan_out)) for _ in range(nin)]
         self.b = Value(0.0)
 
-    def preactivation(self, x: Sequence[Any]) -> Any:
+    def preactivation(self, x: Sequence[Any]) -> Value:
         """z = w . x + b, the node whose gradient is delta = dJ/dz after ``J.backward()``.
 
         >>> neuron = Neuron(1, seed=0)
         >>> neuron.preactivation([2.0]).data == 2.0 * neuron.w[0].data
         True
         """
-        x = _inputs(self, x, len(self.w))
+        if type(x) is not list or len(x) != len(self.w):
+            x = _inputs(self, x, len(self.w))
         try:
-            z = dot(self.w, x) + self.b
+            z: Any = dot(self.w, x) + self.b
         except TypeError:
             _check_numbers(self, x)
             raise
         if z is np.ma.masked:
             _check_numbers(self, x)
-        return self._labeled(z, "z")
+        return self._labeled(z, 0)
 
-    def __call__(self, x: Sequence[Any]) -> Any:
+    def __call__(self, x: Sequence[Any]) -> Value:
         """The output for `x`, a sequence of `nin` numbers or Values; a ValueError for any other length."""
-        return self._labeled(self.activation(self.preactivation(x)), "a")
+        return self._labeled(self.activation(self.preactivation(x)), 1)
 
-    def _labeled(self, value: Any, name: str) -> Any:
+    def _labeled(self, value: Value, which: int) -> Value:
         """`value`, labeled beside the bias: layers.0.neurons.3.z, unless it has a label or the bias has its own."""
-        if (
-            isinstance(value, Value)
-            and value.op
-            and not value.label
-            and (self.b.label == "b" or self.b.label.endswith(".b"))
-        ):
-            value.label = self.b.label[:-1] + name
+        if isinstance(value, Value) and not value.label and value.op and (labels := _labels_beside(self.b.label)):
+            value.label = labels[which]
         return value
 
     def __picture__(self) -> Picture:
@@ -125,12 +122,12 @@ class Layer(Module):
             Neuron(nin, activation=each, initialize=initialize, seed=random, fan_out=nout) for _ in range(nout)
         ]
 
-    def __call__(self, x: Sequence[Any]) -> Any:
+    def __call__(self, x: Sequence[Any]) -> Value | list[Value]:
         """The list of `nout` outputs or, of a layer of one neuron, its output."""
         x = _inputs(self, x, len(self.neurons[0].w))
         out = [neuron(x) for neuron in self.neurons]
         if self.activation in LAYERWISE:
-            out = [neuron._labeled(a, "a") for neuron, a in zip(self.neurons, self.activation(out))]
+            out = [neuron._labeled(a, 1) for neuron, a in zip(self.neurons, self.activation(out))]
         return out[0] if len(out) == 1 else out
 
     def __picture__(self) -> Picture:
@@ -177,11 +174,13 @@ class MLP(Module):
             for n, m, f in zip(widths, widths[1:], activations)
         ]
 
-    def __call__(self, x: Sequence[Any]) -> Any:
+    def __call__(self, x: Sequence[Any]) -> Value | list[Value]:
         """The output for one example `x`; see `Layer`."""
+        out: Any = x
         for layer in self.layers:
-            x = layer([x] if isinstance(x, Value) else x)
-        return x
+            out = layer([out] if isinstance(out, Value) else out)
+        result: Value | list[Value] = out
+        return result
 
     def __picture__(self) -> Picture:
         return _network_picture(self.layers)
@@ -216,12 +215,19 @@ class Embedding(Module):
         initialize = as_function("initialize", initialize, INITIALIZERS)
         self.rows = [[Value(initialize(random, count, size)) for _ in range(size)] for _ in range(count)]
 
-    def __call__(self, token: Any) -> Any:
+    def __call__(self, token: float | Value) -> list[Value]:
         """The list of `size` Values that stands for `token`."""
-        return select(self.rows, token)
+        vector: list[Value] = select(self.rows, token)
+        return vector
 
     def __repr__(self) -> str:
         return f"Embedding({len(self.rows)} tokens -> {len(self.rows[0])})"
+
+
+@lru_cache(maxsize=4096)
+def _labels_beside(bias: str) -> tuple[str, str] | None:
+    """The labels of the pre-activation and the output of a neuron, by that of its bias."""
+    return (bias[:-1] + "z", bias[:-1] + "a") if f".{bias}".endswith(".b") else None
 
 
 def _network_picture(layers: Sequence[Layer]) -> Picture:

@@ -82,6 +82,10 @@ class Optimizer:
         parameters and the state change together: an interrupt (Ctrl-C) finds all of the step done, or nothing of it.
         """
         require_held(self.parameters, type(self).__name__)
+        self.advance()
+
+    def advance(self) -> None:
+        """`step` without the look for parameters that were replaced, for loops in which nobody can replace any."""
         gradient = np.array(grads_of(self.parameters))
         self._check_finite("the gradient of", gradient)
         theta = np.array(data_of(self.parameters))
@@ -182,7 +186,7 @@ class SGD(Optimizer):
 class Adam(Optimizer):
     """Adam (Kingma and Ba, 2015): steps of about `learning_rate`, scaled by running moments of the gradient.
 
-    `weight_decay` adds weight_decay theta to the gradient; `AdamW` decays the parameters themselves.
+    `weight_decay` (0 if not given) adds weight_decay theta to the gradient; `AdamW` decays the parameters themselves.
 
     >>> w = Value(2.0)
     >>> (w * w).backward()
@@ -192,6 +196,7 @@ class Adam(Optimizer):
     """
 
     state_names = ("first_moment", "second_moment")
+    default_weight_decay = 0.0
 
     @checked_call()
     def __init__(
@@ -201,7 +206,7 @@ class Adam(Optimizer):
         *,
         betas: tuple[float, float] = (0.9, 0.999),
         epsilon: float = 1e-8,
-        weight_decay: float = 0.0,
+        weight_decay: float | None = None,
     ) -> None:
         super().__init__(parameters, learning_rate)
         if not isinstance(betas, (list, tuple)) or len(betas) != 2:
@@ -213,7 +218,8 @@ class Adam(Optimizer):
             raise ValueError(
                 "epsilon is 0, which divides 0 by 0 where a gradient is 0; give a small number, such as 1e-8"
             )
-        self.weight_decay = as_setting("weight_decay", weight_decay)
+        decay = self.default_weight_decay if weight_decay is None else weight_decay
+        self.weight_decay = as_setting("weight_decay", decay)
 
     def update(self, theta: Vector, gradient: Vector, rate: float) -> tuple[Vector, dict[str, Vector]]:
         """theta - rate m / (sqrt(v) + epsilon), with m and v corrected for their start at 0."""
@@ -233,23 +239,15 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam with decoupled weight decay, theta - rate weight_decay theta (Loshchilov and Hutter, 2019).
 
+    The arguments are those of `Adam`; `weight_decay` is 0.01 if not given.
+
     >>> w = Value(2.0)
     >>> AdamW([w], learning_rate=0.25, weight_decay=0.1).step()
     >>> w.data
     1.95
     """
 
-    @checked_call()
-    def __init__(
-        self,
-        parameters: Iterable[Value],
-        learning_rate: float | Callable[[int], float] = 0.001,
-        *,
-        betas: tuple[float, float] = (0.9, 0.999),
-        epsilon: float = 1e-8,
-        weight_decay: float = 0.01,
-    ) -> None:
-        super().__init__(parameters, learning_rate, betas=betas, epsilon=epsilon, weight_decay=weight_decay)
+    default_weight_decay = 0.01
 
     def _decayed(self, theta: Vector, gradient: Vector, rate: float) -> tuple[Vector, Vector]:
         return theta * (1.0 - rate * self.weight_decay), gradient

@@ -23,7 +23,7 @@ from autograd.assigning import changes_of, data_of, require_held, set_at_once
 from autograd.ops import as_float
 
 from .arguments import as_count, as_function, checked_call
-from .engines import Eager, Engine, EngineError, Task, chosen, number_of
+from .engines import Eager, LossRunner, StaleProgramError, Task, chosen, number_of
 from .losses import LOSSES, squash_of, squashed_twice
 from .module import Module, warn_of_lost
 from .optimizers import SGD, NonFiniteError, Optimizer
@@ -153,44 +153,52 @@ def fit(
     _check_depends(task, tried)
     _warn_if_squashed_twice(first, tried)
     runs = chosen(engine, task, tried, min(size, len(examples)))
-    start = _snapshot(optimizer)
+    start, plan = _snapshot(optimizer), _Plan(epochs, size, seed, until, progress, says_how=engine == "auto")
     try:
-        return _train(runs, task, optimizer, epochs, size, seed, until, progress, engine == "auto")
-    except EngineError as error:  # what was trained is not what the model computes
+        return _train(runs, task, optimizer, plan)
+    except StaleProgramError as error:  # what was trained is not what the model computes
         _rewind(optimizer, start)
         if engine != "auto":
             raise
         runs = Eager(task, f"begun anew, because it could not go on compiled: {error}")
-        return _train(runs, task, optimizer, epochs, size, seed, until, progress, True)
+        return _train(runs, task, optimizer, plan)
 
 
-def _train(
-    runs: Engine,
-    task: Task,
-    optimizer: Optimizer,
-    epochs: int,
-    size: int,
-    seed: Any,
-    until: Callable[[History], bool] | None,
-    progress: bool,
-    says_how: bool,
-) -> History:
+@dataclass
+class _Plan:
+    """How long `fit` trains, and how; the names are those of its arguments."""
+
+    epochs: int
+    batch_size: int
+    seed: int
+    until: Callable[[History], bool] | None
+    progress: bool
+    says_how: bool
+    """Whether the runner is named beside the progress."""
+
+
+def _train(runs: LossRunner, task: Task, optimizer: Optimizer, plan: _Plan) -> History:
     from tqdm import tqdm
 
     history, good, count = History(engine=runs.name, reason=runs.reason), _snapshot(optimizer), len(task.examples)
-    if progress and says_how:
+    if plan.progress and plan.says_how:
         tqdm.write(f"fit: {runs.name}, {runs.reason}", file=sys.stderr)
-    with tqdm(total=epochs, desc="epochs", disable=not progress) as bar:
-        for _ in range(epochs):
-            order = _shuffled(count, seed, optimizer.epochs)
+    # Where no user's code runs within an epoch, nobody can replace a parameter there; it is looked at the end.
+    is_closed = not (
+        runs.calls_model or callable(optimizer.learning_rate) or type(optimizer).step is not Optimizer.step
+    )
+    step = optimizer.advance if is_closed else optimizer.step
+    with tqdm(total=plan.epochs, desc="epochs", disable=not plan.progress) as bar:
+        for _ in range(plan.epochs):
+            order = _shuffled(count, plan.seed, optimizer.epochs)
             total = 0.0
-            for batch in (order[start : start + size] for start in range(0, count, size)):
+            for batch in (order[start : start + plan.batch_size] for start in range(0, count, plan.batch_size)):
                 try:
                     mean, differentiate = runs.run(batch)
                     _check_loss(mean, history, batch)
                     good, rate = _snapshot(optimizer), optimizer.rate
                     differentiate()
-                    optimizer.step()
+                    step()
                 except NonFiniteError as error:
                     try:
                         with trace_lines():  # once more, to see where it came from
@@ -206,9 +214,9 @@ def _train(
             history.learning_rate.append(rate)
             bar.update()
             bar.set_postfix(loss=f"{history.loss[-1]:.4g}")
-            if until is not None:
-                ends = until(history)
-                require_held(optimizer.parameters, type(optimizer).__name__)
+            ends = plan.until is not None and plan.until(history)
+            require_held(optimizer.parameters, type(optimizer).__name__)
+            if plan.until is not None:
                 runs.check([optimizer.epochs % count])  # it may have changed the model
                 if ends:
                     break
