@@ -1,4 +1,4 @@
-"""What a caller may give: counts, settings, functions; and errors that name the right spelling."""
+"""Checks of arguments: counts, settings and functions, with errors that name the right spelling."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SPELLINGS = {
 
 
 def checked_call(**elsewhere: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """A decorator: a call with arguments of other names, or too many, is a TypeError that says what to write.
+    """A decorator: a wrong keyword, or too many arguments, is a TypeError that says what to write.
 
     `elsewhere` says it for arguments that the function does not have.
 
@@ -88,7 +88,7 @@ def checked_call(**elsewhere: str) -> Callable[[Callable[P, R]], Callable[P, R]]
 
 
 def as_function(what: str, given: Any, names: Sequence[str]) -> Callable[..., Any]:
-    """`given`, which has to be a function; the TypeError for anything else names the one of `names` that it spells.
+    """`given` if it is a function; otherwise a TypeError that suggests the one of `names` that it resembles.
 
     >>> as_function("loss", "mse", ["half_squared_error", "mean_squared_error"])
     Traceback (most recent call last):

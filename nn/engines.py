@@ -61,7 +61,7 @@ class LossRunner(Protocol):
         """The mean loss of a mini-batch, and what sets the gradients of the parameters to its gradient."""
 
     def check(self, examples: Sequence[int]) -> None:
-        """An StaleProgramError if it no longer computes what the model and the loss do."""
+        """A StaleProgramError if it no longer computes what the model and the loss do."""
 
 
 class Eager:
@@ -113,7 +113,7 @@ class Compiled:
         return value, lambda: assign_grads(self.task.parameters, gradient.tolist())
 
     def check(self, examples: Sequence[int]) -> None:
-        """See `LossRunner`; some examples say."""
+        """See `LossRunner`; it compares some examples."""
         theta = data_of(self.task.parameters)
         for i in examples:
             compiled = self.function.value(theta, self.x[i : i + 1], self.y[i : i + 1])
@@ -121,13 +121,13 @@ class Compiled:
                 eager = number_of(self.task.mean_loss([i]))
             if not (isclose(compiled, eager, rel_tol=1e-9, abs_tol=1e-12) or (eager != eager and compiled != compiled)):
                 raise StaleProgramError(
-                    f"the model or the loss computes something else than when it was compiled (for example {i} "
-                    f'{eager:.6g}, compiled {compiled:.6g}); train with engine="eager"'
+                    f"the model or the loss has changed since it was compiled (example {i} now gives {eager:.6g}, "
+                    f'compiled {compiled:.6g}); train with engine="eager"'
                 )
 
 
 def chosen(engine: str, task: Task, loss: Any, batch_size: int) -> LossRunner:
-    """The engine of this name; "auto" is the compiled one where that pays, for such a loss, and can be."""
+    """The runner with this name.  "auto" compiles if that pays for a graph like that of `loss`, and if it can."""
     if engine not in ENGINES:
         raise ValueError(f"engine is {engine!r:.60}; give one of {', '.join(ENGINES)}")
     if engine == "compiled":

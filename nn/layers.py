@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 class Neuron(Module):
     """activation(w . x + b), with weights `w` and bias `b`.
 
-    `nin` inputs; `activation` is relu if not given, and ``nonlin=False`` is short for ``activation=identity``.  With
-    `initialize`, a function of `nn.initialization`, weights are drawn from `seed`, an int or a random.Random (None:
-    another draw every time); the bias starts at 0.  `fan_out` is the width of the layer that the neuron is in.
+    A neuron has `nin` inputs.  The default `activation` is relu; ``nonlin=False`` is short for ``activation=identity``.
+    The function `initialize` (see `nn.initialization`) draws the weights from `seed`: an int, a random.Random, or None
+    for different weights every time.  The bias starts at 0.  `fan_out` is the width of the neuron's layer.
 
     >>> neuron = Neuron(2, seed=0)
     >>> neuron([1.0, 2.0]).data == max(0.0, neuron.w[0].data * 1.0 + neuron.w[1].data * 2.0)
@@ -47,7 +47,9 @@ class Neuron(Module):
         nin = as_count("the number of inputs", nin)
         self.activation = _activation(nonlin, activation)
         if self.activation in LAYERWISE:
-            raise ValueError(f"a neuron with {name_of(self.activation)}, which takes a whole layer; give it to a Layer")
+            raise ValueError(
+                f"{name_of(self.activation)} takes the outputs of a whole layer; give it to a Layer, not to a Neuron"
+            )
         random = as_random(seed)
         initialize = as_function("initialize", initialize, INITIALIZERS)
         self.w = [Value(initialize(random, nin, fan_out)) for _ in range(nin)]
@@ -91,7 +93,7 @@ class Neuron(Module):
 
 
 class Layer(Module):
-    """`nout` neurons that see the same `nin` inputs; an activation such as softmax takes their outputs together.
+    """`nout` neurons that share the same `nin` inputs.  An activation such as softmax takes all their outputs at once.
 
     The other arguments are those of `Neuron`.
 
@@ -123,7 +125,7 @@ class Layer(Module):
         ]
 
     def __call__(self, x: Sequence[Any]) -> Value | list[Value]:
-        """The list of `nout` outputs or, of a layer of one neuron, its output."""
+        """The list of the `nout` outputs, or the output itself if there is only one neuron."""
         x = _inputs(self, x, len(self.neurons[0].w))
         out = [neuron(x) for neuron in self.neurons]
         if self.activation in LAYERWISE:
@@ -140,9 +142,8 @@ class Layer(Module):
 class MLP(Module):
     """A multi-layer perceptron: `nin` inputs, then a layer for each width in `nouts`.
 
-    The hidden layers, where there are any, have `activation` (relu if not given); the last one `output_activation`:
-    the identity if not given, as the losses that begin with logits (`nn.losses`) want it.  The other arguments are
-    those of `Neuron`.
+    Hidden layers use `activation`, relu by default.  The last layer uses `output_activation`, the identity by default,
+    because `cross_entropy` and `binary_cross_entropy` take logits.  The other arguments are those of `Neuron`.
 
     >>> model = MLP(2, [16, 16, 1], seed=0)
     >>> model
@@ -191,10 +192,10 @@ class MLP(Module):
 
 
 class Embedding(Module):
-    """A vector for each of `count` tokens, a row of `size` learned numbers; called with a token, an int from 0.
+    """A table with a vector of `size` learned numbers for each of `count` tokens.
 
-    A token may be a Value, an input of what is to be compiled (`autograd.select`); one that is out of range is an
-    IndexError.  The numbers are drawn from `seed` by `initialize`, a function of `nn.initialization`.
+    Call it with a token: an int from 0, or a Value in a function that you compile (see `autograd.select`).  A token out
+    of range is an IndexError.  The function `initialize` (see `nn.initialization`) draws the numbers from `seed`.
 
     >>> table = Embedding(27, 4, seed=0)
     >>> table(3) == table.rows[3]
@@ -216,7 +217,7 @@ class Embedding(Module):
         self.rows = [[Value(initialize(random, count, size)) for _ in range(size)] for _ in range(count)]
 
     def __call__(self, token: float | Value) -> list[Value]:
-        """The list of `size` Values that stands for `token`."""
+        """The vector of `token`, a list of `size` Values."""
         vector: list[Value] = select(self.rows, token)
         return vector
 

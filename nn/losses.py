@@ -35,7 +35,7 @@ from .arguments import as_plain
 def half_squared_error(outputs: Any, targets: Any) -> Any:
     """The sum over the outputs of 1/2 (target - output)^2.
 
-    Each argument is a number or Value, or a sequence of them; a ValueError if the shapes differ.
+    Each argument is a number or Value, or a sequence of them.  Different shapes are a ValueError.
 
     >>> half_squared_error([0.5, 1.0], [0.0, 3.0])
     2.125
@@ -53,12 +53,12 @@ def mean_squared_error(outputs: Any, targets: Any) -> Any:
 
 
 def cross_entropy(logits: Sequence[Any], target: Any) -> Any:
-    """-log softmax(logits)[target], from at least two logits, never from probabilities; its gradient is p - y.
+    """-log softmax(logits)[target].  Its gradient is p - y.
 
-    The last layer of the model is linear: its softmax is in here.
+    Give at least two logits, not probabilities: the loss applies softmax itself, so the model's last layer is linear.
 
-    `target` is a class, a whole number from 0 (or a row of that one number), or a distribution over the classes such
-    as a one-hot sequence.  A ValueError for a class out of range, or for target probabilities that do not match the
+    `target` is a class, a whole number from 0 (or a row of that one number), or a distribution over the classes, such
+    as a one-hot sequence.  A class out of range is a ValueError.  So are target probabilities that do not match the
     logits or do not sum to 1.
 
     >>> cross_entropy([1000.0, 0.0, -1000.0], 2)
@@ -80,11 +80,12 @@ def cross_entropy(logits: Sequence[Any], target: Any) -> Any:
 
 
 def binary_cross_entropy(logit: Any, target: Any) -> Any:
-    """-t log p - (1 - t) log(1 - p) with p = sigmoid(logit), from the logit: exact where p rounds to 0 or 1.
+    """-t log p - (1 - t) log(1 - p) with p = sigmoid(logit).
 
-    The last layer of the model is linear: its sigmoid is in here.
+    Give the logit, not p: the loss applies sigmoid itself, so the model's last layer is linear.  The result is accurate
+    even where p would round to 0 or 1.
 
-    `target` is a number from 0 to 1; a ValueError for any other.
+    `target` is a number from 0 to 1; any other is a ValueError.
 
     >>> binary_cross_entropy(800.0, 0), binary_cross_entropy(40.0, 1)
     (800.0, 4.248354255291589e-18)
@@ -96,7 +97,7 @@ def binary_cross_entropy(logit: Any, target: Any) -> Any:
 
 
 def hinge(score: Any, target: Any) -> Any:
-    """relu(1 - target score), for a `target` of -1 or 1; a ValueError for any other.
+    """relu(1 - target score).  `target` is -1 or 1; any other is a ValueError.
 
     >>> hinge(0.25, 1), hinge(0.25, -1), hinge(3.0, 1)
     (0.75, 1.25, 0.0)
@@ -110,7 +111,7 @@ def hinge(score: Any, target: Any) -> Any:
 def cost(loss: Callable[[Any, Any], Any], outputs: Sequence[Any], targets: Sequence[Any]) -> Any:
     """J, the mean of `loss` over M examples: 1/M times the sum of loss(outputs[m], targets[m]).
 
-    A ValueError if there are not as many outputs as targets, or none.
+    Give as many targets as outputs, and at least one; anything else is a ValueError.
 
     >>> cost(hinge, [0.25, 0.5], [1, 1])
     0.625
@@ -127,7 +128,7 @@ LOSSES = ["mean_squared_error", "half_squared_error", "binary_cross_entropy", "c
 
 
 def squash_of(x: Any) -> str:
-    """What made a probability of logits, "sigmoid" or "softmax", if x is one, by its graph, whoever wrote it; else "".
+    """ "sigmoid" or "softmax" if the graph of `x` shows that it is a probability made by one of them; else "".
 
     >>> from autograd import softmax
     >>> z = Value(2.0)
@@ -145,7 +146,7 @@ def squash_of(x: Any) -> str:
 
 
 def squashed_twice(loss: Any, outputs: Any) -> tuple[str, str] | None:
-    """What squashed the logits of a loss that does so itself, by its graph, and the loss of this module like it.
+    """If the graph shows that probabilities went into a loss of logits: what made them, and which loss it resembles.
 
     >>> p = sigmoid(Value(2.0))
     >>> squashed_twice(binary_cross_entropy(p, 1), p), squashed_twice(half_squared_error(p, 1), p)
