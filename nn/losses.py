@@ -6,7 +6,9 @@ import operator
 from collections.abc import Callable, Sequence
 from functools import reduce
 from math import inf
-from typing import Any
+from typing import Any, TypeAlias, TypeVar, overload
+
+import numpy as np
 
 from autograd import (
     Value,
@@ -31,7 +33,19 @@ from autograd.ops import as_float
 
 from .arguments import as_plain
 
+Output = TypeVar("Output")
+Target = TypeVar("Target")
+Loss = TypeVar("Loss", Value, float)
+Values: TypeAlias = "Value | Sequence[Value]"
+"""The outputs of a model for an example."""
+Numbers: TypeAlias = "float | Sequence[float] | np.ndarray[Any, Any]"
+Targets: TypeAlias = "Value | Sequence[Value] | Numbers"
 
+
+@overload
+def half_squared_error(outputs: Values, targets: Targets) -> Value: ...
+@overload
+def half_squared_error(outputs: Numbers, targets: Numbers) -> float: ...
 def half_squared_error(outputs: Any, targets: Any) -> Any:
     """The sum over the outputs of 1/2 (target - output)^2.
 
@@ -43,6 +57,10 @@ def half_squared_error(outputs: Any, targets: Any) -> Any:
     return reduce(operator.add, _labeled("E", [0.5 * power(t - y, 2.0) for y, t in _pairs(outputs, targets)]))
 
 
+@overload
+def mean_squared_error(outputs: Values, targets: Targets) -> Value: ...
+@overload
+def mean_squared_error(outputs: Numbers, targets: Numbers) -> float: ...
 def mean_squared_error(outputs: Any, targets: Any) -> Any:
     """The mean over the outputs of (target - output)^2; arguments as in `half_squared_error`.
 
@@ -52,7 +70,11 @@ def mean_squared_error(outputs: Any, targets: Any) -> Any:
     return mean([power(t - y, 2.0) for y, t in _pairs(outputs, targets)])
 
 
-def cross_entropy(logits: Sequence[Any], target: Any) -> Any:
+@overload
+def cross_entropy(logits: Values, target: Targets) -> Value: ...
+@overload
+def cross_entropy(logits: Numbers, target: Numbers) -> float: ...
+def cross_entropy(logits: Any, target: Any) -> Any:
     """-log softmax(logits)[target].  Its gradient is p - y.
 
     Give at least two logits, not probabilities: the loss applies softmax itself, so the model's last layer is linear.
@@ -79,6 +101,10 @@ def cross_entropy(logits: Sequence[Any], target: Any) -> Any:
     return -select(log_probabilities, target if isinstance(target, Value) else _class(target, len(logits)))
 
 
+@overload
+def binary_cross_entropy(logit: Values, target: Targets) -> Value: ...
+@overload
+def binary_cross_entropy(logit: Numbers, target: Numbers) -> float: ...
 def binary_cross_entropy(logit: Any, target: Any) -> Any:
     """-t log p - (1 - t) log(1 - p) with p = sigmoid(logit).
 
@@ -96,6 +122,10 @@ def binary_cross_entropy(logit: Any, target: Any) -> Any:
     return reduce(operator.add, _weighted([(softplus(-z), t), (softplus(z), 1.0 - t)]))
 
 
+@overload
+def hinge(score: Values, target: Targets) -> Value: ...
+@overload
+def hinge(score: Numbers, target: Numbers) -> float: ...
 def hinge(score: Any, target: Any) -> Any:
     """relu(1 - target score).  `target` is -1 or 1; any other is a ValueError.
 
@@ -108,7 +138,7 @@ def hinge(score: Any, target: Any) -> Any:
     return relu(1.0 - t * s)
 
 
-def cost(loss: Callable[[Any, Any], Any], outputs: Sequence[Any], targets: Sequence[Any]) -> Any:
+def cost(loss: Callable[[Output, Target], Loss], outputs: Sequence[Output], targets: Sequence[Target]) -> Loss:
     """J, the mean of `loss` over M examples: 1/M times the sum of loss(outputs[m], targets[m]).
 
     Give as many targets as outputs, and at least one; anything else is a ValueError.
@@ -120,6 +150,7 @@ def cost(loss: Callable[[Any, Any], Any], outputs: Sequence[Any], targets: Seque
         raise ValueError(
             f"outputs of {len(outputs)} examples and targets of {len(targets)}; give one target for each output"
         )
+    result: Loss
     (result,) = _labeled("J", [mean(_labeled("loss", [loss(y, t) for y, t in zip(outputs, targets)]))])
     return result
 
