@@ -50,7 +50,7 @@ def unmasked(name: str, array: np.ndarray[Any, Any], place: Place = ()) -> np.nd
     masked = np.argwhere(np.ma.getmaskarray(array))
     if len(masked):
         first = (*place, *masked[0].tolist())
-        raise TypeError(f"{name} has a masked entry at {first}; fill it in or leave it out")
+        raise TypeError(f"{name} has a masked entry{f' at {first}' if first else ''}; fill it in or leave it out")
     return np.ma.getdata(array)
 
 

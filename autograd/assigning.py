@@ -113,7 +113,7 @@ def require_held(values: Iterable[Value], owner: str) -> None:
     lost = first_replaced(values := list(values))
     if lost is not None:
         name = values[lost].label or f"parameter {lost}"
-        raise RuntimeError(f"{owner} holds {name}, which was replaced; make it anew, of model.parameters()")
+        raise RuntimeError(f"{owner} holds {name}, which was replaced; create a new one from model.parameters()")
 
 
 def first_replaced(values: Sequence[Value]) -> int | None:

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from autograd import TABLE, Op, value_and_grad
-from nn import ACTIVATIONS
+from nn.activations import ACTIVATIONS
 
 BLUE, ORANGE = "#0072B2", "#D55E00"  # a pair that color-blind readers tell apart
 X = np.arange(-1600, 1601) / 400  # -4 to 4, with 0 exactly: there the kinks are

@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     optimizer = SGD(model.parameters(), learning_rate=schedules.linear(1.0, 0.1, options.steps))
     for step in trange(options.steps, desc="steps", disable=options.quiet):
-        scores = [model(row) for row in x]
+        scores: list[Any] = [model(row) for row in x]
         loss = cost(hinge, scores, y) + ALPHA * sum(p * p for p in model.parameters())
 
         model.zero_grad()

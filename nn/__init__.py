@@ -3,7 +3,6 @@
 from . import installation as installation  # first: it raises where `autograd` is another package
 from . import schedules
 from .activations import (
-    ACTIVATIONS,
     LAYERWISE,
     arctan,
     binary_step,
@@ -26,7 +25,6 @@ from .optimizers import SGD, Adam, AdamW, NonFiniteError, Optimizer
 from .training import History, accuracy, fit, predict
 
 __all__ = [
-    "ACTIVATIONS",
     "LAYERWISE",
     "MLP",
     "SGD",

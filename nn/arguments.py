@@ -1,4 +1,4 @@
-"""What a caller may give: counts, settings, functions; and errors that name the right spelling."""
+"""Checks of arguments: counts, settings and functions, with errors that name the right spelling."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
+from autograd.arrays import unmasked
 from autograd.conversions import as_float
 
 P = ParamSpec("P")
@@ -36,7 +37,7 @@ SPELLINGS = {
 
 
 def checked_call(**elsewhere: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """A decorator: a call with arguments of other names, or too many, is a TypeError that says what to write.
+    """A decorator: a wrong keyword, or too many arguments, is a TypeError that says what to write.
 
     `elsewhere` says it for arguments that the function does not have.
 
@@ -53,26 +54,30 @@ def checked_call(**elsewhere: str) -> Callable[[Callable[P, R]], Callable[P, R]]
         keywords = [name for name, p in parameters.items() if p.kind is Parameter.KEYWORD_ONLY]
         positional = len(parameters) - len(keywords)
         method = next(iter(parameters)) == "self"
-        name = function.__qualname__.removesuffix(".__init__")
 
         @wraps(function)
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:
             if method and not (args and hasattr(args[0], function.__name__)):
                 raise TypeError(
-                    f"{name} was called on a class; build an object first, and call its {function.__name__}"
+                    f"{function.__qualname__} was called on a class; build an object first, and call its "
+                    f"{function.__name__}"
                 )
             for given in kwargs:
                 if given not in parameters:
-                    raise TypeError(f"{name} has no argument {given!r}; write {_spelled(given)}")
+                    raise TypeError(f"{_name(args)} has no argument {given!r}; write {_spelled(given)}")
             if len(args) > positional:
-                taken = f"{name} takes {positional - method} arguments by position, {len(args) - method} were given"
+                most, count = positional - method, len(args) - method
+                taken = f"{_name(args)} takes {most} arguments by position, {count} were given"
                 raise TypeError(f"{taken}; name the others, such as {keywords[0]}=" if keywords else taken)
             return function(*args, **kwargs)
 
+        def _name(args: Sequence[Any]) -> str:
+            return type(args[0]).__name__ if function.__name__ == "__init__" else function.__qualname__
+
         def _spelled(given: str) -> str:
-            right = SPELLINGS.get(given, given)
             from difflib import get_close_matches
 
+            right = SPELLINGS.get(given, given)
             close = [right] if right in parameters else get_close_matches(right, parameters, 1)
             some = f"{close[0]}=" if close else f"one of {', '.join(list(parameters)[method:])}"
             return elsewhere.get(right, some)
@@ -101,7 +106,7 @@ def _shown(parameter: Parameter) -> Parameter:
 
 
 def as_function(what: str, given: Any, names: Sequence[str]) -> Callable[..., Any]:
-    """`given`, which has to be a function; the TypeError for anything else names the one of `names` that it spells.
+    """`given` if it is a function; otherwise a TypeError that suggests the one of `names` that it resembles.
 
     >>> as_function("loss", "mse", ["half_squared_error", "mean_squared_error"])
     Traceback (most recent call last):
@@ -125,10 +130,7 @@ def as_plain(what: str, given: Any) -> Any:
     Traceback (most recent call last):
     TypeError: x has a masked entry at (1,); fill it in or leave it out
     """
-    if isinstance(given, np.ma.MaskedArray) and np.ma.is_masked(given):
-        place = tuple(np.argwhere(np.ma.getmaskarray(given))[0].tolist())
-        raise TypeError(f"{what} has a masked entry{f' at {place}' if place else ''}; fill it in or leave it out")
-    return given.tolist() if isinstance(given, np.ndarray) else given
+    return unmasked(what, given).tolist() if isinstance(given, np.ndarray) else given
 
 
 def as_count(what: str, count: Any, least: int = 1) -> int:

@@ -38,7 +38,7 @@ def write_npz(path: str | PathLike[str], arrays: Mapping[str, Any]) -> None:
             f"there is no folder {os.fspath(target.parent)!r} to write {target.name!r} to; create it"
         )
     if target.exists() and not target.is_file():
-        raise OSError(f"{os.fspath(target)!r} is there and no ordinary file; give another path")
+        raise OSError(f"{os.fspath(target)!r} exists and is not a regular file; give another path")
     unfinished = target.parent / f".{secrets.token_hex(8)}.tmp"
     handled = sys.exc_info()[1]  # by whoever saves in an except block
     try:
@@ -126,13 +126,13 @@ def _check_sizes(members: Iterable[zipfile.ZipInfo], size: int) -> None:
     for member in members:
         name = _shown(member.filename)
         if member.compress_type != zipfile.ZIP_STORED:
-            raise ValueError(f"{name} is compressed, which no checkpoint is")
+            raise ValueError(f"{name} is compressed, and checkpoints are not")
         if member.filename in met:
             raise ValueError(f"it has {name} twice")
         met.add(member.filename)
         left -= max(member.file_size, member.compress_size)
         if member.file_size != member.compress_size or left < 0:
-            raise ValueError(f"{name} is said to have {member.file_size} bytes, which the file has no room for")
+            raise ValueError(f"{name} claims {member.file_size} bytes, more than the file has")
 
 
 def _array(name: str, content: bytes, shape: Shape) -> np.ndarray[Any, Any]:
@@ -141,7 +141,7 @@ def _array(name: str, content: bytes, shape: Shape) -> np.ndarray[Any, Any]:
     header = content[len(_MAGIC) + 2 : begin].rstrip()
     orders: dict[bytes, Literal["C", "F"]] = {_header(shape, False): "C", _header(shape, True): "F"}
     if not content.startswith(_MAGIC) or header not in orders:
-        raise ValueError(f"{_shown(name)} is {header[:100].decode('latin1')!r}, not float64 of shape {shape}")
+        raise ValueError(f"{_shown(name)} is {header[:100].decode('latin1')!r}; expected float64 of shape {shape}")
     if len(content) - begin != 8 * prod(shape):
         raise ValueError(f"{_shown(name)} holds {len(content) - begin} bytes, not {8 * prod(shape)}")
     return np.frombuffer(content, offset=begin).reshape(shape, order=orders[header])

@@ -18,13 +18,14 @@ from .losses import cost
 from .module import Module
 
 ENGINES = ("auto", "eager", "compiled")
+"""What the argument `engine` of `fit` may be."""
 
 ENOUGH_EXAMPLES, ENOUGH_NODES = 32, 300
 """With fewer examples, or nodes in a mini-batch, compiling does not pay."""
 
 
-class EngineError(RuntimeError):
-    """What was compiled cannot go on."""
+class StaleProgramError(RuntimeError):
+    """What was compiled is no longer what the model and the loss compute."""
 
 
 @dataclass
@@ -47,29 +48,32 @@ def number_of(output: Any) -> float:
     return output.data if isinstance(output, Value) else as_float(output)
 
 
-class Engine(Protocol):
-    """One way of computing."""
+class LossRunner(Protocol):
+    """One way of computing the loss of a mini-batch and its gradient."""
 
     name: str
     reason: str
+    """Its name in the history, and why it was chosen."""
+    calls_model: bool
+    """Whether it calls the model for each example, so that the model may change in each step."""
 
     def run(self, batch: Sequence[int]) -> tuple[float, Callable[[], None]]:
         """The mean loss of a mini-batch, and what sets the gradients of the parameters to its gradient."""
 
     def check(self, examples: Sequence[int]) -> None:
-        """An EngineError if it no longer computes what the model and the loss do."""
+        """A StaleProgramError if it no longer computes what the model and the loss do."""
 
 
 class Eager:
     """The graph is recorded, and differentiated, for each example anew."""
 
-    name = "eager"
+    name, calls_model = "eager", True
 
     def __init__(self, task: Task, reason: str = "") -> None:
         self.task, self.reason = task, reason
 
     def run(self, batch: Sequence[int]) -> tuple[float, Callable[[], None]]:
-        """See `Engine`."""
+        """See `LossRunner`."""
         mean = self.task.mean_loss(batch)
 
         def differentiate() -> None:
@@ -80,13 +84,13 @@ class Eager:
         return number_of(mean), differentiate
 
     def check(self, examples: Sequence[int]) -> None:
-        """See `Engine`: it always computes what they do."""
+        """See `LossRunner`: it always computes what they do."""
 
 
 class Compiled:
     """The model and the loss are traced once, and run as matrix programs."""
 
-    name = "compiled"
+    name, calls_model = "compiled", False
 
     def __init__(self, task: Task, reason: str = "") -> None:
         self.task, self.reason = task, reason
@@ -100,30 +104,30 @@ class Compiled:
         self.check([0])
 
     def run(self, batch: Sequence[int]) -> tuple[float, Callable[[], None]]:
-        """See `Engine`."""
+        """See `LossRunner`."""
         theta = data_of(self.task.parameters)
         try:
             value, gradient = self.function.value_and_grad(theta, self.x[batch], self.y[batch])
         except Exception as error:  # such as too many branches
-            raise EngineError(str(error)) from error
+            raise StaleProgramError(str(error)) from error
         return value, lambda: assign_grads(self.task.parameters, gradient.tolist())
 
     def check(self, examples: Sequence[int]) -> None:
-        """See `Engine`; some examples say."""
+        """See `LossRunner`; it compares some examples."""
         theta = data_of(self.task.parameters)
         for i in examples:
             compiled = self.function.value(theta, self.x[i : i + 1], self.y[i : i + 1])
             with no_grad():
                 eager = number_of(self.task.mean_loss([i]))
             if not (isclose(compiled, eager, rel_tol=1e-9, abs_tol=1e-12) or (eager != eager and compiled != compiled)):
-                raise EngineError(
-                    f"the model or the loss computes something else than when it was compiled (for example {i} "
-                    f'{eager:.6g}, compiled {compiled:.6g}); train with engine="eager"'
+                raise StaleProgramError(
+                    f"the model or the loss has changed since it was compiled (example {i} now gives {eager:.6g}, "
+                    f'compiled {compiled:.6g}); train with engine="eager"'
                 )
 
 
-def chosen(engine: str, task: Task, loss: Any, batch_size: int) -> Engine:
-    """The engine of this name; "auto" is the compiled one where that pays, for such a loss, and can be."""
+def chosen(engine: str, task: Task, loss: Any, batch_size: int) -> LossRunner:
+    """The runner with this name.  "auto" compiles if that pays for a graph like that of `loss`, and if it can."""
     if engine not in ENGINES:
         raise ValueError(f"engine is {engine!r:.60}; give one of {', '.join(ENGINES)}")
     if engine == "compiled":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 class Neuron(Module):
     """activation(w . x + b), with weights `w` and bias `b`.
 
-    `nin` inputs; `activation` is relu if not given, and ``nonlin=False`` is short for ``activation=identity``.  With
-    `initialize`, a function of `nn.initialization`, weights are drawn from `seed`, an int or a random.Random (None:
-    another draw every time); the bias starts at 0.  `fan_out` is the width of the layer that the neuron is in.
+    A neuron has `nin` inputs.  The default `activation` is relu; ``nonlin=False`` is short for ``activation=identity``.
+    The function `initialize` (see `nn.initialization`) draws the weights from `seed`: an int, a random.Random, or None
+    for different weights every time.  The bias starts at 0.  `fan_out` is the width of the neuron's layer.
 
     >>> neuron = Neuron(2, seed=0)
     >>> neuron([1.0, 2.0]).data == max(0.0, neuron.w[0].data * 1.0 + neuron.w[1].data * 2.0)
@@ -46,42 +47,40 @@ class Neuron(Module):
         nin = as_count("the number of inputs", nin)
         self.activation = _activation(nonlin, activation)
         if self.activation in LAYERWISE:
-            raise ValueError(f"a neuron with {name_of(self.activation)}, which takes a whole layer; give it to a Layer")
+            raise ValueError(
+                f"{name_of(self.activation)} takes the outputs of a whole layer; give it to a Layer, not to a Neuron"
+            )
         random = as_random(seed)
         initialize = as_function("initialize", initialize, INITIALIZERS)
         self.w = [Value(initialize(random, nin, fan_out)) for _ in range(nin)]
         self.b = Value(0.0)
 
-    def preactivation(self, x: Sequence[Any]) -> Any:
+    def preactivation(self, x: Sequence[Any]) -> Value:
         """z = w . x + b, the node whose gradient is delta = dJ/dz after ``J.backward()``.
 
         >>> neuron = Neuron(1, seed=0)
         >>> neuron.preactivation([2.0]).data == 2.0 * neuron.w[0].data
         True
         """
-        x = _inputs(self, x, len(self.w))
+        if type(x) is not list or len(x) != len(self.w):
+            x = _inputs(self, x, len(self.w))
         try:
-            z = dot(self.w, x) + self.b
+            z: Any = dot(self.w, x) + self.b
         except TypeError:
             _check_numbers(self, x)
             raise
         if z is np.ma.masked:
             _check_numbers(self, x)
-        return self._labeled(z, "z")
+        return self._labeled(z, 0)
 
-    def __call__(self, x: Sequence[Any]) -> Any:
+    def __call__(self, x: Sequence[Any]) -> Value:
         """The output for `x`, a sequence of `nin` numbers or Values; a ValueError for any other length."""
-        return self._labeled(self.activation(self.preactivation(x)), "a")
+        return self._labeled(self.activation(self.preactivation(x)), 1)
 
-    def _labeled(self, value: Any, name: str) -> Any:
+    def _labeled(self, value: Value, which: int) -> Value:
         """`value`, labeled beside the bias: layers.0.neurons.3.z, unless it has a label or the bias has its own."""
-        if (
-            isinstance(value, Value)
-            and value.op
-            and not value.label
-            and (self.b.label == "b" or self.b.label.endswith(".b"))
-        ):
-            value.label = self.b.label[:-1] + name
+        if isinstance(value, Value) and not value.label and value.op and (labels := _labels_beside(self.b.label)):
+            value.label = labels[which]
         return value
 
     def __picture__(self) -> Picture:
@@ -94,7 +93,7 @@ class Neuron(Module):
 
 
 class Layer(Module):
-    """`nout` neurons that see the same `nin` inputs; an activation such as softmax takes their outputs together.
+    """`nout` neurons that share the same `nin` inputs.  An activation such as softmax takes all their outputs at once.
 
     The other arguments are those of `Neuron`.
 
@@ -125,12 +124,12 @@ class Layer(Module):
             Neuron(nin, activation=each, initialize=initialize, seed=random, fan_out=nout) for _ in range(nout)
         ]
 
-    def __call__(self, x: Sequence[Any]) -> Any:
-        """The list of `nout` outputs or, of a layer of one neuron, its output."""
+    def __call__(self, x: Sequence[Any]) -> Value | list[Value]:
+        """The list of the `nout` outputs, or the output itself if there is only one neuron."""
         x = _inputs(self, x, len(self.neurons[0].w))
         out = [neuron(x) for neuron in self.neurons]
         if self.activation in LAYERWISE:
-            out = [neuron._labeled(a, "a") for neuron, a in zip(self.neurons, self.activation(out))]
+            out = [neuron._labeled(a, 1) for neuron, a in zip(self.neurons, self.activation(out))]
         return out[0] if len(out) == 1 else out
 
     def __picture__(self) -> Picture:
@@ -143,9 +142,8 @@ class Layer(Module):
 class MLP(Module):
     """A multi-layer perceptron: `nin` inputs, then a layer for each width in `nouts`.
 
-    The hidden layers, where there are any, have `activation` (relu if not given); the last one `output_activation`:
-    the identity if not given, as the losses that begin with logits (`nn.losses`) want it.  The other arguments are
-    those of `Neuron`.
+    Hidden layers use `activation`, relu by default.  The last layer uses `output_activation`, the identity by default,
+    because `cross_entropy` and `binary_cross_entropy` take logits.  The other arguments are those of `Neuron`.
 
     >>> model = MLP(2, [16, 16, 1], seed=0)
     >>> model
@@ -177,11 +175,13 @@ class MLP(Module):
             for n, m, f in zip(widths, widths[1:], activations)
         ]
 
-    def __call__(self, x: Sequence[Any]) -> Any:
+    def __call__(self, x: Sequence[Any]) -> Value | list[Value]:
         """The output for one example `x`; see `Layer`."""
+        out: Any = x
         for layer in self.layers:
-            x = layer([x] if isinstance(x, Value) else x)
-        return x
+            out = layer([out] if isinstance(out, Value) else out)
+        result: Value | list[Value] = out
+        return result
 
     def __picture__(self) -> Picture:
         return _network_picture(self.layers)
@@ -192,10 +192,10 @@ class MLP(Module):
 
 
 class Embedding(Module):
-    """A vector for each of `count` tokens, a row of `size` learned numbers; called with a token, an int from 0.
+    """A table with a vector of `size` learned numbers for each of `count` tokens.
 
-    A token may be a Value, an input of what is to be compiled (`autograd.select`); one that is out of range is an
-    IndexError.  The numbers are drawn from `seed` by `initialize`, a function of `nn.initialization`.
+    Call it with a token: an int from 0, or a Value in a function that you compile (see `autograd.select`).  A token out
+    of range is an IndexError.  The function `initialize` (see `nn.initialization`) draws the numbers from `seed`.
 
     >>> table = Embedding(27, 4, seed=0)
     >>> table(3) == table.rows[3]
@@ -216,12 +216,19 @@ class Embedding(Module):
         initialize = as_function("initialize", initialize, INITIALIZERS)
         self.rows = [[Value(initialize(random, count, size)) for _ in range(size)] for _ in range(count)]
 
-    def __call__(self, token: Any) -> Any:
-        """The list of `size` Values that stands for `token`."""
-        return select(self.rows, token)
+    def __call__(self, token: float | Value) -> list[Value]:
+        """The vector of `token`, a list of `size` Values."""
+        vector: list[Value] = select(self.rows, token)
+        return vector
 
     def __repr__(self) -> str:
         return f"Embedding({len(self.rows)} tokens -> {len(self.rows[0])})"
+
+
+@lru_cache(maxsize=4096)
+def _labels_beside(bias: str) -> tuple[str, str] | None:
+    """The labels of the pre-activation and the output of a neuron, by that of its bias."""
+    return (bias[:-1] + "z", bias[:-1] + "a") if f".{bias}".endswith(".b") else None
 
 
 def _network_picture(layers: Sequence[Layer]) -> Picture:

@@ -6,7 +6,9 @@ import operator
 from collections.abc import Callable, Sequence
 from functools import reduce
 from math import inf
-from typing import Any
+from typing import Any, TypeAlias, TypeVar, overload
+
+import numpy as np
 
 from autograd import (
     Value,
@@ -31,11 +33,23 @@ from autograd.conversions import as_float
 
 from .arguments import as_plain
 
+Output = TypeVar("Output")
+Target = TypeVar("Target")
+Loss = TypeVar("Loss", Value, float)
+Values: TypeAlias = "Value | Sequence[Value]"
+"""The outputs of a model for an example."""
+Numbers: TypeAlias = "float | Sequence[float] | np.ndarray[Any, Any]"
+Targets: TypeAlias = "Value | Sequence[Value] | Numbers"
 
+
+@overload
+def half_squared_error(outputs: Values, targets: Targets) -> Value: ...
+@overload
+def half_squared_error(outputs: Numbers, targets: Numbers) -> float: ...
 def half_squared_error(outputs: Any, targets: Any) -> Any:
     """The sum over the outputs of 1/2 (target - output)^2.
 
-    Each argument is a number or Value, or a sequence of them; a ValueError if the shapes differ.
+    Each argument is a number or Value, or a sequence of them.  Different shapes are a ValueError.
 
     >>> half_squared_error([0.5, 1.0], [0.0, 3.0])
     2.125
@@ -43,6 +57,10 @@ def half_squared_error(outputs: Any, targets: Any) -> Any:
     return reduce(operator.add, _labeled("E", [0.5 * power(t - y, 2.0) for y, t in _pairs(outputs, targets)]))
 
 
+@overload
+def mean_squared_error(outputs: Values, targets: Targets) -> Value: ...
+@overload
+def mean_squared_error(outputs: Numbers, targets: Numbers) -> float: ...
 def mean_squared_error(outputs: Any, targets: Any) -> Any:
     """The mean over the outputs of (target - output)^2; arguments as in `half_squared_error`.
 
@@ -52,13 +70,17 @@ def mean_squared_error(outputs: Any, targets: Any) -> Any:
     return mean([power(t - y, 2.0) for y, t in _pairs(outputs, targets)])
 
 
-def cross_entropy(logits: Sequence[Any], target: Any) -> Any:
-    """-log softmax(logits)[target], from at least two logits, never from probabilities; its gradient is p - y.
+@overload
+def cross_entropy(logits: Values, target: Targets) -> Value: ...
+@overload
+def cross_entropy(logits: Numbers, target: Numbers) -> float: ...
+def cross_entropy(logits: Any, target: Any) -> Any:
+    """-log softmax(logits)[target].  Its gradient is p - y.
 
-    The last layer of the model is linear: its softmax is in here.
+    Give at least two logits, not probabilities: the loss applies softmax itself, so the model's last layer is linear.
 
-    `target` is a class, a whole number from 0 (or a row of that one number), or a distribution over the classes such
-    as a one-hot sequence.  A ValueError for a class out of range, or for target probabilities that do not match the
+    `target` is a class, a whole number from 0 (or a row of that one number), or a distribution over the classes, such
+    as a one-hot sequence.  A class out of range is a ValueError.  So are target probabilities that do not match the
     logits or do not sum to 1.
 
     >>> cross_entropy([1000.0, 0.0, -1000.0], 2)
@@ -79,12 +101,17 @@ def cross_entropy(logits: Sequence[Any], target: Any) -> Any:
     return -select(log_probabilities, target if isinstance(target, Value) else _class(target, len(logits)))
 
 
+@overload
+def binary_cross_entropy(logit: Values, target: Targets) -> Value: ...
+@overload
+def binary_cross_entropy(logit: Numbers, target: Numbers) -> float: ...
 def binary_cross_entropy(logit: Any, target: Any) -> Any:
-    """-t log p - (1 - t) log(1 - p) with p = sigmoid(logit), from the logit: exact where p rounds to 0 or 1.
+    """-t log p - (1 - t) log(1 - p) with p = sigmoid(logit).
 
-    The last layer of the model is linear: its sigmoid is in here.
+    Give the logit, not p: the loss applies sigmoid itself, so the model's last layer is linear.  The result is accurate
+    even where p would round to 0 or 1.
 
-    `target` is a number from 0 to 1; a ValueError for any other.
+    `target` is a number from 0 to 1; any other is a ValueError.
 
     >>> binary_cross_entropy(800.0, 0), binary_cross_entropy(40.0, 1)
     (800.0, 4.248354255291589e-18)
@@ -95,8 +122,12 @@ def binary_cross_entropy(logit: Any, target: Any) -> Any:
     return reduce(operator.add, _weighted([(softplus(-z), t), (softplus(z), 1.0 - t)]))
 
 
+@overload
+def hinge(score: Values, target: Targets) -> Value: ...
+@overload
+def hinge(score: Numbers, target: Numbers) -> float: ...
 def hinge(score: Any, target: Any) -> Any:
-    """relu(1 - target score), for a `target` of -1 or 1; a ValueError for any other.
+    """relu(1 - target score).  `target` is -1 or 1; any other is a ValueError.
 
     >>> hinge(0.25, 1), hinge(0.25, -1), hinge(3.0, 1)
     (0.75, 1.25, 0.0)
@@ -107,10 +138,10 @@ def hinge(score: Any, target: Any) -> Any:
     return relu(1.0 - t * s)
 
 
-def cost(loss: Callable[[Any, Any], Any], outputs: Sequence[Any], targets: Sequence[Any]) -> Any:
+def cost(loss: Callable[[Output, Target], Loss], outputs: Sequence[Output], targets: Sequence[Target]) -> Loss:
     """J, the mean of `loss` over M examples: 1/M times the sum of loss(outputs[m], targets[m]).
 
-    A ValueError if there are not as many outputs as targets, or none.
+    Give as many targets as outputs, and at least one; anything else is a ValueError.
 
     >>> cost(hinge, [0.25, 0.5], [1, 1])
     0.625
@@ -119,6 +150,7 @@ def cost(loss: Callable[[Any, Any], Any], outputs: Sequence[Any], targets: Seque
         raise ValueError(
             f"outputs of {len(outputs)} examples and targets of {len(targets)}; give one target for each output"
         )
+    result: Loss
     (result,) = _labeled("J", [mean(_labeled("loss", [loss(y, t) for y, t in zip(outputs, targets)]))])
     return result
 
@@ -127,7 +159,7 @@ LOSSES = ["mean_squared_error", "half_squared_error", "binary_cross_entropy", "c
 
 
 def squash_of(x: Any) -> str:
-    """What made a probability of logits, "sigmoid" or "softmax", if x is one, by its graph, whoever wrote it; else "".
+    """ "sigmoid" or "softmax" if the graph of `x` shows that it is a probability made by one of them; else "".
 
     >>> from autograd import softmax
     >>> z = Value(2.0)
@@ -145,7 +177,7 @@ def squash_of(x: Any) -> str:
 
 
 def squashed_twice(loss: Any, outputs: Any) -> tuple[str, str] | None:
-    """What squashed the logits of a loss that does so itself, by its graph, and the loss of this module like it.
+    """If the graph shows that probabilities went into a loss of logits: what made them, and which loss it resembles.
 
     >>> p = sigmoid(Value(2.0))
     >>> squashed_twice(binary_cross_entropy(p, 1), p), squashed_twice(half_squared_error(p, 1), p)

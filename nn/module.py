@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 class Module(Holder):
     """The base of everything with parameters.
 
-    A parameter is a Value that nothing computed, held in an attribute: directly, in another Module, or in lists,
-    tuples, deques, dicts, dataclasses and object arrays of these.  Its name is the way to it, dotted, and becomes its
-    label when the attribute is set, unless it was labeled by hand.  A parameter that can be reached in two ways counts
-    once, under the first name.  A set, or any other object, that holds other parameters is a TypeError.
+    A parameter is a leaf Value in an attribute: directly, in another Module, or in lists, tuples, deques, dicts,
+    dataclasses and object arrays of these.  Its name is the dotted path to it, such as ``layers.0.b``.  When the
+    attribute is set, the name becomes the label, unless you labeled the Value yourself.  A parameter with two paths
+    counts once, under the first name.  A set or any other object that holds other parameters is a TypeError.
 
     >>> class Line(Module):
     ...     def __init__(self):
@@ -38,43 +38,43 @@ class Module(Holder):
     >>> line.state_dict()
     {'w': array([2.]), 'b': array(1.)}
 
-    A module remembers the places of its parameters.  A number that is put there becomes a parameter.  So does what was
-    computed from that parameter and plain numbers alone, such as an update by hand, inside `no_grad` or not: when the
-    module is next asked for its parameters, a new one with that number and the same label takes its place.  Anything
-    else that was computed is state, such as that of a recurrent network or, by recorded slopes, an inner step of
-    meta-learning; it stays as it is.
+    A module remembers the places of its parameters.  If you put a number there, it becomes a parameter.  So does an
+    update by hand, a Value computed only from that parameter and plain numbers, inside `no_grad` or not: when you next
+    ask the module for its parameters, a new parameter with that number and the same label takes its place.  Any other
+    computed Value is state and stays as it is, such as the state of a recurrent network, or an inner step of
+    meta-learning along recorded derivatives.
 
     >>> line.b = 0.5
     >>> line.w[0] -= 0.25
     >>> line.parameters()
     [Value(data=1.75, grad=0.0, label='w.0'), Value(data=0.5, grad=0.0, label='b')]
 
-    Parameters may be removed at any time.  If others take their places, a step of an optimizer, a fit or a compiled
-    program that still holds them is a RuntimeError that names the first of them.
+    You may remove parameters at any time.  If you replace them, an optimizer, `fit` or a compiled program that still
+    holds the old ones raises a RuntimeError that names the first of them.
 
-    If something computed takes the place of a parameter, and no parameter of the module leads to it, as after
-    ``w = [x / sum(w) for x in w]``, that counts as replaced, too; `save` and `fit` warn of it.
+    A computed Value that depends on no parameter of the module, as after ``w = [x / sum(w) for x in w]``, replaces the
+    parameter, too; `save` and `fit` then warn.
 
-    A module sees its parameters when an attribute is set, at the end of its ``__init__`` and when it is asked for them,
-    no sooner: of a Value that is put in a list later (``w[0] = Value(1.0)``), updates before that are state.  Nothing
-    is noticed of what closures, partial functions, generators and class attributes hold, or of a class that defines
-    `parameters` itself.
+    A module looks for its parameters when an attribute is set, at the end of ``__init__``, and when you ask for them.
+    If you put a new Value in a list (``w[0] = Value(1.0)``) and update it before that, the update is state.  A module
+    does not look into closures, partial functions, generators and class attributes, and leaves a class that defines
+    `parameters` itself alone.
     """
 
     def __call__(self, x: Any) -> Any:
-        """What the module makes of `x`; each kind of module defines it."""
+        """The output of the module for `x`.  Each subclass defines it."""
         raise NotImplementedError(f"{type(self).__name__} does not say what it computes; define __call__")
 
     def __picture__(self) -> Picture:
-        """What `autograd.draw` makes of the module."""
+        """The picture that `autograd.draw` shows of the module."""
         raise TypeError(f"{type(self).__name__} has no picture of its own; draw(model(x)) draws the graph of any model")
 
     def parameters(self) -> list[Value]:
-        """The parameters, each once, in the order in which the attributes were set; errors as for the class."""
+        """The parameters, each once, in the order in which the attributes were set.  For errors see the class."""
         return [parameter for _, parameter in self.named_parameters()]
 
     def named_parameters(self) -> list[tuple[str, Value]]:
-        """(name, parameter) for each of `parameters`; the names become the labels.
+        """The list of (name, parameter) for all `parameters`.  The names become the labels.
 
         >>> from nn import Neuron
         >>> [name for name, _ in Neuron(2, seed=0).named_parameters()]
@@ -96,14 +96,14 @@ class Module(Holder):
         assign_grads(parameters, [0.0] * len(parameters))
 
     def state_dict(self) -> dict[str, np.ndarray[Any, Any]]:
-        """The data of the parameters as arrays of floats, by name: () for a Value, (n,) for a list of n."""
+        """The data of the parameters as arrays of floats, by name: shape () for a Value, (n,) for a list of n."""
         return {name: _data(entry) for name, entry in self._entries().items()}
 
     @checked_call()
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Sets the data of every parameter from a `state_dict`.
 
-        A ValueError for a missing, extra, misshapen or non-finite entry; the model is then as it was.
+        A missing, extra, misshapen or non-finite entry is a ValueError, and the model stays as it was.
 
         >>> from nn import Neuron
         >>> Neuron(2).load_state_dict({"w": [1.0, 2.0, 3.0], "b": 0.0})
@@ -127,13 +127,15 @@ class Module(Holder):
 
     @checked_call()
     def save(self, path: str | PathLike[str], optimizer: Optimizer | None = None) -> None:
-        """Writes the parameters, and the state of `optimizer`, to exactly `path`, an .npz file: all of it, or nothing.
+        """Writes the parameters, and the state of `optimizer` if given, to the .npz file `path`: all of it or nothing.
 
-        The numbers only: activations, and settings such as the learning rate, stand in the program.  Whatever
-        interrupts it, there is the old file or the new one, also after a power cut; where the process was killed, maybe
-        also a file ``.<16 hexadecimal digits>.tmp`` beside it, which may be deleted.  An OSError says if the folder is
-        missing or cannot be written; a RuntimeError names a parameter of `optimizer` that was replaced, a warning
-        the place of a parameter that holds what was computed, which is not saved.
+        Only numbers are saved.  Activations, and settings such as the learning rate, are in your program.  If anything
+        interrupts it, even a power cut, either the old file or the new one is there.  If the process was killed, a file
+        ``.<16 hexadecimal digits>.tmp`` may be left beside it; you may delete it.
+
+        If the folder is missing or not writable, it raises an OSError.  If a parameter of `optimizer` was replaced, it
+        raises a RuntimeError that names it.  If a computed Value has taken the place of a parameter, it is not saved,
+        and a warning names the place.
         """
         from .checkpoint import write_npz
 
@@ -144,10 +146,10 @@ class Module(Holder):
 
     @checked_call()
     def load(self, path: str | PathLike[str], optimizer: Optimizer | None = None) -> None:
-        """Reads what `save` wrote; without `optimizer`, the parameters alone.
+        """Reads what `save` wrote: the parameters, and the state of `optimizer` if given.
 
-        A ValueError if the file is corrupt, foreign or does not fit the model or `optimizer`, a RuntimeError if
-        `optimizer` holds parameters that were replaced; both are then as they were.
+        If the file is corrupt, is not a checkpoint, or does not fit the model or `optimizer`, it raises a ValueError.
+        If `optimizer` holds parameters that were replaced, it raises a RuntimeError.  In both cases nothing changes.
 
         >>> import os, tempfile
         >>> from nn import Neuron
@@ -203,10 +205,13 @@ def warn_of_lost(model: Any, what: str, stacklevel: int) -> None:
     """
     lost = Walk(model).refuse_hidden().lost if getattr(type(model), "parameters", None) is Module.parameters else []
     if lost:
-        some = f"{lost[0]} and {len(lost) - 1} more hold" if lost[1:] else f"{lost[0]} holds"
+        some = (
+            f"{lost[0]} and {len(lost) - 1} more hold computed Values"
+            if lost[1:]
+            else f"{lost[0]} holds a computed Value"
+        )
         warnings.warn(
-            f"{some} what was computed, in place of a parameter, which is not {what}; "
-            "put its number there, such as Value(w.data)",
+            f"{some} in place of a parameter, which is not {what}; put the number there, such as Value(w.data)",
             stacklevel=stacklevel,
         )
 

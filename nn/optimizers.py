@@ -1,8 +1,7 @@
 """Optimizers: how parameters follow their gradients.
 
-Each works on the flat vector of the parameters.  ``learning_rate`` is a number, or a schedule: a function of the
-number of steps already taken (see `nn.schedules`).  A step is taken whole, or, where a gradient is not finite, not at
-all.
+An optimizer works on the flat vector of the parameters.  ``learning_rate`` is a number or a schedule, a function of the
+number of steps already taken (see `nn.schedules`).  A step changes all parameters, or none if a gradient is not finite.
 """
 
 from __future__ import annotations
@@ -24,20 +23,20 @@ Vector: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"
 
 
 class NonFiniteError(ArithmeticError):
-    """A loss, a gradient or a step is infinite or NaN; nothing was changed by it.
+    """A loss, a gradient or a step is NaN or infinite.  Nothing was changed.
 
-    From `nn.fit`, `origin` is where it came from, if that was found (see `autograd.origin_of_nonfinite`); the message
-    says it in words.
+    If `nn.fit` raises it, `origin` says where the number came from, if that was found (`autograd.origin_of_nonfinite`).
+    The message says the same in words.
     """
 
     origin: Origin | None = None
 
 
 class Optimizer:
-    """What every optimizer has: parameters, a learning rate, counts of steps and epochs, and vectors of state.
+    """The base of every optimizer: parameters, a learning rate, counts of steps and epochs, and vectors of state.
 
-    Subclasses name the vectors of their state, one number for each parameter, and define `update`.  Bad settings are
-    a TypeError or a ValueError.
+    A subclass lists its state vectors, with one number for each parameter, in `state_names`, and defines `update`.
+    Invalid settings are a TypeError or a ValueError.
     """
 
     state_names: tuple[str, ...] = ()
@@ -49,7 +48,7 @@ class Optimizer:
         if any(isinstance(group, dict) for group in parameters):
             raise TypeError(
                 f"{type(self).__name__} of parameter groups; give the Values of model.parameters(), "
-                "and an optimizer of its own to each group"
+                "and make one optimizer for each group"
             )
         if not parameters or not all(isinstance(p, Value) for p in parameters):
             raise ValueError(f"{type(self).__name__} of {parameters!r:.60}; give the Values of model.parameters()")
@@ -62,7 +61,9 @@ class Optimizer:
             try:
                 self.rate  # noqa: B018  # now, rather than in the first step
             except TypeError as error:
-                raise TypeError(f"learning_rate is no schedule, a function of the number of steps: {error}") from None
+                raise TypeError(
+                    f"learning_rate is not a schedule, a function of the number of steps: {error}"
+                ) from None
 
     @property
     def rate(self) -> float:
@@ -75,13 +76,17 @@ class Optimizer:
         assign_grads(self.parameters, [0.0] * len(self.parameters))
 
     def step(self) -> None:
-        """Moves the data of the parameters along their gradients.
+        """Updates the data of the parameters from their gradients.
 
-        A NonFiniteError, and nothing moved, if a gradient is not finite, or a number would not be afterwards; a
-        RuntimeError, and nothing moved, if another parameter has taken the place of one (see `nn.Module`).  The
-        parameters and the state change together: an interrupt (Ctrl-C) finds all of the step done, or nothing of it.
+        If a gradient is NaN or infinite, or a parameter would become so, it raises a NonFiniteError.  If another
+        parameter has replaced one of them (see `nn.Module`), it raises a RuntimeError.  In both cases nothing changes.
+        An interrupt (Ctrl-C) leaves the parameters and the state either before the step or after it.
         """
         require_held(self.parameters, type(self).__name__)
+        self.advance()
+
+    def advance(self) -> None:
+        """Takes a step without checking for replaced parameters, for loops in which no user code runs."""
         gradient = np.array(grads_of(self.parameters))
         self._check_finite("the gradient of", gradient)
         theta = np.array(data_of(self.parameters))
@@ -94,11 +99,11 @@ class Optimizer:
         set_at_once([*changes, (self, "state", state), (self, "steps", self.steps + 1)])
 
     def update(self, theta: Vector, gradient: Vector, rate: float) -> tuple[Vector, dict[str, Vector]]:
-        """The new parameters and the new state; the rule of the optimizer."""
+        """The optimizer's rule: returns the new parameters and the new state."""
         raise NotImplementedError
 
     def state_dict(self) -> dict[str, Any]:
-        """Counts and state as arrays; with `load_state_dict`, training goes on as if it had not stopped.
+        """The counts and the state as arrays.  After `load_state_dict`, training goes on as if it had never stopped.
 
         >>> SGD([Value(1.0)]).state_dict()
         {'steps': array(0.), 'epochs': array(0.), 'velocity': array([0.])}
@@ -108,7 +113,7 @@ class Optimizer:
 
     @checked_call()
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes over a `state_dict`; a ValueError, and nothing changed, if it is not that of such an optimizer."""
+        """Loads a `state_dict`.  If it does not fit this optimizer, it raises a ValueError, and nothing changes."""
         set_at_once(self.changes_of_state(state))
 
     def changes_of_state(self, state: Mapping[str, Any]) -> list[Change]:
@@ -119,7 +124,7 @@ class Optimizer:
         arrays = check_arrays(type(self).__name__, state, shapes)
         counts = [float(arrays.pop(name)) for name in ("steps", "epochs")]
         if not all(count >= 0 and count.is_integer() for count in counts):
-            raise ValueError(f"steps and epochs of {type(self).__name__} are {counts}; they count, from 0")
+            raise ValueError(f"steps and epochs of {type(self).__name__} are {counts}; give whole numbers from 0")
         steps, epochs = map(int, counts)
         return [(self, "steps", steps), (self, "epochs", epochs), (self, "state", arrays)]
 
@@ -138,10 +143,10 @@ class Optimizer:
 
 
 class SGD(Optimizer):
-    """Gradient descent: theta - rate g, with momentum v <- momentum v + g in place of g where asked.
+    """Gradient descent: theta - rate g.  With `momentum`, v <- momentum v + g takes the place of g.
 
-    ``nesterov=True`` looks ahead: g + momentum v (Sutskever, Martens, Dahl and Hinton, 2013).  `weight_decay` adds
-    weight_decay theta to g, the gradient of the L2 term weight_decay/2 sum(theta^2).
+    ``nesterov=True`` looks ahead and uses g + momentum v (Sutskever, Martens, Dahl and Hinton, 2013).  `weight_decay`
+    adds weight_decay theta to g, the gradient of the L2 term weight_decay/2 sum(theta^2).
 
     >>> w = Value(2.0)
     >>> (w * w).backward()
@@ -166,7 +171,7 @@ class SGD(Optimizer):
         self.momentum = as_setting("momentum", momentum, below=1.0)
         self.weight_decay = as_setting("weight_decay", weight_decay)
         if not isinstance(nesterov, (bool, np.bool_)):
-            raise TypeError(f"nesterov is {nesterov!r:.60}, not a bool; the number is momentum=")
+            raise TypeError(f"nesterov is {nesterov!r:.60}, not a bool; give the number as momentum=")
         self.nesterov = nesterov
         if nesterov and not momentum:
             raise ValueError("nesterov=True with momentum 0; give a momentum, such as 0.9")
@@ -182,7 +187,7 @@ class SGD(Optimizer):
 class Adam(Optimizer):
     """Adam (Kingma and Ba, 2015): steps of about `learning_rate`, scaled by running moments of the gradient.
 
-    `weight_decay` adds weight_decay theta to the gradient; `AdamW` decays the parameters themselves.
+    `weight_decay` (0 if not given) adds weight_decay theta to the gradient; `AdamW` decays the parameters themselves.
 
     >>> w = Value(2.0)
     >>> (w * w).backward()
@@ -192,6 +197,7 @@ class Adam(Optimizer):
     """
 
     state_names = ("first_moment", "second_moment")
+    default_weight_decay = 0.0
 
     @checked_call()
     def __init__(
@@ -201,7 +207,7 @@ class Adam(Optimizer):
         *,
         betas: tuple[float, float] = (0.9, 0.999),
         epsilon: float = 1e-8,
-        weight_decay: float = 0.0,
+        weight_decay: float | None = None,
     ) -> None:
         super().__init__(parameters, learning_rate)
         if not isinstance(betas, (list, tuple)) or len(betas) != 2:
@@ -210,10 +216,9 @@ class Adam(Optimizer):
         self.betas = as_setting("betas[0]", beta1, below=1.0), as_setting("betas[1]", beta2, below=1.0)
         self.epsilon = as_setting("epsilon", epsilon)
         if not epsilon:
-            raise ValueError(
-                "epsilon is 0, which divides 0 by 0 where a gradient is 0; give a small number, such as 1e-8"
-            )
-        self.weight_decay = as_setting("weight_decay", weight_decay)
+            raise ValueError("epsilon is 0, so a gradient of 0 would give 0 / 0; give a small number, such as 1e-8")
+        decay = self.default_weight_decay if weight_decay is None else weight_decay
+        self.weight_decay = as_setting("weight_decay", decay)
 
     def update(self, theta: Vector, gradient: Vector, rate: float) -> tuple[Vector, dict[str, Vector]]:
         """theta - rate m / (sqrt(v) + epsilon), with m and v corrected for their start at 0."""
@@ -233,23 +238,15 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam with decoupled weight decay, theta - rate weight_decay theta (Loshchilov and Hutter, 2019).
 
+    The arguments are those of `Adam`; `weight_decay` is 0.01 if not given.
+
     >>> w = Value(2.0)
     >>> AdamW([w], learning_rate=0.25, weight_decay=0.1).step()
     >>> w.data
     1.95
     """
 
-    @checked_call()
-    def __init__(
-        self,
-        parameters: Iterable[Value],
-        learning_rate: float | Callable[[int], float] = 0.001,
-        *,
-        betas: tuple[float, float] = (0.9, 0.999),
-        epsilon: float = 1e-8,
-        weight_decay: float = 0.01,
-    ) -> None:
-        super().__init__(parameters, learning_rate, betas=betas, epsilon=epsilon, weight_decay=weight_decay)
+    default_weight_decay = 0.01
 
     def _decayed(self, theta: Vector, gradient: Vector, rate: float) -> tuple[Vector, Vector]:
         return theta * (1.0 - rate * self.weight_decay), gradient

@@ -1,4 +1,4 @@
-"""Learning-rate schedules: functions of the number of steps already taken.  Bad settings are a ValueError at once."""
+"""Learning-rate schedules: functions of the number of steps already taken.  Invalid settings are a ValueError."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .arguments import as_count, as_setting
 
 
 def linear(start: float, end: float, steps: int) -> Callable[[int], float]:
-    """From `start` in a straight line to `end` at `steps`, and `end` from there on.
+    """Falls or rises linearly from `start` to `end` over `steps` steps, then stays at `end`.
 
     >>> rate = linear(1.0, 0.1, 90)
     >>> rate(0), round(rate(50), 12), rate(1000)
@@ -24,7 +24,7 @@ def linear(start: float, end: float, steps: int) -> Callable[[int], float]:
 
 
 def exponential(start: float, factor: float, every: int = 1) -> Callable[[int], float]:
-    """`start`, multiplied by `factor` after every `every` steps.
+    """Starts at `start` and is multiplied by `factor` every `every` steps.
 
     >>> rate = exponential(1.0, 0.5, every=10)
     >>> rate(9), rate(10), rate(25)
@@ -39,7 +39,7 @@ def exponential(start: float, factor: float, every: int = 1) -> Callable[[int], 
 
 
 def cosine(start: float, end: float, steps: int, warmup: int = 0) -> Callable[[int], float]:
-    """Up in a line to `start` over `warmup` steps, then down half a cosine to `end` at `steps`.
+    """Rises linearly to `start` over `warmup` steps, then falls to `end` at `steps` along half a cosine.
 
     Loshchilov and Hutter (2017), without restarts.
 
@@ -50,7 +50,7 @@ def cosine(start: float, end: float, steps: int, warmup: int = 0) -> Callable[[i
     start, end, steps = as_setting("start", start), as_setting("end", end), as_count("steps", steps)
     warmup = as_count("warmup", warmup, least=0)
     if warmup >= steps:
-        raise ValueError(f"warmup is {warmup} of {steps} steps; give fewer, some have to be left for the way down")
+        raise ValueError(f"warmup is {warmup} of {steps} steps; give fewer, so that some are left for the decay")
 
     def rate(step: int) -> float:
         if step < warmup:

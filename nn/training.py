@@ -1,4 +1,4 @@
-"""`fit` trains a model by gradient descent; `predict` and `accuracy` ask a trained one."""
+"""`fit` trains a model; `predict` and `accuracy` use it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from autograd.assigning import changes_of, data_of, require_held, set_at_once
 from autograd.conversions import as_float
 
 from .arguments import as_count, as_function, checked_call
-from .engines import Eager, Engine, EngineError, Task, chosen, number_of
+from .engines import Eager, LossRunner, StaleProgramError, Task, chosen, number_of
 from .losses import LOSSES, squash_of, squashed_twice
 from .module import Module, warn_of_lost
 from .optimizers import SGD, NonFiniteError, Optimizer
@@ -37,7 +37,7 @@ CHECKED = 16
 
 @dataclass
 class History:
-    """What `fit` saw: for each epoch, the mean loss over its examples and the learning rate of its last step."""
+    """The history of a training: for each epoch, the mean loss and the learning rate of the last step."""
 
     loss: list[float] = field(default_factory=list)
     learning_rate: list[float] = field(default_factory=list)
@@ -46,9 +46,10 @@ class History:
     reason: str = ""
 
     def plot(self, path: str | PathLike[str] | None = None, axes: Any = None) -> Any:
-        """The curve of the loss, in matplotlib `axes` if given; saved to `path` if given (svg, png, pdf, by ending).
+        """Plots the loss and returns the matplotlib figure.
 
-        Returns the figure.  An ImportError says what to install if matplotlib is missing.
+        It draws on `axes` if given, and saves to `path` if given, as svg, png or pdf, by its ending.  If matplotlib is
+        missing, an ImportError says what to install.
 
         >>> History([2.0, 1.0, 0.5], [0.1, 0.1, 0.1]).plot().axes[0].get_xlabel()
         'epoch'
@@ -98,32 +99,33 @@ def fit(
 ) -> History:
     """Trains `model` and returns the history of its loss.
 
-    In each epoch every example is picked once, at random; after every `batch_size` of them (1: an example at a
-    time; None: all) the gradient of their mean loss moves the parameters.  Training stops after `epochs`, or when
-    ``until(history)`` is true at the end of one, such as ``lambda history: history.loss[-1] < 0.05``.
+    Each epoch visits every example once, in random order.  After every `batch_size` examples (1: online gradient
+    descent; None: the full batch) the optimizer takes a step along the gradient of their mean loss.  Training stops
+    after `epochs`, or earlier when ``until(history)`` is true at the end of an epoch, such as
+    ``lambda history: history.loss[-1] < 0.05``.
 
-    `x` is an array, a table of pandas or a nested list of M examples by `nin` numbers, `y` of M targets that `loss`
-    understands: what `autograd.arrays.as_real_array` takes.
-    `optimizer` is SGD with its defaults if not given; it counts the epochs, and the order of an epoch depends on
-    `seed` and on that count alone: a training that is saved with its optimizer and resumed goes on bit for bit as if
-    it had not stopped.
+    `x` holds M examples of `nin` numbers and `y` holds M targets that `loss` understands.  Both may be arrays, nested
+    lists or pandas tables (see `autograd.arrays.as_real_array`).  The default `optimizer` is SGD with its defaults.
+    The optimizer counts the epochs.  The order of an epoch depends only on `seed` and that count, so a training that
+    you save with its optimizer and resume gives the same numbers, bit for bit, as one that never stopped.
 
-    `engine` says how: "eager" records each example anew; "compiled" runs model and loss as the matrix program that
-    `autograd.compile` makes of them, with the same history, to rounding; "auto" compiles where that pays, and can be
-    done, and says so in the history and beside the progress.  A compiled model is called for a few examples only, not
-    for each; if it turns out that it has changed what it computes, "auto" begins anew, eager, and "compiled" raises a
-    RuntimeError with the parameters as before.
+    `engine` is one of three.  "eager" records a new graph for every example.  "compiled" runs the model and the loss as
+    the matrix program that `autograd.compile` makes of them; the history is the same, up to rounding.  "auto" compiles
+    if that pays and is possible; the history and the progress bar say which it chose, and why.  A compiled model is
+    called only for a few examples.  If it turns out that the model has changed, "auto" starts over with "eager", and
+    "compiled" restores the parameters and raises a RuntimeError.
 
-    A loss may be a plain number for some of the examples: a constant, with gradient 0.  A warning for a model that ends
-    in sigmoid or softmax with a loss that takes logits.
+    The loss of some examples may be a plain number: a constant, with gradient 0.  If the model ends in sigmoid or
+    softmax and the loss takes logits, a warning says so.
 
-    A ValueError for x and y that do not fit each other, the model or the loss, or a TypeError for an argument of
-    another kind, before anything is changed.  A RuntimeError that names it for a parameter of `optimizer` that another
-    one replaced, before the training or during it (see `Module`).  A NonFiniteError for a loss or a gradient that is
-    infinite or NaN: the model and the optimizer are then back at the last parameters with a finite loss, and the error
-    says where the number came from (`autograd.origin_of_nonfinite`), for which the loss of the mini-batch is computed
-    once more.  An interrupt (Ctrl-C) at any moment leaves the model and the optimizer as they were after some step;
-    resumed, the epoch that it was in begins anew.
+    If x and y do not fit each other, the model or the loss, `fit` raises a ValueError before it changes anything, and a
+    TypeError for an argument of the wrong kind.  If another parameter replaces one of the optimizer's, before or during
+    training (see `Module`), it raises a RuntimeError that names the parameter.
+
+    If the loss or a gradient becomes NaN or infinite, training stops and the last good parameters are restored.  A
+    NonFiniteError says where the number came from (see `autograd.origin_of_nonfinite`); to find that, `fit` computes
+    the loss of the mini-batch once more.  An interrupt (Ctrl-C) leaves the model and the optimizer as they were after
+    some step; when resumed, that epoch starts over.
 
     >>> from nn import MLP, half_squared_error
     >>> model = MLP(1, [1], seed=0)
@@ -153,44 +155,52 @@ def fit(
     _check_depends(task, tried)
     _warn_if_squashed_twice(first, tried)
     runs = chosen(engine, task, tried, min(size, len(examples)))
-    start = _snapshot(optimizer)
+    start, plan = _snapshot(optimizer), _Plan(epochs, size, seed, until, progress, says_how=engine == "auto")
     try:
-        return _train(runs, task, optimizer, epochs, size, seed, until, progress, engine == "auto")
-    except EngineError as error:  # what was trained is not what the model computes
+        return _train(runs, task, optimizer, plan)
+    except StaleProgramError as error:  # what was trained is not what the model computes
         _rewind(optimizer, start)
         if engine != "auto":
             raise
-        runs = Eager(task, f"begun anew, because it could not go on compiled: {error}")
-        return _train(runs, task, optimizer, epochs, size, seed, until, progress, True)
+        runs = Eager(task, f"started over, because the compiled program was out of date: {error}")
+        return _train(runs, task, optimizer, plan)
 
 
-def _train(
-    runs: Engine,
-    task: Task,
-    optimizer: Optimizer,
-    epochs: int,
-    size: int,
-    seed: Any,
-    until: Callable[[History], bool] | None,
-    progress: bool,
-    says_how: bool,
-) -> History:
+@dataclass
+class _Plan:
+    """How long `fit` trains, and how; the names are those of its arguments."""
+
+    epochs: int
+    batch_size: int
+    seed: int
+    until: Callable[[History], bool] | None
+    progress: bool
+    says_how: bool
+    """Whether the runner is named beside the progress."""
+
+
+def _train(runs: LossRunner, task: Task, optimizer: Optimizer, plan: _Plan) -> History:
     from tqdm import tqdm
 
     history, good, count = History(engine=runs.name, reason=runs.reason), _snapshot(optimizer), len(task.examples)
-    if progress and says_how:
+    if plan.progress and plan.says_how:
         tqdm.write(f"fit: {runs.name}, {runs.reason}", file=sys.stderr)
-    with tqdm(total=epochs, desc="epochs", disable=not progress) as bar:
-        for _ in range(epochs):
-            order = _shuffled(count, seed, optimizer.epochs)
+    # Where no user's code runs within an epoch, nobody can replace a parameter there; it is looked at the end.
+    is_closed = not (
+        runs.calls_model or callable(optimizer.learning_rate) or type(optimizer).step is not Optimizer.step
+    )
+    step = optimizer.advance if is_closed else optimizer.step
+    with tqdm(total=plan.epochs, desc="epochs", disable=not plan.progress) as bar:
+        for _ in range(plan.epochs):
+            order = _shuffled(count, plan.seed, optimizer.epochs)
             total = 0.0
-            for batch in (order[start : start + size] for start in range(0, count, size)):
+            for batch in (order[start : start + plan.batch_size] for start in range(0, count, plan.batch_size)):
                 try:
                     mean, differentiate = runs.run(batch)
                     _check_loss(mean, history, batch)
                     good, rate = _snapshot(optimizer), optimizer.rate
                     differentiate()
-                    optimizer.step()
+                    step()
                 except NonFiniteError as error:
                     try:
                         with trace_lines():  # once more, to see where it came from
@@ -206,9 +216,9 @@ def _train(
             history.learning_rate.append(rate)
             bar.update()
             bar.set_postfix(loss=f"{history.loss[-1]:.4g}")
-            if until is not None:
-                ends = until(history)
-                require_held(optimizer.parameters, type(optimizer).__name__)
+            ends = plan.until is not None and plan.until(history)
+            require_held(optimizer.parameters, type(optimizer).__name__)
+            if plan.until is not None:
                 runs.check([optimizer.epochs % count])  # it may have changed the model
                 if ends:
                     break
@@ -265,8 +275,8 @@ def _warn_if_squashed_twice(outputs: Any, loss: Any) -> None:
     if found := squashed_twice(loss, outputs):
         squash, from_logits = found
         warnings.warn(
-            f"the model ends in {squash}, and the loss takes logits, as {from_logits} does, so that training stalls; "
-            f"leave the {squash} out: make the last layer linear, such as with output_activation=None",
+            f"the model ends in {squash}, but the loss takes logits, as {from_logits} does, so training stalls; "
+            f"leave the {squash} out: make the last layer linear, for example with output_activation=None",
             stacklevel=5,  # past `fit` and its two decorators
         )
 
@@ -281,7 +291,7 @@ def _shuffled(count: int, seed: Any, epoch: int) -> list[int]:
 
 
 def predict(model: Module, x: Any) -> np.ndarray[Any, Any]:
-    """The outputs of `model` for M examples, nothing recorded: shape (M,) for one output, (M, K) for K.
+    """The outputs of `model` for M examples, computed under `no_grad`.  Shape (M,) for one output, (M, K) for K.
 
     >>> from nn import MLP
     >>> predict(MLP(2, [3], seed=0), np.zeros((5, 2))).shape
@@ -294,12 +304,13 @@ def predict(model: Module, x: Any) -> np.ndarray[Any, Any]:
 
 
 def accuracy(model: Module, x: Any, y: Any, threshold: float = 0.0) -> float:
-    """The share of the M examples that `model` classifies as `y` says.
+    """The fraction of the M examples that `model` classifies as in `y`.
 
-    Of K outputs the largest is the class; `y` holds classes from 0 to K - 1, (M,) or (M, 1), or one-hot rows, (M, K).
-    One output is the positive class above `threshold` (0 for a score or logit, 0.5 for a probability); `y`, (M,) or
-    (M, 1), is 1 for that class and 0 for the other, or 1 and -1.  A ValueError for any other shape or class; a warning
-    where a model that ends in sigmoid is not asked for a `threshold` between 0 and 1.
+    With K outputs, the largest is the class.  `y` holds classes from 0 to K - 1, shape (M,) or (M, 1), or one-hot rows,
+    shape (M, K).  With one output, the class is positive if the output is above `threshold`: 0 for a score or logit,
+    0.5 for a probability.  `y`, shape (M,) or (M, 1), is then 1 for the positive class and 0 or -1 for the other.  Any
+    other shape or class is a ValueError.  A warning says if the model ends in sigmoid and `threshold` is not between 0
+    and 1.
 
     >>> from nn import MLP
     >>> model = MLP(2, [1], seed=0)
@@ -312,7 +323,9 @@ def accuracy(model: Module, x: Any, y: Any, threshold: float = 0.0) -> float:
     outputs, labels = predict(model, x).reshape(len(x), -1), np.array(y).reshape(len(x), -1)
     count = outputs.shape[1]
     if np.isnan(outputs).any():
-        raise ValueError(f"the output for x[{int(np.argwhere(np.isnan(outputs))[0][0])}] is nan, which is no class")
+        raise ValueError(
+            f"the output for x[{int(np.argwhere(np.isnan(outputs))[0][0])}] is nan, which says nothing about the class"
+        )
     if labels.shape[1] not in (1, count):
         raise ValueError(
             f"outputs of shape {outputs.shape} and y of shape {labels.shape}; give a class for each row of x"
@@ -322,7 +335,7 @@ def accuracy(model: Module, x: Any, y: Any, threshold: float = 0.0) -> float:
         _warn_of_threshold(model, x[0], outputs, threshold)
         return float(np.mean((outputs > threshold) == (labels > 0)))
     if labels.shape[1] == count and not (np.all(labels >= 0) and np.allclose(labels.sum(axis=1), 1.0)):
-        raise ValueError("a row of y holds no probabilities; give one-hot rows, or a class for each row of x")
+        raise ValueError("a row of y is not a distribution; give one-hot rows, or a class for each row of x")
     classes = labels.argmax(axis=1) if labels.shape[1] == count else labels[:, 0]
     if not np.isin(classes, range(count)).all():
         wrong = classes[~np.isin(classes, range(count))][0]
@@ -354,7 +367,7 @@ def _warn_of_threshold(model: Module, example: list[float], outputs: np.ndarray[
             (output,) = np.ravel(model(example))
         if squash := squash_of(output):
             warnings.warn(
-                f"the model ends in {squash}, so that all outputs are on one side of the threshold, {threshold:g}; "
+                f"the model ends in {squash}, so all outputs are on one side of the threshold, {threshold:g}; "
                 "give threshold=0.5",
                 stacklevel=3,
             )
@@ -368,7 +381,7 @@ def _features(x: Any) -> list[list[float]]:
     if not np.isfinite(array).all():
         row, column = (int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise ValueError(
-            f"x[{row}, {column}] is {array[row, column]}; drop or fill in what is missing, features are finite numbers"
+            f"x[{row}, {column}] is {array[row, column]}; features must be finite, so fill in or drop missing values"
         )
     return array.tolist()  # type: ignore[no-any-return]  # 2-d
 
@@ -388,8 +401,8 @@ def _examples(x: Any, y: Any) -> tuple[list[list[float]], list[Any]]:
 def _check_loss(mean: float, history: History, batch: list[int]) -> None:
     if not isfinite(mean):
         raise NonFiniteError(
-            f"the loss is {mean} in epoch {len(history.loss) + 1}, examples {batch[:5]}"
-            f"{' and others' if batch[5:] else ''}; the parameters are those of the last finite loss; "
+            f"the loss became {mean} in epoch {len(history.loss) + 1}, examples {batch[:5]}"
+            f"{' and others' if batch[5:] else ''}; the last good parameters were restored; "
             "try a smaller learning rate, or scale the features"
         )
 

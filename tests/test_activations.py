@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import autograd
 import nn
 from autograd import Value, gradients
-from nn import ACTIVATIONS
+from nn.activations import ACTIVATIONS
 
 from .laws import close
 from .oracles import difference

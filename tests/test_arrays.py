@@ -72,7 +72,7 @@ def test_nan_is_a_number():
         ([1.0, Value(2.0)], "holds Values; give their numbers, such as [p.data for p in parameters]"),
         ([1.0, np.ma.masked], "has a masked entry at (1,); fill it in or leave it out"),
         ([[1, 2], np.ma.array([1, 2], mask=[True, False])], "has a masked entry at (1, 0); fill it in or leave it out"),
-        (np.ma.masked, "has a masked entry at (); fill it in or leave it out"),
+        (np.ma.masked, "has a masked entry; fill it in or leave it out"),
         ([(1, np.ma.masked)], "has a masked entry at (0, 1); fill it in or leave it out"),
     ],
 )

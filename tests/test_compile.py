@@ -138,7 +138,7 @@ def test_random_graphs(expression, data):
 
 
 @pytest.mark.parametrize("loss", [nn.half_squared_error, nn.mean_squared_error, nn.cross_entropy])
-@pytest.mark.parametrize("activation", list(nn.ACTIVATIONS.values()), ids=list(nn.ACTIVATIONS))
+@pytest.mark.parametrize("activation", list(nn.activations.ACTIVATIONS.values()), ids=list(nn.activations.ACTIVATIONS))
 def test_every_model_and_loss(activation, loss):
     """Unrolled over one example, two and five; and again after the parameters have changed."""
     rng = np.random.default_rng(0)

@@ -97,7 +97,7 @@ def cross_entropy_of_one_hot(outputs, targets):
 
 
 @pytest.mark.parametrize("loss", [half_squared, cross_entropy_of_one_hot])
-@pytest.mark.parametrize("activation", list(nn.ACTIVATIONS.values()), ids=list(nn.ACTIVATIONS))
+@pytest.mark.parametrize("activation", list(nn.activations.ACTIVATIONS.values()), ids=list(nn.activations.ACTIVATIONS))
 def test_functions_of_one_example(activation, loss):
     """Models of several shapes, square ones too, on batches of one and of five, at other parameters than traced."""
     rng = np.random.default_rng(0)

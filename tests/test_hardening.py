@@ -452,7 +452,7 @@ def test_what_was_saved_is_loaded(tmp_path, monkeypatch):
         load_or_refuse(other, tmp_path)
 
 
-@examples(100)
+@examples(50)
 @given(data=st.data())
 def test_damaged_files(tmp_path_factory, data):
     """Cut short, flipped, overwritten or stretched anywhere: refused, or exactly what was saved."""

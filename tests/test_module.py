@@ -301,7 +301,7 @@ def test_files_keep_their_place_and_their_mode(tmp_path):
     model.save(link)
     assert link.is_symlink()
     assert path.stat().st_mode & 0o777 == 0o640
-    with pytest.raises(OSError, match="no ordinary file"):
+    with pytest.raises(OSError, match="not a regular file"):
         model.save(tmp_path)
     with pytest.raises(FileNotFoundError, match=r"there is no folder .*nowhere"):
         model.save(tmp_path / "nowhere" / "model.npz")
@@ -751,7 +751,7 @@ def test_an_optimizer_of_replaced_parameters_names_the_first(replace, name, made
     for p in optimizer.parameters:
         p.grad = 1.0
     replace(model)
-    with pytest.raises(RuntimeError, match=f"SGD holds {name}, which was replaced; make it anew"):
+    with pytest.raises(RuntimeError, match=f"SGD holds {name}, which was replaced; create a new one"):
         optimizer.step()
     assert [p.data for p in optimizer.parameters] == before and optimizer.steps == 0
 
@@ -1196,9 +1196,9 @@ def test_weights_that_are_computed_do_not_go_unnoticed(compute, tmp_path):
     for act in (optimizer.step, lambda: neuron.save(tmp_path / "x", optimizer)):
         with pytest.raises(RuntimeError, match=r"SGD holds w\.0, which was replaced"):
             act()
-    with pytest.warns(UserWarning, match=r"w\.0 and 1 more hold what was computed, .*not saved"):
+    with pytest.warns(UserWarning, match=r"w\.0 and 1 more hold computed Values .*not saved"):
         neuron.save(tmp_path / "x")
-    with pytest.warns(UserWarning, match=r"w\.0 and 1 more hold what was computed, .*not trained"):
+    with pytest.warns(UserWarning, match=r"w\.0 and 1 more hold computed Values .*not trained"):
         fit(neuron, [[1.0, 2.0]], [1.0], loss=half_squared_error, epochs=1, progress=False)
     assert len(neuron.parameters()) == 1 and all(w is x for w, x in zip(neuron.w, state))
     neuron.w = [w.data for w in neuron.w]
@@ -1235,7 +1235,7 @@ def test_numbers_beside_parameters_are_cheap():
         (lambda m: m.load_state_dict(m.parameters()), "the state is .Value"),
         (lambda m: m.load_state_dict(m), "the state is Neuron"),
         (lambda m: m.load(3), "os.PathLike"),
-        (lambda m: SGD(m.parameters(), schedules.exponential), "learning_rate is no schedule"),
+        (lambda m: SGD(m.parameters(), schedules.exponential), "learning_rate is not a schedule"),
         (lambda m: accuracy(m, [[1.0]], [1], threshold=None), "threshold is None"),
         (lambda m: accuracy(m, [[1.0]], [1], threshold=math.nan), "threshold is nan"),
         (lambda m: m([np.ma.masked]), "input 0 of Neuron.* is masked"),

@@ -119,7 +119,7 @@ def test_bad_settings_are_refused():
         SGD([Value(1.0)], nesterov=True)
     with pytest.raises(ValueError, match="lacks first_moment"):
         Adam([Value(1.0)]).load_state_dict(SGD([Value(1.0)]).state_dict())
-    with pytest.raises(ValueError, match="they count, from 0"):
+    with pytest.raises(ValueError, match="give whole numbers from 0"):
         SGD([Value(1.0)]).load_state_dict({"steps": -1.5, "epochs": 0, "velocity": [0.0]})
     for settings in ({"learning_rate": "0.1"}, {"learning_rate": math.nan}, {"learning_rate": -1}, {"momentum": 1.0}):
         with pytest.raises(ValueError, match=f"{next(iter(settings))} is .*give a number from 0"):
@@ -146,7 +146,7 @@ def test_bad_settings_are_refused():
         (lambda p: SGD(p, 0.1, 0.9), "SGD takes 2 arguments by position, 3 were given; .* such as momentum="),
         (lambda p: SGD([{"params": p}]), r"SGD of parameter groups; give the Values of model\.parameters\(\)"),
         (lambda p: Adam([{"params": p, "lr": 0.1}, {"params": p}]), "Adam of parameter groups"),
-        (lambda p: SGD(p, momentum=0.9, nesterov=0.5), "nesterov is 0.5, not a bool; the number is momentum="),
+        (lambda p: SGD(p, momentum=0.9, nesterov=0.5), "nesterov is 0.5, not a bool; give the number as momentum="),
     ],
 )
 def test_the_habits_of_others_are_answered_with_what_to_write(call, message):
