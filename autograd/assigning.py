@@ -1,6 +1,6 @@
 """Many Values at once: their data and gradients read, and changed all together or not at all.
 
-It is for what holds many Values, such as `nn`: its optimizers, checkpoints and loops of training.
+For code that holds many Values, such as the optimizers, checkpoints and training loops of `nn`.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Held(tuple[float, ...]):
 
     @staticmethod
     def look(values: Sequence[Value], marks: Set[Any]) -> bool:
-        """Lets the holders of the parameters `values`, with these `marks`, see what they hold now, and mark it.
+        """Lets the holders of the parameters `values`, with these `marks`, mark the parameters that they hold now.
 
         False if nothing has moved since the last time.
         """
@@ -67,7 +67,7 @@ class Held(tuple[float, ...]):
 
 
 def mark_of(parameter: Value) -> Held | None:
-    """The mark of a parameter; None where nothing holds it.
+    """The mark of a parameter; None if nothing holds it.
 
     >>> mark_of(Value(2.0)) is None
     True
@@ -106,7 +106,7 @@ def is_slope(node: Value) -> bool:
 
 
 def require_held(values: Iterable[Value], owner: str) -> None:
-    """A RuntimeError that names the first of `values` that another has replaced in what held it (see `nn.Module`).
+    """A RuntimeError if one of `values` was replaced in the object that held it (see `nn.Module`); it names the first.
 
     >>> require_held([Value(2.0, "w")], "the optimizer")
     """
@@ -117,7 +117,7 @@ def require_held(values: Iterable[Value], owner: str) -> None:
 
 
 def first_replaced(values: Sequence[Value]) -> int | None:
-    """The place of the first of `values` that another has replaced in what held it; None if there is none.
+    """The place of the first of `values` that was replaced in the object that held it; None if there is none.
 
     >>> first_replaced([Value(2.0)]) is None
     True
@@ -139,9 +139,9 @@ def marks_of(values: Iterable[Value]) -> set[Held]:
 
 
 def assign(values: Iterable[Value], data: Iterable[Any]) -> None:
-    """Sets the data of each of `values`: of all of them or, if anything is wrong, of none.
+    """Sets the data of each of `values`; if anything is wrong, it changes none.
 
-    A ValueError if there are not as many numbers as Values; a TypeError if one is no real number.
+    A ValueError if there are not as many numbers as Values; a TypeError if one is not a real number.
 
     >>> x, y = Value(1.0), Value(2.0)
     >>> assign([x, y], [3.0, "4"])
@@ -154,11 +154,11 @@ def assign(values: Iterable[Value], data: Iterable[Any]) -> None:
 
 
 Change: TypeAlias = "tuple[Any, str, Any]"
-"""An object, one of its attributes, and what that is to be."""
+"""An object, one of its attributes, and the new value."""
 
 
 def changes_of(values: Iterable[Value], data: Iterable[Any]) -> list[Change]:
-    """What `assign` changes; errors as there.
+    """The changes that `assign` makes; it raises the same errors.
 
     >>> changes_of([Value(1.0)], [3])
     [(Value(data=1.0, grad=0.0), '_number', 3.0)]
@@ -170,7 +170,7 @@ def changes_of(values: Iterable[Value], data: Iterable[Any]) -> list[Change]:
 
 
 def set_at_once(changes: Sequence[Change]) -> None:
-    """Makes all of the changes, to attributes that are no properties, or none of them.
+    """Makes all of the changes, or none.  The attributes must not be properties.
 
     >>> x = Value(1.0)
     >>> set_at_once([(x, "label", "x"), (x, "_number", 2.0)])

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 def paused_collector() -> Iterator[None]:
     """A block in which the collector does not run.
 
-    It would walk a growing graph again and again, and find nothing: graphs have no cycles.
+    It would walk a growing graph again and again, and free nothing, as graphs have no cycles.
 
     >>> with paused_collector():
     ...     gc.isenabled()

@@ -34,7 +34,7 @@ def as_float(number: Any) -> float:
 
 
 def unboxed(x: Any) -> Any:
-    """The Python object in a NumPy scalar or a 0-d array; anything else as it is, a masked number too."""
+    """The Python object in a NumPy scalar or a 0-d array; anything else, also a masked number, as it is."""
     boxed = isinstance(x, (np.generic, np.ndarray)) and x.ndim == 0 and x.dtype.kind not in "mM"
     return x.item() if boxed and not np.ma.is_masked(x) else x
 

@@ -32,7 +32,7 @@ def set_inputs(node: Any, op: Op | None, inputs: Any, numbers: Any) -> None:
 
 
 def copied(node: Any, inputs: tuple[Any, ...]) -> Any:
-    """A copy of one node, computed from `inputs`; what a subclass has added to it is shared."""
+    """A copy of one node, computed from `inputs`.  It shares the attributes that a subclass has added."""
     notify(copy.copy, (node,), node)
     fields = _fields(node)
     new = restored(None, *fields[: len(fields) - len(inputs)], *inputs)
@@ -41,7 +41,7 @@ def copied(node: Any, inputs: tuple[Any, ...]) -> Any:
 
 
 def reduced(node: Any) -> tuple[Any, ...]:
-    """What a pickle of `node` holds."""
+    """The contents of a pickle of `node`."""
     notify(copy.copy, (node,), node)
     return restored, (ancestors(node), *_fields(node)), state_of(node)
 
@@ -62,12 +62,12 @@ def restored(
 
 
 def _kind(node: Any) -> type[Any]:
-    """The class of a copy, which may say that it is another."""
+    """The class of a copy; a class may name another one."""
     return type(node).copied_as or type(node)
 
 
 def state_of(node: Any) -> Any:
-    """What a subclass has given to the node, as Python's own copies and pickles have it; None if nothing."""
+    """The attributes that a subclass has added, in the form that Python copies and pickles; None if there are none."""
     kind = _kind(node)
     if getattr(kind, "__getstate__", None) is not getattr(object, "__getstate__", None):
         return node.__getstate__()  # from Python 3.11 on

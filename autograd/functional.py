@@ -216,7 +216,7 @@ class _Run:
         return derivatives(order[::-1], {output: 1.0}, self.arguments, self.symbolic)
 
     def push(self, directions: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
-        """The outputs, and their derivatives along `directions`, one for each argument."""
+        """The outputs, and their derivatives along `directions`, which has one for each argument."""
         given = Structure(directions, like=self.inputs)
         if (given.skeleton, given.shapes) != (self.inputs.skeleton, self.inputs.shapes):
             raise ValueError(
@@ -311,7 +311,7 @@ class Structure:
         return _assemble(self.skeleton, iter(blocks))
 
     def places(self) -> list[str]:
-        """The place of each scalar, as Python writes it: [0], ['w'][1], .b[0, 1]; empty if the tree is a number."""
+        """The place of each scalar, in Python's notation: [0], ['w'][1], .b[0, 1]; empty if the tree is a number."""
         return list(_places(self.skeleton, iter(self.shapes)))
 
     def __str__(self) -> str:
@@ -370,7 +370,7 @@ def _object(kind: type, names: Iterable[str], parts: Iterable[Any]) -> Any:
 
 
 def _require_only(tree: Any, names: Sequence[str]) -> None:
-    """A TypeError for an attribute that is not a field: if it is computed from fields, it would keep an old number."""
+    """A TypeError for an attribute that is not a field: if it was computed from fields, it would keep an old number."""
     for name in getattr(tree, "__dict__", ()):
         if name not in names:
             raise TypeError(f"{type(tree).__name__}.{name} is not a field; make it a field or a property")
@@ -446,5 +446,5 @@ def _as_tuple(name: str, items: Any) -> tuple[Any, ...]:
 
 
 def _any_older(nodes: Iterable[Value], call: int) -> bool:
-    """Whether a leaf among `nodes` was made before `call` began, in whichever thread."""
+    """Whether a leaf among `nodes` was made before `call` began, in any thread."""
     return any(node.op is None and node._xd < call for node in nodes)

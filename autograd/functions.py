@@ -1,4 +1,4 @@
-"""Functions of sequences, composed from the table: no derivative rule of their own.
+"""Functions of sequences, composed from the table, without derivative rules of their own.
 
 Each takes Values, floats or a mixture, as any sequence or one-dimensional array, and records what it does on the
 Values.
@@ -70,7 +70,8 @@ def logsumexp(xs: _Mixed) -> Any: ...
 def logsumexp(xs: Iterable[Any]) -> Any:
     """log(exp(x1) + exp(x2) + ...), shifted by the largest x so that nothing overflows.
 
-    Its gradient is `softmax`.  All -inf gives -inf with gradient 0; an infinite x wins.
+    Its gradient is `softmax`.  If every x is -inf, the result is -inf, with gradient 0.  If an x is inf, the result
+    is inf.
 
     >>> logsumexp([1e4, 1e4])
     10000.69314718056
@@ -109,7 +110,7 @@ def log_softmax(xs: Iterable[float]) -> list[float]: ...
 @overload
 def log_softmax(xs: _Mixed) -> list[Any]: ...
 def log_softmax(xs: Iterable[Any]) -> list[Any]:
-    """The logarithms of `softmax`, accurate also where a probability underflows.
+    """The logarithms of `softmax`, accurate even if a probability underflows.
 
     >>> log_softmax([1e4, -1e4])
     [0.0, -20000.0]
@@ -128,10 +129,11 @@ def select(sequence: Sequence[Sequence[Value | float]], index: Value) -> list[Va
 @overload
 def select(sequence: Sequence[Any], index: Any) -> Any: ...
 def select(sequence: Sequence[Any], index: Any) -> Any:
-    """sequence[index], for an index that may be a Value: an input of what is to be compiled, a token or a class.
+    """sequence[index].  The index may be a Value, such as a token or a class that is an input of a compiled program.
 
-    A number picks; a Value records a chain of ``where``, so that a program can be given other indexes.  Of rows, all
-    of one length, it selects the row.  An IndexError for an index that is no whole number from 0 to the length less 1.
+    A number picks an item.  A Value records a chain of ``where``, so that a program can be given other indexes.  If the
+    items are rows of one length, the result is a row.  An IndexError unless the index is a whole number from 0 to the
+    length less 1.
 
     >>> select([1.0, 2.0, 3.0], 2)
     3.0

@@ -4,7 +4,7 @@ They follow IEEE 754 and never raise: where `math` raises, they return the infin
 the rows' own, `help(autograd.softplus)`.  The compiler writes their bodies into the programs it prints, so each body
 is written once, in plain Python: one expression wherever possible.
 
-Below them stand the same functions of arrays, for the rows where NumPy has none, or has one with other special values.
+At the end are functions of arrays, for rows that NumPy lacks, or computes differently at special values.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def div(x: float, y: float) -> float:
 
 
 def neg(x: float) -> float:
-    """The number with its sign turned, -x.
+    """The negative of x, -x.
 
     Derivative: -1.
 
@@ -341,7 +341,7 @@ def sigmoid(x: float) -> float:
 def softplus(x: float) -> float:
     """The smooth relu log(1 + e^x), computed as max(x, 0) + log(1 + e^-|x|), which does not overflow.
 
-    Derivative: sigmoid(x).  It is 0 at -inf, where its derivative is 0, too, and inf at inf, where that is 1.
+    Derivative: sigmoid(x).  At -inf, softplus and its derivative are 0.  At inf it is inf, with derivative 1.
 
     >>> softplus(0.0), softplus(1000.0), softplus(-40.0)
     (0.6931471805599453, 1000.0, 4.248354255291589e-18)
@@ -397,9 +397,9 @@ def where(condition: float, x: float, y: float) -> float:
 
 
 def detach(x: float) -> float:
-    """x itself, as a constant: no derivative passes.
+    """x itself, but as a constant: no derivative passes.
 
-    Derivative: 0, by decree.
+    Derivative: 0, by definition.
 
     >>> detach(3.0)
     3.0

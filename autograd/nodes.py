@@ -1,4 +1,4 @@
-"""Nodes that know more than a `Value`: the source line that asked for them, or who watches them."""
+"""Nodes that know more than a `Value`: the source line that computed them, or their watcher."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class TracedValue(Value):
 def trace_lines() -> Block:
     """A block or function in which every node remembers the source line that computed it, as ``node.line``.
 
-    It costs some microseconds a node; outside of it there is no cost.
+    It takes some microseconds a node.  Outside of the block there is no cost.
 
     >>> with trace_lines():
     ...     y = Value(3.0) * 2.0
@@ -65,9 +65,9 @@ PACKAGE = os.path.dirname(__file__) + os.sep
 
 
 class WatchedValue(Value):
-    """A node computed while somebody watches, who is told when it is hashed or its numbers are read.
+    """A node computed under `watched`: the watcher learns when it is hashed or its numbers are read.
 
-    It may stand for a plain number that the code gets when nobody watches.
+    It may stand for a number that would be plain without a watcher.
     """
 
     __slots__ = ()
@@ -78,7 +78,7 @@ class WatchedValue(Value):
 
     @property
     def numbers(self) -> tuple[float, ...]:
-        """As in `Value`; reading them is told."""
+        """As in `Value`; the watcher learns of it."""
         found = super().numbers
         return notify(None, (self,), found) if watching.watchers else found
 
@@ -92,6 +92,6 @@ class WatchedValue(Value):
 
 @contextmanager
 def watched(watcher: Watcher) -> Iterator[None]:
-    """A block in which `watcher` is asked (see `intercept`), and in which nothing goes unrecorded."""
+    """A block in which `watcher` answers (see `intercept`), and in which everything is recorded."""
     with intercept(watcher), Block(None, WatchedValue.made, always=True):
         yield

@@ -28,8 +28,9 @@ _ASKED = {np.isnan: "v != v", np.isinf: "abs(v) == math.inf", np.isfinite: "abs(
 class ValueArray(np.ndarray[Any, Any]):
     """An array of Values, possibly mixed with plain numbers; the verbs and `compile` pass such arrays to functions.
 
-    It behaves as an object array, except under NumPy's functions.  To compute ``np.sin`` of an array of objects, NumPy
-    calls their method `sin`, which a float does not have.  Here ``np.sin`` is the row of the table, which takes both.
+    It behaves as an object array, except under NumPy's functions.  To compute ``np.sin`` of an object array, NumPy
+    calls the method `sin` of each object, which a float does not have.  Here ``np.sin`` is the row of the table, which
+    takes both.
 
     >>> from autograd import Value
     >>> x = np.array([Value(0.0), Value(2.0)]).view(ValueArray)
@@ -75,7 +76,9 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], out: Any, op
     except (TypeError, AttributeError) as error:
         if not _is_from_numpy(error):
             raise
-        raise _refused(operands, f"np.{ufunc.__name__} is no primitive; those are {', '.join(TABLE)}") from None
+        raise _refused(
+            operands, f"np.{ufunc.__name__} is not a primitive; the primitives are {', '.join(TABLE)}"
+        ) from None
     if out is None:
         return _as_value_array(result)
     if not options:

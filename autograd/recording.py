@@ -28,9 +28,9 @@ def no_grad() -> Block:
     >>> y, y.inputs
     (Value(data=9.0, grad=0.0), ())
 
-    Verbs such as `grad` still differentiate in it, and return plain numbers.
+    Inside the block, verbs such as `grad` still differentiate, and return plain numbers.
 
-    A TypeError for a generator or coroutine function, which goes on after its call returns.
+    A TypeError for a generator or coroutine function, which still runs after its call has returned.
     """
     return Block(False)
 
@@ -96,7 +96,7 @@ class Block:
     def __call__(self, function: F) -> F:
         """`function`, with a new block around each call."""
         if isgeneratorfunction(function) or iscoroutinefunction(function) or isasyncgenfunction(function):
-            raise TypeError(f"{function!r:.60} goes on after its call returns; open the block inside it")
+            raise TypeError(f"{function!r:.60} still runs after its call has returned; open the block inside it")
 
         @wraps(function)
         def inside(*args: Any, **kwargs: Any) -> Any:
@@ -117,7 +117,7 @@ calls = 0
 
 
 def call_begins() -> int:
-    """The number of a call that begins now: it tells the leaves made before from those made since."""
+    """The number of a call that begins now: leaves made before have smaller numbers than leaves made since."""
     global calls
     with _lock:
         calls += 1

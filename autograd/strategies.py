@@ -44,8 +44,8 @@ APART = 0.25
 def operands(op: Op, wide: bool = False) -> st.SearchStrategy[tuple[float, ...]]:
     """Tuples of operands at which `op` is smooth: of moderate size or, with `wide`, from 1e-12 to 1e12.
 
-    The row says where that is: by its domain, its kinks and its poles.  At wide operands, the row and its derivatives
-    are finite, too.
+    The domain, the kinks and the poles of the row say where that is.  With `wide`, the row and its derivatives are
+    also finite.
 
     >>> from autograd import log
     >>> from hypothesis import find
@@ -227,7 +227,7 @@ def _assembled(
     max_depth: int | None,
     sharing: bool,
 ) -> Expression:
-    """The expression in which every choice is made among the leaves and results that exist when its turn comes."""
+    """The expression: each choice is made, in turn, among the leaves and results that exist by then."""
     depths = [0] * len(leaves)
     free = list(range(len(leaves)))  # the results that may still be used
     instructions: list[tuple[Op, tuple[int | float, ...]]] = []
@@ -246,9 +246,9 @@ def _assembled(
 
 @dataclass(frozen=True)
 class _Choice:
-    """A leaf or an earlier result, by a number that is valid whatever else exists.
+    """A leaf or an earlier result, by a number that is always valid.
 
-    So hypothesis can remove an instruction or a leaf from a failing example, and the others stay valid.
+    So hypothesis can remove an instruction or a leaf from a failing example, and the rest stays valid.
     """
 
     computed: bool

@@ -1,4 +1,4 @@
-"""Who is told what a program asks of Values, such as a comparison: `compile` has to know."""
+"""Watchers: they learn what a program asks of Values, such as a comparison.  `compile` needs this."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from typing import Any, TypeAlias
 Watcher: TypeAlias = "Callable[[Callable[..., Any] | None, tuple[Any, ...], Any], Any]"
 
 watchers: tuple[Watcher, ...] = ()
-"""Those that are told now, in all threads."""
+"""The present watchers, of all threads."""
 _lock, _answering = threading.Lock(), threading.local()
 
 
 @contextmanager
 def intercept(watcher: Watcher) -> Iterator[None]:
-    """A block in which `watcher` answers what a program asks of Values: given the question, the operands, the answer.
+    """A block in which `watcher` answers when a program asks something of a Value.
 
-    Questions are operators such as ``operator.gt``, and `hash`, `copy` and `repr`; None is for data that are read,
-    TypeError for what a Value refuses, with the error as the answer.  The watcher is told of all threads.
+    It is called with the question, the operands and the answer that the program would get, and returns the answer.
+    Questions are operators such as ``operator.gt``, and `hash`, `copy` and `repr`.  The question is None if data are
+    read.  It is TypeError if the Value refuses, and then the answer is the error.  The watcher hears of all threads.
 
     >>> from autograd import Value
     >>> with intercept(lambda question, operands, answer: print(question, operands, answer)):
@@ -37,7 +38,7 @@ def intercept(watcher: Watcher) -> Iterator[None]:
 
 
 def notify(question: Callable[..., Any] | None, operands: tuple[Any, ...], answer: Any) -> Any:
-    """The answer, if no watcher has another; what a watcher asks in order to answer is not told."""
+    """The answer, after each watcher may have replaced it.  Watchers do not hear of their own questions."""
     if getattr(_answering, "now", False):
         return answer
     _answering.now = True

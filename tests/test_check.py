@@ -449,7 +449,7 @@ def test_compiled_graphs_against_the_engine():
     program.value = lambda *args: 1.5 * value(*args)
     report = check_gradients(loss, model.parameters(), compiled=program)
     assert {row.verdict for row in report.rows} == {FAIL} and "computes other values than the graph" in str(report)
-    with pytest.raises(ValueError, match="is no parameter of the program; compile with it in wrt"):
+    with pytest.raises(ValueError, match="is not a parameter of the program; compile with it in wrt"):
         check_gradients(loss, x, compiled=program)
     with pytest.raises(ValueError, match="a program has first derivatives only"):
         check_gradients(loss, model.parameters(), compiled=program, order=2)

@@ -470,7 +470,7 @@ def test_a_row_that_no_program_can_write_says_so():
     """By its name, and what it lacks, when it is written: for numbers, for arrays."""
     slope = (lambda z, x: 1.0,)
     of_neither = Op("triple", lambda x: 3.0 * x, lambda x: 3.0 * x, slope)
-    for scalar, lacks in ((True, "forward is no function of math"), (False, "ufunc is no function of NumPy")):
+    for scalar, lacks in ((True, "forward is not a function of math"), (False, "ufunc is not a function of NumPy")):
         with pytest.raises(TypeError, match=f"cannot write the row triple: its {lacks}"):
             write(of_neither, [Code("x", scalar=scalar)])
     of_both = Op("arccosh", math.acosh, np.arccosh, slope)

@@ -355,9 +355,9 @@ def test_ufuncs_record_rows():
     assert np.less(v, 3.0) and not np.greater_equal(v, 3.0)
     with pytest.raises(TypeError):
         np.exp(v, out=np.empty(1))
-    with pytest.raises(TypeError, match=r"np\.log2 is no primitive; those are add, sub"):
+    with pytest.raises(TypeError, match=r"np\.log2 is not a primitive; the primitives are add, sub"):
         np.log2(v)
-    with pytest.raises(TypeError, match=r"np\.hypot is no primitive"):
+    with pytest.raises(TypeError, match=r"np\.hypot is not a primitive"):
         np.hypot(v, 2.0)
 
 

@@ -45,8 +45,8 @@ Curves: TypeAlias = "Callable[[int, Array], Array]"
 class Case:
     """A graph to check, and the function that it stands for.
 
-    `values` computes the function, or the program, anew; `slopes` its first derivatives by the leaf whose index comes
-    first.  With `compiled`, the gradient of a program, that gradient is checked, also against the engine's.
+    `values` computes the function, or the program, again.  `slopes` computes its first derivatives by the leaf whose
+    index comes first.  If `compiled` holds the gradient of a program, this is checked, also against the engine.
     """
 
     problem: Problem
@@ -138,7 +138,7 @@ class _Bench:
         return found
 
     def _computes_something_else(self, index: int) -> bool:
-        """Whether the function has other values than its graph around the point, beyond rounding."""
+        """Whether the function and its graph have different values around the point, beyond rounding."""
         problem = self.case.problem
         x = problem.point[index]
         reach = (abs(x) or 1.0) * 10.0 ** -np.arange(1.0, 9.0)

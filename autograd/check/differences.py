@@ -1,7 +1,7 @@
 """Derivatives from values alone: extrapolated differences with an error bar, and the rate of Taylor's remainder.
 
 The numerical derivative is Richardson's extrapolation of differences (Ridders, 1982): from many first steps, for each
-side alone and for both together.  The estimate with the smallest error counts, and it is judged by that error.
+side alone and for both together.  The estimate with the smallest error wins, and brings that error along.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _EPSILON = sys.float_info.epsilon
 def differences(curve: Curve, x: float, noise: float = 0.0) -> Sides:
     """The derivative of `curve` at `x`; NaN with an infinite error if there is none.
 
-    `noise` is how far the values may be off beyond the rounding of their last bits.
+    `noise` is the error that the values may have beyond the rounding of their last bits.
 
     >>> found = differences(np.abs, 0.0)
     >>> found.central.value, found.left.value, found.right.value
@@ -67,7 +67,7 @@ def _starts(x: float) -> list[float]:
 
 
 def _best(tables: Array, steps: Array, power: int, off: Array) -> Estimate:
-    """The best estimate from steps at which the curve is smooth but for its noise; the smallest steps come first.
+    """The best estimate from steps at which the curve is smooth apart from its noise; the smallest steps come first.
 
     The search ends at the first rough table.  Wider steps may look smooth again, but show another derivative: beyond a
     kink or a pole, or over many waves.
@@ -85,7 +85,7 @@ def _best(tables: Array, steps: Array, power: int, off: Array) -> Estimate:
 def _better(near: Estimate, wide: Estimate) -> Estimate:
     """The estimate with the smaller error, from nearer or from wider steps.
 
-    If the two contradict each other, the nearer one: wide steps may have crossed a kink, a pole or many waves.
+    If the two contradict each other, the nearer one wins: wide steps may have crossed a kink, a pole or many waves.
     """
     agree = not isfinite(near.error) or abs(near.value - wide.value) <= SAFETY * (near.error + wide.error)
     return wide if agree and wide.error < near.error else near

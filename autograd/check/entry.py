@@ -1,7 +1,7 @@
 """`gradcheck` and `check_gradients`: the derivatives of the engine, held against a bench of independent oracles.
 
 The oracles (`oracles`, `differences`) share no derivative rule with the engine, and each estimates its own error.  The
-rounding of the engine is estimated, too (`rounding`).  So nobody has to choose a tolerance: two numbers agree if they
+rounding of the engine is estimated, too (`rounding`).  So you need not choose a tolerance: two numbers agree if they
 differ by no more than their errors (`verdict`).
 """
 
@@ -31,9 +31,9 @@ from .verdict import Report
 def gradcheck(function: Callable[..., Any], *args: Any, order: int = 1, oracles: Iterable[str] | None = None) -> Report:
     """A report on the derivatives of ``function(*args)`` by every number in `args`, from independent oracles.
 
-    `args` are numbers, arrays, and structures of them, as for `autograd.grad`; the function returns one number.  With
-    ``order=2``, second derivatives are checked as well: n^2 of them for n numbers.  `oracles` are names from `ORACLES`.
-    By default all that apply are asked, but the slow ones only about small graphs:
+    `args` are numbers, arrays, and structures of them, as for `autograd.grad`.  The function must return one number.
+    With ``order=2``, second derivatives are checked, too: n^2 of them for n numbers.  `oracles` are names of
+    `ORACLES`.  By default, all that apply are asked; the slow ones are asked about small graphs only:
 
     - differences: extrapolated differences of `function` itself, with an error bar of their own;
     - taylor: the power of h with which Taylor's remainder of `function` vanishes: 2 if the derivative is right;
@@ -46,7 +46,7 @@ def gradcheck(function: Callable[..., Any], *args: Any, order: int = 1, oracles:
     the program by its parameters is checked, also against the eager one.
 
     A TypeError if an argument is not a real number, or the result is not a Value.  A ValueError if the function returns
-    something else the second time, for another order, or for an unknown oracle.
+    something else when it is called again, if `order` is neither 1 nor 2, or if an oracle is unknown.
 
     >>> print(gradcheck(lambda x, y: x * y + y, 2.0, 3.0, oracles=["differences", "rational"]))
     x = 2: pass; engine 3; differences 3 +- ...; also rational
@@ -108,8 +108,8 @@ def check_gradients(
 ) -> Report:
     """A report on the derivatives of a graph by `leaves`, from independent oracles, which compute the graph anew.
 
-    `order` and `oracles` are those of `gradcheck`.  A detached node keeps its number, as it does in the derivative, and
-    the numbers are those that the forward pass saw.  With `compiled`, a program that `autograd.compile` made of this
+    `order` and `oracles` are those of `gradcheck`.  A detached node keeps its number, and the
+    numbers are those that the forward pass saw.  With `compiled`, a program that `autograd.compile` made of this
     graph, the gradient of the program is checked instead, also against the engine's.
 
     A TypeError for anything that is not a Value.  A ValueError if data were changed while the graph was built, if a
@@ -142,7 +142,7 @@ def _case_of_program(problem: Problem, program: Program) -> Case:
     places = {x: i for i, x in enumerate(program.wrt)}
     for x in problem.leaves:
         if x not in places:
-            raise ValueError(f"{x!r:.60} is no parameter of the program; compile with it in wrt")
+            raise ValueError(f"{x!r:.60} is not a parameter of the program; compile with it in wrt")
     seen = {**problem.seen, **dict(zip(problem.leaves, problem.point))}
     params, inputs = (np.array([seen.get(x, x.data) for x in values]) for values in (program.wrt, program.inputs))
     arrays = [inputs] if program.inputs else []

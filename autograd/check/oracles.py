@@ -1,9 +1,9 @@
-"""Oracles: they compute a graph anew in other numbers, from which its derivatives can be read.
+"""Oracles: they compute a graph again, in other numbers, and read its derivatives from these.
 
-- dual numbers x + x' e (forward mode): e is smaller than every float but not 0, so a comparison sees on which side of a
-  kink x + e lies, and each one-sided derivative comes out by itself; the rounding is sampled (`samples`);
+- dual numbers x + x' e (forward mode): e is smaller than every float but not 0, so a comparison sees which side of a
+  kink x + e is on, and gives each one-sided derivative; their rounding is sampled (`samples`);
 - dual numbers over exact fractions, for graphs of + - * / and comparisons;
-- the complex step, Im f(x + ih) / h, without any subtraction (Squire and Trapp, 1998); sampled, too;
+- the complex step, Im f(x + ih) / h, without any subtraction (Squire and Trapp, 1998); its rounding is sampled, too;
 - differences with so many digits (mpmath) that neither the step nor rounding matters.
 
 No oracle calls a partial or a forward function of the table: `textbook` defines the rows a second time.
@@ -164,10 +164,10 @@ def _elementary_of_complex(name: str, x: Array) -> Array:
 def complex_step(problem: Problem, second: int | None = None) -> list[Evidence]:
     """The derivative by each leaf, exact to rounding: Im f(x + ih) / h.  Declines at kinks and second derivatives.
 
-    Every sample has a step of its own, because the quotients depend on the step where the function ends or branches.
+    Every sample has its own step: if the function ends or branches nearby, the quotients depend on the step.
     """
     if second is not None:
-        raise DeclinedError("the complex step is for first derivatives")
+        raise DeclinedError("the complex step gives first derivatives only")
     if any(0.0 < abs(x) < WIDE * STEP for x in problem.point):
         raise DeclinedError("a number is as small as the step")
     m = _Samples(_elementary_of_complex, complex)
@@ -194,7 +194,7 @@ DIGITS = ((100, 25), (160, 40))
 
 
 def many_digits(problem: Problem, second: int | None = None) -> list[Evidence]:
-    """Differences with a hundred digits, confirmed by others with more digits and smaller steps; they need only values.
+    """Differences with a hundred digits, confirmed by more digits and smaller steps.  They need only values.
 
     An ImportError without mpmath (``pip install mpmath``).
     """
@@ -220,7 +220,7 @@ def _confirmed(rough: Any, fine: Any, lost: Any) -> Estimate:
 
 
 def _quotients(problem: Problem, second: int | None, mp: Any, digits: int, below: int) -> list[tuple[Any, Any]]:
-    """For each leaf, the difference quotients, central, left and right, and how much of them rounding takes."""
+    """The difference quotients by each leaf (central, left and right), and how much rounding may change them."""
     sizes = [log10(abs(x)) for x in problem.point if x] or [0.0]
     mp.dps = digits + 2 * max(0, round(-min(sizes))) + max(0, round(max(sizes)))
 

@@ -1,4 +1,4 @@
-"""The problem to differentiate: a graph that can be computed anew in other numbers."""
+"""The problem to differentiate: a graph that can be computed again in other numbers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Problem:
                 if before != number and not (before != before and number != number):
                     raise ValueError(
                         f"{x!r:.60} was used as {before:.6g} and, after its data changed, as {number:.6g}; no function "
-                        "has such a graph, so build it anew"
+                        "has such a graph, so build it again"
                     )
         return found
 
@@ -51,7 +51,7 @@ class Problem:
         return len(self.order) * len(self.leaves)
 
     def evaluate(self, numbers: Sequence[Any], constant: Callable[[float], Any], rows: Callable[..., Any]) -> Any:
-        """The output with `numbers` for the leaves; ``rows(node, *operands)`` computes, detached nodes stay."""
+        """The output, with `numbers` for the leaves; ``rows(node, *operands)`` computes a node that is not detached."""
         found = dict(zip(self.leaves, numbers))
         for node in self.order:
             if node.op is None or node.op.name == "detach":

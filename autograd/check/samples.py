@@ -1,6 +1,6 @@
 """Monte Carlo arithmetic (Parker, 1997): arrays in which every result has a random error in its last bit.
 
-Results computed from such arrays, by the engine, inside a partial or by an oracle, scatter as rounding makes them.
+The results that the engine, a partial or an oracle computes from such arrays scatter as rounding scatters them.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def unsampled(x: Any) -> Any:
 
 
 def scatter(samples: Any, number: float) -> float:
-    """The largest distance of the samples from their number: infinite if one is NaN.  A NaN itself has no error.
+    """The largest distance of a sample from the number: infinite if a sample is NaN, but 0 if the number is.
 
     >>> scatter(np.array([1.0, 1.5]), 1.0), scatter(np.array([1.0, np.nan]), 1.0)
     (0.5, inf)

@@ -1,7 +1,7 @@
 """Every row a second time, by its textbook definition, for numbers of any system; and dual numbers over these.
 
-The elementary functions have their textbook derivatives here, and kinks follow the edge policy.  These are the only
-derivative rules beside those of the table, and they are written independently.
+The elementary functions have their textbook derivatives here, and kinks follow the rules of the table.  Only
+the table has derivative rules, too; the two are written independently.
 """
 
 from __future__ import annotations
@@ -212,8 +212,8 @@ TEXTBOOK: dict[str, Callable[..., Any]] = {
 }
 """Every row of the table but `detach`, which makes a constant.
 
-A row of one's own is checked by its values alone until it has a definition here, and a new elementary function its
-derivative in `SLOPES`: ``TEXTBOOK["arccos"] = lambda m, x: m.constant(pi / 2) - m.function("arcsin", x)``.
+Your own row is checked by its values alone until it has a definition here.  An elementary function also needs its
+derivative in `SLOPES`.  An example: ``TEXTBOOK["arccos"] = lambda m, x: m.constant(pi / 2) - m.function("arcsin", x)``.
 """
 # fmt: on
 

@@ -60,7 +60,7 @@ class Row:
     The verdict is that of all oracles together.  An oracle that knows the rules at kinks decides if it sees a kink.
     Otherwise the derivative is wrong if any oracle says so, and right if any can tell that it is.  If oracles
     contradict each other, those that read the graph overrule those that see only values, unless the function computes
-    something else than its graph (`cut`).
+    something other than its graph (`cut`).
     """
 
     names: tuple[str, ...]
@@ -70,7 +70,7 @@ class Row:
     source: str = "engine"
     """Who gave the answer: "engine" or "compiled"."""
     cut: bool = False
-    """Whether the function, or the program, computes something else than the graph."""
+    """Whether the function, or the program, computes something other than the graph."""
 
     @property
     def verdict(self) -> Verdict:
@@ -83,7 +83,7 @@ class Row:
 
     @property
     def _overruled(self) -> list[Finding]:
-        """The failures that only values report, misled by short waves or poles, although the graph contradicts them."""
+        """Failures that only values report, and the graph contradicts: short waves or poles misled the values."""
         graph = [finding for finding in self.findings if finding.oracle not in BY_VALUES]
         return [
             finding
@@ -116,7 +116,7 @@ class Row:
 class Report:
     """The findings, one row a derivative; ``print(report)`` shows them, and `assert_gradients` raises.
 
-    `declined` gives the reasons of oracles that were asked and could say nothing.
+    `declined` gives the reasons of oracles that were asked but had no answer.
     """
 
     rows: tuple[Row, ...]

@@ -19,7 +19,7 @@ from .quiz import Question, Quiz, Verdict
 class Factor:
     """The derivative d(of)/d(by) between two neighboring stops: its formula and its number.
 
-    The formula is None for a derivative that an earlier step or, in a long derivation, the graph sweep worked out.
+    The formula is None if an earlier step worked the derivative out or, in a long derivation, the sweep over the graph.
     `activation` marks the derivative of an activation.
     """
 
@@ -43,7 +43,7 @@ class Route:
 
 @dataclass(frozen=True)
 class Step:
-    """d(of)/d(by): a product or, where several routes meet, their sum.
+    """d(of)/d(by): a product or, if several routes meet, the sum of their products.
 
     If the sum is long, `routes` holds only the largest; the `omitted` others sum to `rest`.
     """
@@ -76,11 +76,11 @@ class Derivation:
     """The derivation of d(output)/d(variable); `autograd.explain` returns it.
 
     `number` is the derivative where `variable` is `at`.  `definitions` are the stops on the way, `given` the other
-    symbols with their numbers, and `steps` the chain rule from the output down.  `remarks` say what else matters: above
-    all, why a derivative is 0.
+    symbols with their numbers, and `steps` the chain rule, from the output down.  `remarks` say more, such as why
+    a derivative is 0.
 
     ``print(derivation)`` shows it as text; a notebook shows it as formulas.  Numbers are rounded to `digits` decimals
-    when they are written, nowhere else.
+    only when they are written.
     """
 
     output: Any = field(repr=False)
@@ -124,7 +124,7 @@ class Derivation:
         return quiz_of(self)
 
     def check(self, question: int | Question, number: float | str) -> Verdict:
-        """The verdict on `number` as the answer to a question of `quiz`, given as such or by its number from 1.
+        """The verdict on `number` as the answer to a question of `quiz`; give the question, or its number from 1.
 
         >>> from autograd import Value, explain
         >>> w = Value(3.0, "w")

@@ -84,7 +84,7 @@ MOST = 5
 
 
 def sentences(zeros: Sequence[Zero], output: Value, variable: Value, formulas: Formulas) -> list[str]:
-    """The places, in words; if there are none, the reason why nothing connects `output` and `variable`."""
+    """The places, in words; if there are none, the reason why `output` and `variable` are not connected."""
     if zeros:
         said = list(dict.fromkeys(zero.sentence(formulas) for zero in zeros[:MOST]))
         more = len(zeros) - MOST
@@ -136,9 +136,9 @@ def places_of_zero(output: Value, variable: Value) -> list[Zero]:
 class Origin:
     """The first operation with finite inputs whose result is infinite or NaN.
 
-    In the forward pass, the operation computes `node`; or `node` is a leaf that was not finite to begin with.  In the
+    In the forward pass, the operation computes `node`, or `node` is a leaf that was not finite from the start.  In the
     backward pass, it multiplies the `adjoint` d(output)/d(node) by the `partial` d(node)/d(input `index` of it) or,
-    with `overflow`, sums the products that meet in `node`.  `route` leads from `node` to the output.
+    with `overflow`, adds the products that meet in `node`.  `route` leads from `node` to the output.
 
     ``str(origin)`` says so in words, with the source line if `trace_lines` recorded it.
     """

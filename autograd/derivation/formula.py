@@ -1,7 +1,7 @@
 """A graph as a formula, simplified.
 
-A row of the table takes a `Formula` like any number, and returns a Formula.  So the line of the table that computes a
-derivative also writes it.
+A row of the table takes a `Formula` as it takes a number, and returns a Formula.  So the line of the table that
+computes a derivative also writes it as a formula.
 """
 
 from __future__ import annotations
@@ -285,7 +285,7 @@ class Formulas:
         return weight
 
     def symbol(self, node: Any) -> Symbol:
-        """The symbol that stands for `node`.  `give_names` names it later, once all that is shown is known."""
+        """The symbol that stands for `node`.  `give_names` names it later, when everything that is shown is known."""
         if node not in self._symbols:
             letter = "a" if node.op in ops.ACTIVATIONS else "c" if node.op is ops.DETACH else "u"
             if node in self._before_activation and node.op in (ADD, SUB):
@@ -367,7 +367,7 @@ class Formulas:
 
 
 def _looks(symbol: Symbol) -> set[str]:
-    """The looks by which a symbol may be mistaken for another: w1 and w_1 are two names, but the same LaTeX."""
+    """How a symbol looks, as text and as LaTeX: w1 and w_1 are two names, but the same LaTeX."""
     return {f"text {symbol.text}", f"latex {symbol.latex}"}
 
 
@@ -387,7 +387,7 @@ def _without_runs(formulas: Sequence[_Part]) -> list[int]:
     ]
 
     def increments(i: int) -> list[int] | None:
-        """How much the numbers in a term exceed those in the term before; None if the two differ in form."""
+        """The differences between the numbers of a term and those of the one before; None if their forms differ."""
         x, y = pieces[i - 1 : i + 1]
         if x is None or y is None or x[::2] != y[::2]:
             return None

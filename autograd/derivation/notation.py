@@ -61,7 +61,7 @@ class Style:
         return self.written(x)[0]
 
     def written(self, x: Any) -> Written:
-        """`x`, and how tightly it binds.  Only here is it decided whether an operand needs parentheses."""
+        """`x`, and its precedence.  This is the only place that decides whether an operand needs parentheses."""
         if isinstance(x, float):
             return self.number(x)
         if x.symbol:
@@ -320,7 +320,7 @@ class _Name:
 
 
 def _read(label: str) -> _Name | None:
-    """The parts of a label, or None if it must be quoted.  Only here is that decided."""
+    """The parts of a label, or None if it must be quoted.  This is the only place that decides it."""
     name = _parsed(label)
     return None if name is None or name.text in TABLE or name.text in _TAKEN else name
 
@@ -351,8 +351,8 @@ def _parsed(label: str) -> _Name | None:
 def symbol_of(label: str, copy: int = 0) -> Symbol:
     r"""The symbol for a node with this label; `copy` numbers the nodes whose symbols look alike.
 
-    A label that is a name stands as it is.  Indices after dots or in brackets, and marks as in LaTeX, become subscripts
-    and superscripts.  Any other label is quoted, in text and in LaTeX alike.  A long label is cut.
+    A label that is a name is written as it is.  Indices after dots or in brackets, and marks as in LaTeX, become
+    subscripts and superscripts.  Any other label is quoted, both in text and in LaTeX.  A long label is cut.
 
     >>> [symbol_of(label).text for label in ("out_o1", "layers.0.neurons.3.w.1", "x_{t-1}", "x1*w1")]
     ['out_o1', 'w[0,3,1]', 'x_{t-1}', '"x1*w1"']
@@ -392,7 +392,7 @@ def _cut(name: str) -> str:
 
 
 def quoted(label: str) -> str:
-    """A label between words or formulas: quoted if it could be mistaken for something else, cut if it is long.
+    """A label, to be written between words or formulas: quoted if it could be mistaken, cut if it is long.
 
     >>> print(quoted("out_o1"), quoted("w[0]"), quoted("my loss"), quoted("log"))
     out_o1 w[0] "my loss" "log"

@@ -18,7 +18,7 @@ from .data import Definition, Derivation, Route, Step
 from .notation import Latex, Style, Symbol, Text
 
 Row: TypeAlias = tuple[str, ...]
-"""The left side of an equation, then its right sides, each in a column of its own; or one cell by itself."""
+"""The left side of an equation, then its right sides, each in its own column; or one cell alone."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def blocks(derivation: Derivation, style: Style) -> Iterator[Block]:
 
 
 def forward(derivation: Derivation, style: Style) -> Iterator[Block]:
-    """The numbers that the forward pass computed, and those that it started from."""
+    """The numbers that the forward pass computed, and those that it began with."""
     if derivation.definitions:
         yield Heading("Forward")
         yield Equations(tuple(_definition(definition, style) for definition in derivation.definitions))

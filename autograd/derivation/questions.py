@@ -1,4 +1,4 @@
-"""The questions that a derivation makes, and the mistakes that each invites."""
+"""The questions about a derivation, and the mistakes that each question invites."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class _Asking:
         self.questions.append(Question(len(self.questions) + 1, text, answer, tuple(wrong)))
 
     def _forgotten_in_sum(self, route: Route) -> Iterator[tuple[float, str]]:
-        """The product, if the sum from an earlier step that it begins with lacks a route."""
+        """The product, if it begins with a sum from an earlier step, and a route of that sum is forgotten."""
         first, *others = route.factors
         if first.formula is None and first.by in self._steps:
             step = self._steps[first.by]

@@ -119,7 +119,7 @@ class Quiz(Sequence[Question]):
         return self.sheet
 
     def check(self, question: int | Question, number: float | str, tolerance: float = 5e-3) -> Verdict:
-        """The verdict on `number` as the answer to a question, given as such or by its number, counted from 1.
+        """The verdict on `number` as the answer to a question; give the question, or its number from 1.
 
         A ValueError if there is no such question.
 

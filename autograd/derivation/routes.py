@@ -1,7 +1,7 @@
 """`explain`: the derivation of the derivative of an output with respect to a variable, stop by stop.
 
-The stops are the labeled nodes; all that lies between two of them is folded into one factor.  The numbers come from the
-graph sweep.  The paths are never enumerated: their number may grow exponentially with the graph.
+The stops are the labeled nodes; everything between two stops is folded into one factor.  The numbers come from a sweep
+over the graph.  The paths are never enumerated, as their number may grow exponentially with the graph.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MAX_DEFINITIONS = 40
 """At most this many symbols are defined because other definitions mention them; the rest are given as numbers."""
 
 MAX_SOURCES = 3
-"""A node without a label gets a name of its own if more stops than this depend on it."""
+"""If more stops than this depend on a node without a label, the node gets a name."""
 
 
 def explain(output: Value, variable: Value, *, digits: int = 8, max_routes: int = 6, max_steps: int = 12) -> Derivation:
@@ -41,7 +41,7 @@ def explain(output: Value, variable: Value, *, digits: int = 8, max_routes: int 
 
     Labeled nodes are its stops.  If no node between the two has a label, `explain` chooses the stops that a person
     would: activations, the sums before them, and nodes that are used more than once.  It shows at most `max_steps`
-    steps and, where routes meet, the `max_routes` largest; it gives the rest as numbers.  Numbers are written with
+    steps and, if routes meet, the `max_routes` largest.  The rest are given as numbers.  Numbers are written with
     `digits` decimals.
 
     If `output` does not depend on `variable`, or the derivative is exactly 0, the `remarks` say why.
@@ -172,12 +172,12 @@ class _Explanation:
         return self._product(node, [self.adjoint[parent], self._number(parent, node)])
 
     def _product(self, node: Value, numbers: Sequence[float]) -> float:
-        """The product, in which a zero wins over infinity if it did so in the derivative of `node`."""
+        """The product; a zero wins over infinity in it if it did so in the derivative of `node`."""
         product = reduce(mul, numbers)
         return 0.0 if product != product and 0.0 in numbers and self.swept[node] == self.swept[node] else product
 
     def _route(self, path: Sequence[Value], alone: bool) -> Route:
-        """The product along a path; if it is `alone`, it is written as a derivative of the output."""
+        """The product along a path.  A path that is `alone` is written as a derivative of the output."""
         start, parent, node = path[0], path[-2], path[-1]
         symbol = self.formulas.symbol
         factors = [self._factor(of, by) for of, by in pairwise(path)]
@@ -200,7 +200,7 @@ class _Explanation:
         return all(below[stop] == 1 for stop in path[:-1])
 
     def _ways_below(self, node: Value) -> Counter[Value]:
-        """For each stop that leads to `node`: how many of the stops right below it lead there, too."""
+        """For each stop that leads to `node`, the number of stops right below it that lead there, too."""
         if node not in self._ways:
             reaching, waiting = {node}, [node]
             while waiting:

@@ -12,7 +12,7 @@ from ..ops import Op
 def routes(output: N, variable: N, flat: Container[Op | None] = ()) -> list[N]:
     """The nodes on the ways from `variable` to `output`, both included, in topological order; none if there is no way.
 
-    No way goes through the condition of a `where`, for which there is no derivative, or through a row in `flat`.
+    No way goes through the condition of a `where`, which has no derivative, or through a row in `flat`.
 
     >>> from autograd import Value
     >>> x, y = Value(2.0, "x"), Value(3.0, "y")
@@ -32,7 +32,7 @@ def routes(output: N, variable: N, flat: Container[Op | None] = ()) -> list[N]:
 
 
 def edges(node: N, within: Container[Any]) -> Iterator[tuple[int, N]]:
-    """(i, x) for each input x of `node`, the i-th, that is `within` and that there is a derivative for.
+    """(i, x) for each input x of `node` that is `within` and has a derivative; x is the i-th input.
 
     >>> from autograd import Value
     >>> x = Value(2.0, "x")

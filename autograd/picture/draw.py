@@ -1,7 +1,7 @@
 """`draw`: a graph as a picture.
 
 The graphviz package builds the DOT text.  The ``dot`` program lays pictures out if it is on PATH; else pygraphviz does,
-which brings Graphviz along.
+which includes Graphviz.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ FORMATS = ("svg", "png", "pdf", "dot")
 class Picture:
     """A drawing: DOT text in `source`, which Graphviz lays out when the picture is shown or saved.
 
-    A notebook shows it.  `note` says what the picture leaves out, if anything.
+    A notebook shows it.  `note` says what the picture leaves out, if anything is left out.
 
     >>> x = Value(2.0, "x")
     >>> picture = draw(x * x)

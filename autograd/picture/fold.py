@@ -50,7 +50,7 @@ class Folding(NamedTuple):
 
 
 def fold(scene: Scene, max_boxes: int) -> Folding:
-    """The finest readable folding; the search joins parts, of which there are a few hundred at most."""
+    """The finest readable folding.  The search joins parts; there are a few hundred at most."""
     part_of = _parts(scene)
     parts = list(dict.fromkeys(part_of.values()))
     edges = _edges_between(parts, part_of)

@@ -1,8 +1,8 @@
 """The compiler: a graph of scalars becomes a NumPy program.
 
-`compile` (in `compiler`) takes a graph, or a function of one example.  The passes, each in a module of its name, are
-trace, simplify, contract, schedule, lower and emit.  A function is traced by `tracer`, and `guards` decide which of its
-branches a row takes.
+`compile` (in `compiler`) takes a graph, or a function of one example.  The passes are trace, simplify, contract,
+schedule, lower and emit, each in the module of its name.  `program` calls them in this order; to add a pass, add its
+call there.  `tracer` traces a function, and `guards` decide which of its branches a row takes.
 """
 
 from .compiler import compile as compile

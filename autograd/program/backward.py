@@ -17,7 +17,7 @@ from .forward import Forward, axes_of, product
 class Term(NamedTuple):
     """An expression that is added to the gradient of an operand; it has this shape, or one that broadcasts to it.
 
-    `batched` says whether it has a batch axis, too.  `owned` says that nothing else will use its array, so that this
+    `batched` says whether it has a batch axis, too.  `owned` says that nothing else uses its array, so the array
     may become the gradient without a copy.
     """
 
@@ -28,7 +28,7 @@ class Term(NamedTuple):
 
 
 class Backward:
-    """The backward pass as lines: from the table's partials or, of a product, as two more products.
+    """The backward pass as lines: the table's partials or, for a matrix product, two more products.
 
     The gradient of a block is called d and the name of the block, unless it is the same array as another one.
     """
@@ -133,7 +133,7 @@ class Backward:
         self.add(choices, Term(code, shape, is_batched(index) or is_batched(choices)))
 
     def _product(self, statement: Statement, d: Code) -> None:
-        """Two more products; an operand without a batch axis is summed over the batch by them."""
+        """Two more products; they sum over the batch for an operand without a batch axis."""
         rows, columns = statement.operands
         r, c = self.forward.full(rows), self.forward.full(columns)
         left, right, out = axes_of(statement)
@@ -147,7 +147,7 @@ class Backward:
             self.add(operand, Term(code, shape_of(operand), batched=axes.startswith("b")))
 
     def times(self, d: Code, partial: Any, gate: bool = False) -> Code:
-        """d * partial; of a step only the comparison is written, which counts as 0 or 1."""
+        """d * partial; a step is written as its comparison alone, which counts as 0 or 1."""
         if self.careful and (isinstance(partial, Code) or not isfinite(partial)):
             factor = partial if isinstance(partial, Code) else number(partial)
             return Code(f"{'gated' if gate else 'times'}({d.text}, {factor.text})")
@@ -236,7 +236,7 @@ class Backward:
             self.body.append(f"{name} = {text}")
 
     def _may_broadcast(self, block: Block) -> bool:
-        """Whether its gradient is used once, as a factor of an array of its own shape, to which it can broadcast."""
+        """Whether its gradient is used once, as a factor of an array of its shape, so that it can broadcast."""
         statement = self.computed[block]
         if self.forward.uses[block] > 1 or not isinstance(statement.kind, Op) or len(statement.operands) > 1:
             return False
@@ -274,7 +274,7 @@ class Backward:
             start += part.size
 
     def _gathers_once(self, gather: Gather) -> bool:
-        """Whether it gathers no element that has a gradient twice."""
+        """Whether no element with a gradient is gathered twice."""
         ends = np.cumsum([part.size for part in gather.parts])
         active = np.array([isinstance(part, Block) and part in self.active for part in gather.parts])
         index = gather.index.ravel()

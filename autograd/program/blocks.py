@@ -1,4 +1,4 @@
-"""What a lowered program is made of: blocks, views of them, gathers and statements."""
+"""The parts of a lowered program: blocks, views of them, gathers and statements."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class View:
         return right == 1 and self.pitch(rows, columns, down) is not None
 
     def pitch(self, rows: int, columns: int, down: int) -> int | None:
-        """The place of its first column if the block is cut in rows of length `down`; None if it cannot be."""
+        """The place of its first column if the block is cut into rows of length `down`; None if that is impossible."""
         aligned = self.block.shape[1:] == (down,)
         within = self.offset % down if aligned else max(0, self.offset + rows * down - self.block.size)
         return within if columns <= down - within and within <= self.offset else None

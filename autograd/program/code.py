@@ -30,7 +30,7 @@ _INFIX = {
 class Code(Operators):
     """An expression.  A row of the table that is called on it gives another expression.
 
-    A `scalar` expression is a Python float, and rows that are called on scalars alone are written for floats, too.
+    A `scalar` expression is a Python float.  A row that is called on scalars alone is written for floats, too.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Code(Operators):
 
     @staticmethod
     def __record__(op: Op, operands: Sequence[Any]) -> Any:
-        """``op(*operands)`` in a partial, without factors of 1 and decided conditions: only partials have these."""
+        """``op(*operands)`` in a partial, without factors of 1 and decided conditions, which only partials have."""
         if op is WHERE and not isinstance(operands[0], Code):
             return operands[1] if operands[0] else operands[2]
         if op is POW and not isinstance(operands[1], Code) and operands[1] == 1.0:
@@ -165,7 +165,7 @@ def element(name: str, view: View) -> str:
 
 
 def target(name: str, view: View) -> str:
-    """The same as the target of ``+=``: a name or an indexed array, so anything else is indexed as a whole.
+    """The same as the target of ``+=``: a name or an indexed array; anything else is indexed as a whole.
 
     >>> from .blocks import Block
     >>> theta = Block("theta", (12,))

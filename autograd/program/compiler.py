@@ -47,9 +47,9 @@ def compile(
     results have `value` and `value_and_grad`.  These take `theta`, the vector of the numbers of `wrt`, and the inputs.
     Both have `backward`, too, which reads and writes the Values: ``loss.backward(xs, ys)``.
 
-    Sums of products become matrix products, and like nodes one operation on an array.  `inputs` are leaves that vary
-    from call to call.  All other leaves keep the numbers that they have now, and comparisons their outcomes.  `dtype`
-    is "float64" or "float32".
+    Sums of products become matrix products, and nodes of one kind become one operation on an array.  `inputs` are
+    leaves that vary from call to call.  All other leaves keep the numbers that they have now, and comparisons
+    keep their outcomes.  `dtype` is "float64" or "float32".
 
     Values and gradients are those of the engine, except that sums are added in another order.  A TypeError for anything
     that is not a Value.  A ValueError for a Value that is given twice or was computed from another one in `wrt` and

@@ -1,6 +1,6 @@
 """Pass 3: finds sums, dot products, maxima and selections among the instructions.
 
-Each rewrite is a function of the tape and stands by itself; `contract` puts what they find together.
+Each rewrite is a function of the tape, independent of the others; `contract` combines their results.
 """
 
 from __future__ import annotations
@@ -144,8 +144,8 @@ def terms_of_sums(tape: Tape, uses: Sequence[int]) -> dict[int, tuple[int, ...]]
 def split_off_dot(tape: Tape, uses: Sequence[int], terms: tuple[int, ...]) -> tuple[Dot | None, tuple[int, ...]]:
     """The products among `terms` that nothing else uses, as a dot product, and the other terms.
 
-    Parameters come left.  There is no dot product, and all terms are left, of fewer than two products, or where only
-    some of the factors on one side are constants.
+    Parameters come left.  With fewer than two products, or if only some of the factors on one side are constants, there
+    is no dot product, and all terms are left.
 
     >>> from autograd import Value
     >>> from autograd.program.trace import trace
@@ -168,7 +168,7 @@ def split_off_dot(tape: Tape, uses: Sequence[int], terms: tuple[int, ...]) -> tu
 
 
 def maxima(tape: Tape, uses: Sequence[int]) -> dict[int, Max]:
-    """Chains of maxima, each used only by the next, the last only by a `detach`.
+    """Chains of maxima: only the next one uses each, and only a `detach` uses the last.
 
     >>> from autograd import Value, detach, maximum
     >>> from autograd.program.trace import trace
@@ -191,7 +191,7 @@ def maxima(tape: Tape, uses: Sequence[int]) -> dict[int, Max]:
 
 
 def selections(tape: Tape) -> dict[int, Select]:
-    """What `autograd.select` records: where(equal(index, k), choice k, what is selected from the choices before k).
+    """The records of `autograd.select`: where(equal(index, k), choice k, the selection from the choices before k).
 
     >>> from autograd import Value, select
     >>> from autograd.program.trace import trace
@@ -212,7 +212,7 @@ def selections(tape: Tape) -> dict[int, Select]:
                 elif before and before.index == index and _is_constant(tape, k, float(len(before.choices))):
                     found[i] = Select(index, (*before.choices, choice))
                     continued.add(rest)
-    # The beginning of a longer selection is no error where the index is beyond it.
+    # The beginning of a longer selection is not an error if the index is beyond it.
     return {i: node for i, node in found.items() if len(node.choices) > 1 and i not in continued}
 
 
@@ -222,7 +222,7 @@ def _is_constant(tape: Tape, i: int, x: float) -> bool:
 
 
 def _needed(nodes: dict[int, Node], outputs: Sequence[int]) -> dict[int, Node]:
-    """The nodes that `outputs` depend on; the rewrites made some superfluous."""
+    """The nodes that `outputs` depend on, as the rewrites made others superfluous."""
     needed = set(outputs)
     for i in reversed(list(nodes)):
         if i in needed:

@@ -61,7 +61,7 @@ WIDEST = 60
 
 
 def listing(program: Lowered) -> str:
-    """The forward statements: the shape of each, the scalar nodes it stands for, and what did not roll, and why."""
+    """The forward statements: their shapes, how many scalar nodes each stands for, and why some did not roll."""
     forward = Forward(program, "float64", careful=False)
     lines = forward.lines()
     inlined = {

@@ -24,7 +24,7 @@ from .code import Code, element, item, number, spelled_tuple, write
 
 
 class Forward:
-    """The statements of a program as lines, and the names and expressions by which they are read.
+    """The statements of a program as lines, and the names and expressions that read them.
 
     `typed` is the last argument of calls that make arrays of another type than NumPy's own.  In a `careful` program
     every number is a NumPy one, because Python's floats raise where IEEE 754 has an answer.
@@ -47,7 +47,7 @@ class Forward:
     def lines(self) -> list[str]:
         """A line for each statement, in order.
 
-        A matrix product whose only use is an addition has no line of its own, and a detached array no other name.
+        A matrix product whose only use is an addition does not get its own line, and a detached array keeps its name.
         """
         lines = []
         added = {
@@ -76,7 +76,7 @@ class Forward:
         return views + [f"{name} = {item(self.names[view.block], view)}" for view, name in self.items.items()]
 
     def _name(self, statement: Statement) -> str:
-        """A new name: z for what has a matrix product in it, a for an activation, v for anything else."""
+        """A new name: z if there is a matrix product in it, a for an activation, v for anything else."""
         inlined = any(isinstance(x, View) and x.block in self.inline for x in statement.operands)
         has_product = inlined or statement.kind is Kind.MATMUL
         letter = "z" if has_product else "a" if statement.kind in ACTIVATIONS else "v"
@@ -97,7 +97,7 @@ class Forward:
         return self.constants[key][0]
 
     def is_float(self, block: Block) -> bool:
-        """Whether it is a Python float; in a careful program nothing is."""
+        """Whether it is a Python float; a careful program has none."""
         return block.scalar and not self.careful
 
     def read(self, operand: Operand) -> Code | float:
@@ -272,7 +272,7 @@ _PRODUCTS = {
 
 _OPERATORS = {"@": "{} @ {}", "*": "{} * {}", "outer": "outer({}, {})", "dot": "({} * {}).sum(axis=-1)"}
 _CAREFUL_OPERATORS = {"@": "product({}, {})", "*": "times({}, {})"}
-"""The same where zeros in the left operand win over infinity; a careful program has no batch, and so no others."""
+"""The same for careful programs, where zeros in the left operand win over infinity.  They have no batch."""
 
 
 def product(texts: Sequence[str], axes: tuple[str, str, str], careful: bool = False) -> Code:

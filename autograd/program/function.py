@@ -28,7 +28,7 @@ MANY_BRANCHES, MOST_BRANCHES, MOST_SHAPES = 8, 64, 64
 
 @dataclass(frozen=True, eq=False)
 class _Branch:
-    """What the function does for all rows whose comparisons have these answers."""
+    """A branch of the function: its program for all rows whose comparisons have these answers."""
 
     program: Program
     guards: Guards | None
@@ -42,10 +42,10 @@ class _Branch:
         return self.guards.comparisons if self.guards else ()
 
     def is_current(self) -> bool:
-        """Whether no constant was assigned to, or replaced in its model.
+        """Whether all constants are as they were: none was assigned to, or replaced in its model.
 
-        Data are unchanged if they are the same objects: cheap to ask, and true of NaN.  If an equal number was
-        assigned, the function is only traced once more.
+        Data are unchanged if they are the same objects.  This is quick, and right for NaN.  If an equal number was
+        assigned, the function is traced once more, which does no harm.
         """
         unchanged = all(map(is_, data_of(self.constants), self.constants.values()))
         return unchanged and first_replaced([*self.constants]) is None
@@ -60,25 +60,27 @@ class _Branch:
 class CompiledFunction:
     """A function of one example as programs for batches; `compile` makes it.
 
-    The leading axis of the arrays is the batch.  The function gets one row of each, as the eager function would: an
-    object array of Values for an array, and for a list what it holds: lists, tuples, arrays or numbers, which become
-    Values.  The value is the mean over the rows, or their sum, as `reduction` says, and so is the gradient; with "none"
-    there is a value for each row, and no gradient.  A row for which the function returns a plain number has gradient 0.
+    The leading axis of the arrays is the batch.  The function gets one row of each, as the eager function would.  A row
+    of an array is an object array of Values.  A row of a list is an item of it (a list, tuple, array or number), with
+    its numbers as Values.  `reduction` says whether the value and the gradient are the mean over the rows or their sum;
+    with "none" there is a value for each row, and no gradient.  If the function returns a plain number for a row, the
+    gradient of that row is 0.
 
-    The function is traced when it is first called with arrays of new shapes; that runs it two or three times, at
-    different numbers.  The programs for the last 64 shapes are kept, and ``print`` shows them.
+    The first call with arrays of new shapes traces the function: it runs two or three times, at different numbers.  The
+    programs for the last 64 shapes are kept, and ``print`` shows them.
 
-    Each call compares again what the function compared, for every row.  Rows with other answers get a program of their
-    own, traced for them.  With ``branches="raise"`` they are a RuntimeError that names the row and the line.  The
+    Each call repeats the comparisons of the function, for every row.  For rows with other answers, the function is
+    traced again and gets another program.  With ``branches="raise"`` they are a RuntimeError that names the row and the line.  The
     eighth branch gives a RuntimeWarning, the 65th a RuntimeError.
 
-    Each call also looks at what the function reads from outside, and traces it again if that has changed: its closure,
-    its defaults, the globals that its code names, the attributes that it names of objects and modules among these, the
-    items of containers, the numbers of arrays of up to 1,024, and the same for the functions that it finds there: 256
-    things in all, the nearest first.  In a longer container nothing is looked at, but a new container is noticed.
-    What has no name in the code is not noticed, such as ``globals()``, files and the clock, nor a change inside an
-    installed package.  Of a model of `nn`, new parameters are noticed, but not a new activation or another number of
-    layers.  Pass what changes often as an argument.
+    Each call also looks at what the function reads from outside, and traces it again if that has changed.  It looks at
+    the closure, the defaults, the globals that the code names, the attributes that it names of objects and modules
+    among these, the items of containers, and the numbers of arrays of up to 1,024.  It does the same for the functions
+    that it finds there: 256 things in all, the nearest first.  It does not look into longer containers, but notices a
+    new one.
+    It does not notice anything without a name in the code, such as ``globals()``, files and the clock, or a change
+    inside an installed package.  In a model of `nn` it notices new parameters, but not a new activation or another
+    number of layers.  If something changes often, pass it as an argument.
 
     A ValueError for arrays without rows, or with different numbers of rows.  A TypeError for a function that draws
     random numbers.  A TypeError that names the user's line if a number is used in a way that would make it a constant
@@ -118,7 +120,7 @@ class CompiledFunction:
     def value(self, theta: Any, *arrays: Any) -> Any:
         """The reduced value for `theta`, (P,), and arrays (B, ...): a float, or with "none" (B,), one for each row.
 
-        The class says which errors there are.
+        The errors are those of the class.
         """
         theta, x, signature = self._checked(theta, arrays)
         values = np.empty(len(x[0]), dtype=self.dtype)
@@ -161,7 +163,7 @@ class CompiledFunction:
         return self.program(*arrays).source
 
     def __str__(self) -> str:
-        """Every program so far, and which rows it is for."""
+        """Every program so far, and its rows."""
         found = [repr(self)]
         for signature, branches in self._compiled.items():
             for branch in branches:

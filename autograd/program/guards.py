@@ -1,4 +1,4 @@
-"""What a traced function compared, and whether other numbers compare the same."""
+"""The comparisons of a traced function, and whether they have the same answers for other numbers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ROUNDED_ALIKE = (SUB, MUL, DIV, NEG, ABS)
 
 @dataclass(frozen=True)
 class Comparison:
-    """A comparison that a traced function made: of which numbers, with which answer, on which line."""
+    """A comparison that a traced function made: its numbers, its answer, and its line."""
 
     compare: Callable[..., Any]
     numbers: tuple[float, float]
@@ -86,7 +86,7 @@ class Guards:
         """The left and the right sides of all comparisons, for each row.
 
         NumPy's sums may differ from the engine's in the last digits.  If these decide a comparison, the row is computed
-        as the engine does it.
+        again as the engine computes it.
         """
         sides = self._program.outputs(theta, *arrays)
         x, y = sides[:, ::2], sides[:, 1::2]

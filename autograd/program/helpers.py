@@ -1,4 +1,4 @@
-"""The functions that programs carry with them: kernels of rows that NumPy and `math` lack, and those below.
+"""Functions that a program brings along: the kernels of rows that NumPy and `math` lack, and those below.
 
 A program prints them from their source, as it stands here and in `kernels`, without annotations and docstrings.
 """
@@ -58,12 +58,12 @@ def index(x: Any, count: int) -> Any:
     """
     i = np.asarray(x)
     if not np.all((i >= 0) & (i < count) & (i % 1 == 0)):
-        raise IndexError(f"an index is no whole number from 0 to {count - 1}")
+        raise IndexError(f"an index is not a whole number from 0 to {count - 1}")
     return i.astype(int)
 
 
 def scatter(i: Any, d: Any, count: int) -> Any:
-    """A table of `count` rows, as one vector, to which each row of d is added at its place.
+    """A table of `count` rows, as one vector, with each row of d added at its place.
 
     >>> scatter(np.array([0, 2, 0]), np.array([1.0, 2.0, 3.0]), 3)
     array([4., 0., 2.])
@@ -74,7 +74,7 @@ def scatter(i: Any, d: Any, count: int) -> Any:
 
 
 def scatter_rows(i: Any, d: Any, count: int) -> Any:
-    """For each row of a batch, `count` numbers, to which those of d are added at their places.
+    """`count` numbers for each row of a batch, with those of d added at their places.
 
     >>> scatter_rows(np.array([0, 0]), np.array([[1.0, 2.0], [3.0, 4.0]]), 2)
     array([[3., 0.],
@@ -86,7 +86,7 @@ def scatter_rows(i: Any, d: Any, count: int) -> Any:
 
 
 def put_rows(i: Any, d: Any, count: int) -> Any:
-    """The same for places that are all different.
+    """The same as `scatter_rows`, if all places are different.
 
     >>> put_rows(np.array([2, 0]), np.array([[1.0, 2.0]]), 3)
     array([[2., 0., 1.]])
@@ -127,7 +127,7 @@ HELPERS: dict[str, Callable[..., Any]] = {
 
 
 def spelling(op: Op, scalar: bool) -> str:
-    """What a program calls to compute a row: a function of `math` for a `scalar`, else of NumPy, or else a helper.
+    """The name that a program calls a row by: a function of `math` for a `scalar`, else of NumPy, or else a helper.
 
     >>> spelling(TABLE["arctan"], scalar=True), spelling(TABLE["arctan"], scalar=False)
     ('math.atan', 'np.arctan')
@@ -144,8 +144,8 @@ def spelling(op: Op, scalar: bool) -> str:
     if library is None and HELPERS.get(helper) is not function:
         field, room = ("forward", "math") if scalar else ("ufunc", "NumPy")
         raise TypeError(
-            f"a program cannot write the row {op.name}: its {field} is no function of {room}, and the row is not in "
-            "the table; take one of theirs, or add the row to the table"
+            f"a program cannot write the row {op.name}: its {field} is not a function of {room}, and the row is not "
+            "in the table; take a function of {room}, or add the row to the table"
         )
     return library or helper
 

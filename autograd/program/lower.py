@@ -36,7 +36,7 @@ def lower(
 ) -> Lowered:
     """The statements for `groups`; the inputs are arrays of these names and `shapes`.
 
-    In a `batch`, all that depends on an input has a batch axis.
+    In a `batch`, everything that depends on an input has a batch axis.
     """
     lowering = _Lowering(tape, nodes)
     parameters = lowering.new_block("theta", np.arange(tape.parameters))
@@ -68,7 +68,7 @@ class _Lowering:
         self.constants = np.array(tape.data + [0.0] * (self.zero + 1 - len(tape.data)))
         self.blocks: list[Block] = []
         self.statements: list[Statement] = []
-        self.batched: set[int] = set()  # the ids of which each row of a batch has its own
+        self.batched: set[int] = set()  # the ids with a number for each row of a batch
 
     def new_block(self, name: str, ids: Array, batched: bool = False) -> Block:
         """A block for these scalars, with the shape of `ids`."""
@@ -96,9 +96,9 @@ class _Lowering:
     # ---- Groups apart ----
 
     def by_origin(self, group: Group) -> list[Group]:
-        """The rows of a group apart by the blocks that they read from, if these are few, so that each reads from one.
+        """The rows of a group, split by the blocks that they read from, if these are few: each part reads from one.
 
-        What varies in a batch is always apart from what does not.
+        Rows that vary in a batch are always split from the others.
         """
         if len(group) == 1:
             return [group]
@@ -138,7 +138,7 @@ class _Lowering:
         self.statements.append(Statement(kind, block, tuple(operands), self._count(rows)))
 
     def _is_narrow(self, rows: Group, operands: Sequence[Operand] = ()) -> bool:
-        """Whether these rows are cheaper as single numbers than as an array; decided here and nowhere else."""
+        """Whether these rows are cheaper as single numbers than as an array.  Only this decides it."""
         nodes = [self.nodes[i] for i in rows[:NARROW]]
         kind = self.nodes[rows[0]]
         alone = len(rows) == 1 and not isinstance(kind, (Dot, Sum))
@@ -215,7 +215,7 @@ class _Lowering:
         return (*ids, *[self.zero] * (length - len(ids)))
 
     def _sums(self, group: Group) -> None:
-        """Terms are sorted by the blocks that they come from; if these are alike in all rows, each is read apart."""
+        """Terms are sorted by the blocks that they come from.  If all rows have the same ones, each is read apart."""
         length = max(len(self.nodes[i].operands) for i in group)
 
         def read_in(order: Array) -> list[Operand]:
@@ -233,7 +233,7 @@ class _Lowering:
         self._add(Kind.SUM, np.array(group)[order], read)
 
     def _maxima(self, group: Group) -> None:
-        """Rows that are too short repeat their operands."""
+        """A row that is too short repeats its operands."""
         length = max(len(self.nodes[i].operands) for i in group)
 
         def read_in(order: Array) -> list[Operand]:
@@ -298,9 +298,9 @@ class _Lowering:
     # ---- Operands ----
 
     def operand(self, ids: Array, whole: bool = False) -> Operand:
-        """How these scalars are read: as a view if they lie at regular distances in one block, else as a gather.
+        """The operand that reads these scalars: a view if they lie at regular distances in one block, else a gather.
 
-        Constants that repeat are written once, to be broadcast, unless they are wanted `whole`.
+        Constants that repeat are written once and broadcast, unless the `whole` array is wanted.
         """
         blocks, places = self.block_of[ids], self.place_of[ids]
         if np.all(blocks == -1):

@@ -1,4 +1,4 @@
-"""What a function reads from outside of itself, and whether that has changed."""
+"""The things that a function reads from outside, and whether they have changed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Outside:
 
     These are its closure, its defaults, and the globals that its code names; the attributes that its code names, of
     objects and modules among these; the items of containers; and the same for every function, method, partial and
-    callable object that is found so.  Installed packages, `autograd` and `nn` count as constant.
+    callable object found on the way.  Installed packages, `autograd` and `nn` count as constant.
 
     >>> scale = [2.0]
     >>> def function(x):
@@ -134,7 +134,7 @@ class Outside:
         return found
 
     def _spend(self, count: int) -> bool:
-        """Whether so many more things can be watched; if so, they count."""
+        """Whether so many more things may be watched; if so, they are counted."""
         if count > self._left:
             return False
         self._left -= count
@@ -161,7 +161,7 @@ class _Owner:
         ]
 
     def attributes(self, names: set[str]) -> list[Callable[[], Any]]:
-        """Functions that read those of `names` that it has and that were not asked for before.
+        """Functions that read the attributes in `names` that it has, except those already asked for.
 
         A name is also read where it is missing now but would come first, as in an instance before its class.
         """
@@ -222,7 +222,7 @@ def _content(cell: CellType) -> Any:
 
 
 def _are_alike(now: Any, seen: Any) -> bool:
-    """Whether these are one object, or equal numbers or strings: NaN equals NaN, but not 0.0 -0.0, nor 1 1.0."""
+    """Whether these are one object, or equal numbers or strings.  NaN equals NaN; 0.0 and -0.0, 1 and 1.0 differ."""
     return now is seen or (type(now) is type(seen) and isinstance(now, _PLAIN) and repr(now) == repr(seen))
 
 

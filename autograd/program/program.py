@@ -38,9 +38,9 @@ class Program:
     batches takes arrays with a leading batch axis.  It reduces the values of the rows to their mean or sum; with "none"
     it returns them all.  A ValueError for arrays of other shapes.
 
-    ``print(program)`` lists the statements, with their shapes, the number of scalar nodes that each stands for, and
-    what did not roll and why.  A node is alone if few or no others of its kind were ready together with it.  An operand
-    is gathered if it is read from several arrays, or from irregular places in one.
+    ``print(program)`` lists the statements, with their shapes and the number of scalar nodes that each stands for.  It
+    also says which did not roll, and why.  A node is alone if few or no others of its kind were ready together with it.
+    An operand is gathered if it is read from several arrays, or from irregular places in one.
 
     `wrt` and `inputs` are the Values that a graph was compiled for; an unpickled program knows none.
     """
@@ -134,7 +134,7 @@ class Program:
         """The value and its gradient with respect to `theta`, (P,).
 
         A ValueError if there are several outputs, or if the reduction is "none".  If the gradient is not finite, it is
-        computed again, row by row, with the engine's rule that zeros win over infinity.
+        computed again, row by row, by the engine's rule that zeros win over infinity.
         """
         return self._gradient(*self._checked(theta, inputs))
 
@@ -176,7 +176,7 @@ class Program:
         return value
 
     def _run(self, name: str, theta: Any, arrays: Sequence[Any]) -> Any:
-        """The fast function or, where that raises or its gradient is not finite, the careful one, row by row."""
+        """The result of the fast function.  If it raises or its gradient is not finite: of the careful one, by rows."""
         fast = self._fast[name]
         with np.errstate(all="ignore"):
             try:

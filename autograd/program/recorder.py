@@ -24,7 +24,7 @@ from .unknown import Text, Unknown
 
 
 class _Refusals:
-    """Raises a TypeError for what is refused while a function runs, and again afterwards if the function caught it."""
+    """Raises a TypeError for a refused use of a number.  If the function catches it, it is raised again at the end."""
 
     def __init__(self) -> None:
         self._first: tuple[TypeError, str] | None = None
@@ -36,14 +36,14 @@ class _Refusals:
         raise error
 
     def use(self, verb: str) -> NoReturn:
-        """Refuses to make a number a constant."""
+        """Refuses a use of a number that would make it a constant."""
         self(
             f"a number that depends on an input or a parameter was {verb} while compiling, which would make it a "
             "constant; compute with the Value, select(sequence, index) with it, or do it outside of the function"
         )
 
     def reading(self) -> NoReturn:
-        """Refuses to use a number as a number."""
+        """Refuses to let the code use a number."""
         self.use("read")
 
     def is_running(self) -> bool:
@@ -72,7 +72,7 @@ class _Refusals:
 class Recorder:
     """A watcher (see `autograd.watching`) that runs a function, answers its comparisons, and records them.
 
-    `parameters` and `inputs` are Values with the numbers that the answers are for, whatever the Values hold.  A
+    `parameters` and `inputs` are Values, with the numbers to answer for; these may differ from their data.  A
     TypeError for anything that would make a number that depends on them a constant of the program.
     """
 
@@ -157,7 +157,7 @@ class Recorder:
 
 
 def _as_value(output: Any) -> Value:
-    """What a function returned; a plain number becomes a constant."""
+    """The result of a function, as a Value; a plain number becomes a constant."""
     output = unboxed(output)
     try:
         return output if isinstance(output, Value) else Value(output)
@@ -175,7 +175,7 @@ def _is_exact(number: Any) -> bool:
 
 
 def _is_walk() -> bool:
-    """Whether a walk over the graph asks, as when a derivative is taken, and not the user's code."""
+    """Whether a walk over the graph asks, such as that of a derivative, and not the user's code."""
     frame: FrameType | None = sys._getframe()
     while frame and frame.f_code.co_filename.startswith(PACKAGE):
         if frame.f_globals.get("__name__") in (graph.__name__, functional.__name__):

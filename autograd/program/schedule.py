@@ -61,10 +61,10 @@ def schedule(nodes: dict[int, Node], tape: Tape) -> list[Group]:
 
 
 def kind_of(node: Node, tape: Tape) -> Hashable:
-    """What the nodes of a group have in common.
+    """A key that all nodes of a group share.
 
-    Of sums the lengths are alike within a factor of two, and the short ones are padded.  Selections, and dot products
-    with parameters, have one length.
+    The sums in a group differ in length by less than a factor of two, and the short ones are padded.  Selections, and
+    dot products with parameters, have the same length.
     """
     if isinstance(node, Apply):
         constant = tuple([tape.is_constant(j) for j in node.operands])

@@ -1,4 +1,4 @@
-"""Pass 2: folds constants, turns 0 + x into x, computes equal instructions once, and drops what nobody needs."""
+"""Pass 2: folds constants, turns 0 + x into x, computes equal instructions once, and drops unused ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from .trace import Tape
 def simplify(tape: Tape) -> Tape:
     """An equivalent tape.
 
-    x * 0, x - x and x / x stay, because they may be NaN; x * 1 stays, because like instructions are scheduled together.
+    x * 0, x - x and x / x stay, because they may be NaN.  x * 1 stays, because instructions of one kind are scheduled
+    together.
 
     >>> from autograd import Value
     >>> from autograd.program.trace import trace

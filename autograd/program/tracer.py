@@ -26,7 +26,7 @@ from .trace import Tape, trace
 
 
 class Signature(NamedTuple):
-    """What a function is compiled for: the shape and the form of a row of each argument."""
+    """The rows that a function is compiled for: their shapes and forms, one for each argument."""
 
     shapes: tuple[tuple[int, ...], ...]
     forms: tuple[Form, ...]
@@ -34,7 +34,7 @@ class Signature(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What one run of a function recorded."""
+    """The record of one run of a function."""
 
     output: Value
     tape: Tape
@@ -55,7 +55,7 @@ class Run:
         return (x.ops, x.operands, x.constants()) == (y.ops, y.operands, y.constants())
 
     def answers(self) -> list[Any]:
-        """What was compared, where, and with which answers."""
+        """The comparisons, with their lines and their answers."""
         return [(asked.compare, asked.answer, asked.line) for asked in self.comparisons]
 
 
@@ -112,7 +112,7 @@ class Tracer:
 
 
 def numbers_beside(numbers: Sequence[float], step: float) -> list[float]:
-    """Other numbers, about `step` away, and each by a different step.
+    """Other numbers, about `step` away; each distance differs from the others.
 
     >>> numbers_beside([1.0, 1.0], 0.5)
     [1.5, 1.75]

@@ -1,4 +1,4 @@
-"""`Unknown`: a traced function gets it instead of a number that it reads."""
+"""`Unknown`: it stands for a number that a traced function reads."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 
 class Unknown:
-    """Stands for a number that varies from call to call: it can be passed on and printed, but any use is refused.
+    """It stands for a number that varies from call to call.  It can be passed on and printed, but not used.
 
     `isinstance` takes it for a float while the function is traced, because the number is one in the eager run.
 
@@ -38,7 +38,7 @@ class Unknown:
 
 
 class Text(str):
-    """The string that an `Unknown` prints; making a number of it uses the number, and so is refused.
+    """The string that an `Unknown` prints.  It cannot be turned into a number, which would be a use.
 
     >>> def refuse():
     ...     raise TypeError("the number was used")
