@@ -70,8 +70,8 @@ class CompiledFunction:
     programs for the last 64 shapes are kept, and ``print`` shows them.
 
     Each call repeats the comparisons of the function, for every row.  For rows with other answers, the function is
-    traced again and gets another program.  With ``branches="raise"`` they are a RuntimeError that names the row and the line.  The
-    eighth branch gives a RuntimeWarning, the 65th a RuntimeError.
+    traced again and gets another program.  With ``branches="raise"`` they are a RuntimeError that names the row and the
+    line.  The eighth branch gives a RuntimeWarning, the 65th a RuntimeError.
 
     Each call also looks at what the function reads from outside, and traces it again if that has changed.  It looks at
     the closure, the defaults, the globals that the code names, the attributes that it names of objects and modules
