@@ -25,10 +25,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.getoption("no_cov", True):  # pytest-cov's own marker fails under --no-cov
-        for item in items:
-            if item.get_closest_marker("hot") or item.path.name == "README.md":
-                item.add_marker("no_cover")
     if not config.getoption("--thorough"):
         config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("slow")])
         items[:] = [item for item in items if not item.get_closest_marker("slow")]

@@ -149,7 +149,6 @@ def test_modules_within_modules_are_boxes():
         draw(nn.MLP)
 
 
-@pytest.mark.hot
 def test_large_graphs_are_folded():
     """Layers become boxes that say what is in them, the rest is counted; and the picture says so."""
     model = nn.MLP(2, [16, 16, 1], seed=0)

@@ -434,7 +434,6 @@ def test_models_need_no_labels():
     agrees(d, parse=True)
 
 
-@pytest.mark.hot
 @pytest.mark.parametrize("loss", [nn.cross_entropy, nn.half_squared_error, nn.mean_squared_error])
 @pytest.mark.parametrize("activation", [nn.relu, nn.sigmoid, nn.gelu, nn.elu, nn.leaky_relu])
 def test_every_parameter_of_a_model(loss, activation):

@@ -12,7 +12,6 @@ from nn import MLP, Layer, Neuron
 from .laws import same
 
 
-@pytest.mark.hot
 def test_the_demo_runs_unchanged():
     """micrograd's demo: moons-like data, MLP 2-16-16-1, SVM max-margin loss, L2, SGD by hand."""
     random.seed(1337)

@@ -44,7 +44,6 @@ def data(model: Module) -> list[float]:
     return [p.data for p in model.parameters()]
 
 
-@pytest.mark.hot
 @pytest.mark.parametrize("batch_size", [1, 7, None])
 def test_fit_finds_a_line(batch_size):
     """Single random examples, mini-batches and the whole set, on arrays and on lists."""
@@ -976,7 +975,6 @@ HALVES = [[(i + 0.5) / 8] for i in range(8)]
 LOAD = [-(math.pi**2) * math.sin(math.pi * x) for (x,) in HALVES]
 
 
-@pytest.mark.hot
 def test_a_derivative_in_a_loss_trains_to_the_solution():
     """u'' = -pi^2 sin(pi x), u(0) = u(1) = 0: u = sin(pi x); by fit, and by hand with the same steps."""
     beam, by_hand = Beam(4), Beam(4)
