@@ -10,6 +10,9 @@ from typing import Any
 
 import numpy as np
 
+_EXACT = 2**53
+"""Ints up to this are floats, exactly."""
+
 
 def as_float(number: Any) -> float:
     """The float that a real number stands for; ``TypeError`` for anything else.
@@ -20,6 +23,8 @@ def as_float(number: Any) -> float:
     """
     if number.__class__ is float:
         return number
+    if number.__class__ is int and -_EXACT < number < _EXACT:
+        return float(number)
     number = unboxed(number)
     if not isinstance(number, (numbers.Real, Decimal)) or isinstance(number, np.timedelta64):
         given = f"{number!r:.60} ({type(number).__name__})"

@@ -20,15 +20,14 @@ def set_inputs(node: Any, op: Op | None, inputs: Any, numbers: Any) -> None:
 
     ``node.numbers`` will be `numbers`; those of a leaf are none, or its own.
     """
-    padded = (*numbers, None, None, None)
-    node.op, node._zd, node._xd, node._yd = op, *padded[:3]
-    first, second, *more = (*(None if x.__class__ is float else x for x in inputs), None, None)
-    node._x, node._y, node._more = first, second, (*more[:-2], *numbers[3:]) if len(inputs) > 2 else None
+    nodes = [None if x.__class__ is float else x for x in inputs]
+    node.op, node._zd = op, numbers[0] if numbers else None
+    node._x, node._xd = (nodes[0], numbers[1]) if nodes else (None, recording.calls)
+    node._y, node._yd = (nodes[1], numbers[2]) if len(nodes) > 1 else (None, None)
+    node._more = (*nodes[2:], *numbers[3:]) if len(nodes) > 2 else None
     node._sweep = None
     if isinstance(numbers, Slope):
         node._more = Slope(node._more or ())
-    if op is None:
-        node._xd = recording.calls
 
 
 def copied(node: Any, inputs: tuple[Any, ...]) -> Any:

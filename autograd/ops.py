@@ -97,11 +97,15 @@ class Op:
             raise TypeError(f"{self.name} takes {len(self.partials)} operands, {len(operands)} were given")
         for operand in operands:
             if operand.__class__ is not float:
-                return self._dispatch([unboxed(x) for x in operands])
+                return self._dispatch(operands)
         return self.forward(*operands)
 
-    def _dispatch(self, operands: list[Any]) -> Any:
-        record = next((type(x).__record__ for x in operands if hasattr(type(x), "__record__")), None)
+    def _dispatch(self, operands: tuple[Any, ...]) -> Any:
+        records = [getattr(x.__class__, "__record__", None) for x in operands if x.__class__ is not float]
+        if None not in records:
+            return records[0](self, operands)  # type: ignore[misc]  # it is not None
+        operands = tuple([unboxed(x) for x in operands])
+        record = next((found for found in records if found), None)
         arrays = [x for x in operands if isinstance(x, np.ndarray) and x.ndim]
         if arrays and (record or any(x.dtype == object for x in arrays)):
             return elementwise(self, operands)

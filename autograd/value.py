@@ -23,6 +23,8 @@ _PLAINLY = True, None, False
 
 def record(op: Op, operands: Sequence[Any]) -> Value:
     """The node ``op(*operands)``, for any row and operands: what the written-out recorders do for the usual ones."""
+    if op.pull and len(operands) == 1 and not blocks.open_blocks:
+        return getattr(generated.Recorders, op.name)(operands[0])
     inputs = [x if isinstance(x, Value) else as_float(x) for x in operands]
     numbers = [x._number if isinstance(x, Value) else x for x in inputs]
     number = op.forward(*numbers)
@@ -207,12 +209,16 @@ class Value(generated.Recorders["Value"]):
 
     def __infix__(self, op: Op, x: Any, y: Any) -> Any:
         """``op(x, y)``, of which one is this Value, as Python's operators have it."""
-        number = x if y is self else y
-        if not isinstance(number, Value):
-            number = _as_number(number)
-            if number is None:
-                return _left_to(x if y is self else y)
-        return record(op, (number, self) if y is self else (self, number))
+        other = x if y is self else y
+        if isinstance(other, Value):
+            return record(op, (x, y))
+        number = _as_number(other)
+        if number is None:
+            return _left_to(other)
+        if blocks.open_blocks:
+            return record(op, (number, self) if y is self else (self, number))
+        method, reflected = _INFIX[op]
+        return reflected(self, number) if y is self else method(self, number)
 
     def __pos__(self) -> Value:
         return self
@@ -293,3 +299,10 @@ class Value(generated.Recorders["Value"]):
 
 
 generated.Value = Value
+_INFIX: dict[Op, tuple[Callable[[Value, Any], Any], Callable[[Value, Any], Any]]] = {
+    ops.ADD: (Value.__add__, Value.__radd__),
+    ops.SUB: (Value.__sub__, Value.__rsub__),
+    ops.MUL: (Value.__mul__, Value.__rmul__),
+    ops.DIV: (Value.__truediv__, Value.__rtruediv__),
+    ops.POW: (Value.__pow__, Value.__rpow__),
+}

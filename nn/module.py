@@ -15,7 +15,7 @@ from autograd.assigning import Change, assign_grads, changes_of, require_held, s
 
 from .arguments import checked_call
 from .optimizers import Optimizer
-from .places import Holder, Walk
+from .places import Holder, Walk, names_of
 
 if TYPE_CHECKING:
     from autograd.picture.draw import Picture
@@ -71,7 +71,7 @@ class Module(Holder):
 
     def parameters(self) -> list[Value]:
         """The parameters, each once, in the order in which the attributes were set.  For errors see the class."""
-        return [parameter for _, parameter in self.named_parameters()]
+        return list(names_of(self))
 
     def named_parameters(self) -> list[tuple[str, Value]]:
         """The list of (name, parameter) for all `parameters`.  The names become the labels.
@@ -80,7 +80,7 @@ class Module(Holder):
         >>> [name for name, _ in Neuron(2, seed=0).named_parameters()]
         ['w.0', 'w.1', 'b']
         """
-        return [(name, parameter) for parameter, name in Walk(self).refuse_hidden().names.items()]
+        return [(name, parameter) for parameter, name in names_of(self).items()]
 
     def zero_grad(self) -> None:
         """Sets the gradient of every parameter to 0.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
 from functools import wraps
-from operator import getitem, is_, itemgetter
+from operator import attrgetter, getitem, is_, itemgetter
 from typing import Any, TypeAlias
 from weakref import ref
 
@@ -135,6 +135,8 @@ class _Memory:
         self.reached: set[_Owner] = set()
         self.ways: tuple[list[Any], ...] = ()
         """Which holders the last walk from it has reached, and by which ways what it found (see `Walk._ways`)."""
+        self.last: tuple[dict[Value, str], tuple[list[Any], ...], list[Any]] | None = None
+        """The names that `names_of` found last, with everything that it looked at, if another look would be as good."""
         self.holder = _Owner(holder)
         self.mark, self.lost = _Mark((self.holder,)), _Mark((self.holder,), replaced=True)
         self.claim(self.things())
@@ -155,13 +157,7 @@ class _Memory:
 
     def is_unmoved(self) -> bool:
         """Whether everything is where the last walk has found it, and no container has got more."""
-        if not self.ways:
-            return False
-        containers, keys, parts, sized, sizes = self.ways
-        try:
-            return all(map(is_, map(getitem, containers, keys), parts)) and list(map(len, sized)) == sizes
-        except LookupError:  # one has been removed
-            return False
+        return bool(self.ways) and _are_there(*self.ways)
 
     def remember(self, attribute: str, now: dict[str, Any]) -> None:
         """Takes over what an attribute holds now, and releases what has only new things in its place.
@@ -205,6 +201,39 @@ class _Memory:
                     _Mark.last = None, []
             elif mark_of(thing) is not self.mark and self.holder not in (owners := _owners(thing)):
                 set_mark(thing, _Mark((*owners, self.holder)) if owners else self.mark)
+
+
+def _are_there(containers: list[Any], keys: list[Any], parts: list[Any], sized: list[Any], sizes: list[int]) -> bool:
+    """Whether the parts are in the containers still, and these hold as many."""
+    try:
+        return all(map(is_, map(getitem, containers, keys), parts)) and list(map(len, sized)) == sizes
+    except LookupError:  # one has been removed
+        return False
+
+
+def names_of(holder: Holder) -> dict[Value, str]:
+    """The parameters of a holder, and the first name of each; errors as for `nn.Module`.
+
+    They are found by a walk, unless everything that the walk before has looked at is as it was.
+
+    >>> holder = Holder()
+    >>> holder.w = [Value(2.0)]
+    >>> list(names_of(holder).values())
+    ['w.0']
+    """
+    memory = _memory(holder)
+    if memory.last:
+        names, places, labels = memory.last
+        is_same = _are_there(*places) and list(map(_get_label, names)) == labels
+        if is_same and not any(mark.replaced for mark in marks_of(names)):  # else a walk takes it up again
+            return names
+    walk = Walk(holder).refuse_hidden()
+    places = walk.places()
+    memory.last = (walk.names, places, list(map(_get_label, walk.names))) if places else None
+    return walk.names
+
+
+_get_label = attrgetter("label")
 
 
 def _memory(holder: Any) -> _Memory:
@@ -337,6 +366,8 @@ class Walk:
         self._odd: list[tuple[str, Any]] = []
         self._boxes: list[_Box] = []
         self._met: set[int] = set()
+        self._passed = False
+        """Whether something was passed by, in which there may be a parameter one day."""
         self._waiting: list[tuple[_Box, Any, Any]] = []
         self._open(_memory(self.root), "", "", None, None, self.root)
         while self._waiting:
@@ -399,6 +430,8 @@ class Walk:
             self._loose.append((up, key, place, thing))
         elif before or leaves or not (kinds == {VALUE} or kinds <= PLAIN):  # else such as data, or a log
             self._open(memory, prefix, place, up, key, thing)
+        else:
+            self._passed = True
 
     def _add(self, box: _Box, place: str, entry: Any, parameters: dict[str, Value], ways: list[Any]) -> None:
         box.ways += ways
@@ -497,6 +530,15 @@ class Walk:
                 keys += [key for key, _ in pairs]
                 parts += [part for _, part in pairs]
         return containers, keys, parts, sized, list(map(len, sized))
+
+    def places(self) -> tuple[list[Any], ...]:
+        """As `_ways`, but of everything that was looked at; () if something may change that cannot be looked at so."""
+        if self._odd or self._loose or self._passed or any(box.item is None for box in self._boxes):
+            return ()
+        boxes = [(box.item, box.pairs) for box in self._boxes]
+        pairs = [(item, key, part) for item, pairs in boxes for key, part in pairs]
+        sized = [item for item, _ in boxes if hasattr(item, "__len__") and not isinstance(item, np.ndarray)]
+        return (*map(list, zip(*pairs)), sized, list(map(len, sized)))
 
     # ---- Refusing
 

@@ -278,7 +278,7 @@ def test_what_leaves_the_range_of_floats_on_the_way(function, x, slope):
     assert FAIL not in [row.verdict, *(finding.verdict for finding in row.findings)], row
 
 
-@examples(50)
+@examples(20)
 @given(expressions(ops=SMOOTH))
 def test_random_smooth_graphs(expression):
     """No right graph is called wrong, and some oracle can tell."""
@@ -306,7 +306,7 @@ def test_random_graphs_of_all_rows(expression):
         assert row.verdict != FAIL or math.isnan(row.engine.value), row
 
 
-@examples(25)
+@examples(10)
 @given(expressions(ops=SMOOTH, max_leaves=2, max_instructions=6))
 def test_second_order(expression):
     """First and second derivatives, by all that can."""
@@ -389,7 +389,7 @@ def test_models_and_labels():
     assert [row.verdict for row in detached.rows] == [PASS, PASS]
 
 
-@examples(20)
+@examples(10)
 @given(networks())
 def test_random_networks(network):
     """Every parameter of a small network with its data."""

@@ -34,7 +34,7 @@ PICTURES = {
 }
 """What each one prints, and the files it leaves."""
 
-LONG = ("gpt.py", "mlp_digits.py", "moons.py", "softmax_regression.py")
+LONG = ("gpt.py", "mlp_digits.py", "moons.py", "softmax_regression.py", "logistic_regression.py")
 """Those that train for long."""
 
 SHORTENED = {"gpt.py": ["--steps", "60"], "moons.py": ["--steps", "35"]}
