@@ -1,4 +1,4 @@
-"""Activation functions.  Each takes a float, an array or a Value, and gives the same; `softmax` takes a whole layer.
+"""Activation functions.  Each takes a float, an array or a Value, and returns the same; `softmax` takes a whole layer.
 
 sigmoid, tanh, arctan, relu and softplus are rows of the table; the others are composed from it.
 """
@@ -68,7 +68,7 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
 
 
 def silu(x: Any) -> Any:
-    """x sigmoid(x), also called swish (Elfwing, Uchibe and Doya, 2018); NaN at -inf, where that is -inf times 0.
+    """x sigmoid(x), also called swish (Elfwing, Uchibe and Doya, 2018).  At -inf it is -inf times 0: NaN.
 
     >>> silu(0.0), silu(1000.0)
     (0.0, 1000.0)
@@ -79,7 +79,7 @@ def silu(x: Any) -> Any:
 def gelu(x: Any) -> Any:
     """x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))): the tanh approximation of x Phi(x) (Hendrycks and Gimpel, 2016).
 
-    NaN at -inf, where that is -inf times 0.
+    At -inf it is -inf times 0: NaN.
 
     >>> round(gelu(1.0), 6)
     0.841192
@@ -106,7 +106,7 @@ LAYERWISE = frozenset({softmax})
 
 
 def name_of(activation: Callable[[Any], Any]) -> str:
-    """What to call an activation, the user's own included.
+    """The name of an activation, also of your own.
 
     >>> name_of(relu), name_of(gelu)
     ('relu', 'gelu')

@@ -39,7 +39,7 @@ SPELLINGS = {
 def checked_call(**elsewhere: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """A decorator: a wrong keyword, or too many arguments, is a TypeError that says what to write.
 
-    `elsewhere` says it for arguments that the function does not have.
+    `elsewhere` says what to write for arguments that the function does not have.
 
     >>> @checked_call()
     ... def train(model, *, learning_rate=0.1):
@@ -106,7 +106,7 @@ def _shown(parameter: Parameter) -> Parameter:
 
 
 def as_function(what: str, given: Any, names: Sequence[str]) -> Callable[..., Any]:
-    """`given` if it is a function; otherwise a TypeError that suggests the one of `names` that it resembles.
+    """`given` if it is a function; otherwise a TypeError that suggests the most similar of `names`.
 
     >>> as_function("loss", "mse", ["half_squared_error", "mean_squared_error"])
     Traceback (most recent call last):
@@ -146,7 +146,7 @@ def as_count(what: str, count: Any, least: int = 1) -> int:
 
 
 def as_setting(name: str, number: Any, below: float = inf) -> float:
-    """`number` as a finite float from 0, below `below`; a ValueError for anything else.
+    """`number` as a finite float of at least 0, below `below`; a ValueError for anything else.
 
     >>> as_setting("momentum", 1, below=1.0)
     Traceback (most recent call last):

@@ -25,11 +25,11 @@ Shape: TypeAlias = "tuple[int, ...]"
 
 
 def write_npz(path: str | PathLike[str], arrays: Mapping[str, Any]) -> None:
-    """Writes `arrays` to exactly `path`.  Whatever interrupts it, the file is the old one or the new one.
+    """Writes `arrays` to exactly `path`.  If anything interrupts it, the file is the old one or the new one.
 
     The numbers are written to a file beside it, ``.<16 hexadecimal digits>.tmp``, which then takes its place.  Only a
-    process that is killed, or a power cut, leaves such a file behind; it may be deleted.  It is not deleted here, for
-    it may be that of another process, at work.
+    process that is killed, or a power cut, leaves such a file behind.  You may delete it.  This function does not, as
+    another process may be writing it.
     """
     members = {_member(name): array for name, array in arrays.items()}
     target = Path(os.path.realpath(path))
@@ -56,7 +56,7 @@ def write_npz(path: str | PathLike[str], arrays: Mapping[str, Any]) -> None:
 
 
 def _interruption(error: BaseException, handled: BaseException | None) -> BaseException:
-    """The Ctrl-C that `error` came from, if it did: a zip file that is left half-way complains when it is closed."""
+    """The Ctrl-C that caused `error`, if one did: an unfinished zip file raises its own error when it is closed."""
     found, earlier = error, error.__context__
     while isinstance(found, Exception) and earlier is not None and earlier is not handled:
         found, earlier = earlier, earlier.__context__
@@ -74,7 +74,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _member(name: str) -> str:
-    """What the array `name` is called in the archive: where a zip file cannot have a character, its number.
+    """The name of an array in the archive; the number of a character stands for one that a zip file cannot have.
 
     >>> _member("model/layers.0.w"), _member("model/50%")
     ('model/layers.0.w', 'model/50%0025')
@@ -94,10 +94,10 @@ LONGEST_NAME = 60_000
 
 
 def read_npz(path: str | PathLike[str], shapes: Mapping[str, Shape], ignore: Iterable[str] = ()) -> Arrays:
-    """The arrays of `path`, which must be those of `shapes`; names that begin with one of `ignore` are passed over.
+    """The arrays of `path`, which must be those of `shapes`; names that begin with one of `ignore` are skipped.
 
-    A ValueError says what is wrong with a file that is not as `write_npz` makes it.  No code of the file is run,
-    nothing in it is evaluated, and nothing is allocated that the size of the file does not account for.
+    If the file is not as `write_npz` writes it, a ValueError says what is wrong.  No code in the file is run, nothing
+    in it is evaluated, and no more memory is used than the size of the file accounts for.
     """
     with open(path, "rb") as file:
         try:
@@ -121,7 +121,7 @@ def _arrays(file: IO[bytes], shapes: Mapping[str, Shape], ignore: tuple[str, ...
 
 
 def _check_sizes(members: Iterable[zipfile.ZipInfo], size: int) -> None:
-    """A ValueError unless the members lie in a file of `size` bytes as they are, each once, side by side."""
+    """A ValueError unless the members lie side by side in a file of `size` bytes, each once, uncompressed."""
     left, met = size, set()
     for member in members:
         name = _shown(member.filename)
@@ -190,7 +190,7 @@ def _some(names: list[str]) -> str:
 
 
 def _shown(name: str) -> str:
-    r"""A name from a file on one line, cut where it is long.
+    r"""A name from a file, on one line, cut if it is long.
 
     >>> print(_shown("a" + chr(10) + "b"))
     a\nb
@@ -199,5 +199,5 @@ def _shown(name: str) -> str:
 
 
 def _cut(text: str, length: int = 500) -> str:
-    """Text that may be as long as a file, which zipfile quotes in its errors."""
+    """A message of zipfile, cut, as it may quote a whole file."""
     return text if len(text) <= length else f"{text[:length]}..."

@@ -1,4 +1,4 @@
-"""What may hold parameters: the kinds of objects, what is in them, and the parameters made of numbers in them."""
+"""The objects that may hold parameters: their kinds, their parts, and parameters made of the numbers in them."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _kind_of_class(cls: Any) -> int:
 
 
 def rooms(thing: Any) -> Iterator[tuple[Any, list[tuple[Any, Any]]]]:
-    """(item, pairs) for a container, and for the attributes of an object: where to get and set, and keys with parts.
+    """(item, pairs) for a container, or for the attributes of an object: `pairs` are the keys in `item`, with parts.
 
     No property is asked.
 
@@ -92,7 +92,7 @@ def rooms(thing: Any) -> Iterator[tuple[Any, list[tuple[Any, Any]]]]:
 
 
 class _Slots:
-    """The slots of an object, by name; None where one is empty."""
+    """The slots of an object, by name; None if one is empty."""
 
     def __init__(self, thing: Any) -> None:
         self.thing = thing
@@ -114,7 +114,7 @@ def _slots(cls: Any) -> list[str]:
 
 
 def _dtype_kind(thing: Any) -> str:
-    """That of an array or a column of pandas; "" of anything else."""
+    """The kind of the dtype of an array or of a column of pandas; "" for anything else."""
     return getattr(getattr(thing, "dtype", None), "kind", "") if hasattr(type(thing), "__array__") else ""
 
 
@@ -142,9 +142,9 @@ def array_of(parts: list[Any], shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
 
 
 def parameters_of(place: str, thing: Any, nested: bool) -> Any:
-    """Parameters of the numbers in `thing`, as a list of lists if `nested`; of what has no numbers, the same.
+    """Parameters in place of the numbers in `thing`, as a list of lists if `nested`; `thing` itself if it has none.
 
-    A TypeError that names the `place` of what should be a number, and is none.
+    If something that should be a number is not, a TypeError names its `place`.
 
     >>> parameters_of("w", (1, 2.5), nested=False)
     (Value(data=1.0, grad=0.0), Value(data=2.5, grad=0.0))

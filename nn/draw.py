@@ -22,7 +22,7 @@ _ACROSS, _DOWN = 190.0, 62.0  # between columns, at least, and between units, in
 
 
 class Layer(NamedTuple):
-    """What is drawn of a layer: of each neuron the weights and the bias."""
+    """The drawn part of a layer: the weights and the bias of each neuron."""
 
     activation: str
     weights: list[list[float]]
@@ -30,9 +30,9 @@ class Layer(NamedTuple):
 
 
 def network_picture(layers: Sequence[Layer]) -> Picture:
-    """Columns of circles, the inputs on the left; a small circle with a 1 stands for what the biases multiply.
+    """Columns of circles, with the inputs on the left; a small circle with a 1 is the constant input of the biases.
 
-    Blue lines are positive weights, orange ones negative; the thicker, the larger.
+    Blue lines are positive weights, orange lines negative ones.  Thicker lines are larger weights.
     """
     dot = _drawing()
     widths = [len(layers[0].weights[0]), *(len(layer.biases) for layer in layers)]
@@ -106,7 +106,7 @@ def _column(width: int) -> list[int | None]:
 
 
 def _height(column: Sequence[int | None], slot: int) -> float:
-    """Where a slot of a column is: around 0, the first at the top."""
+    """The height of a slot in a column: around 0, with the first at the top."""
     return ((len(column) - 1) / 2 - slot) * _DOWN
 
 
@@ -134,7 +134,7 @@ def _words(
 def _lines(
     i: int, layer: Layer, columns: Sequence[Sequence[int | None]], across: float
 ) -> Iterator[tuple[str, str, tuple[float, float], tuple[float, float], float]]:
-    """(tail, head, where it starts, where it ends, weight) for each line into a layer."""
+    """(tail, head, start, end, weight) for each line into a layer."""
     before, after = columns[i : i + 2]
     x, right = i * across, (i + 1) * across
     for slot, unit in enumerate(after):

@@ -25,12 +25,12 @@ ENOUGH_EXAMPLES, ENOUGH_NODES = 32, 300
 
 
 class StaleProgramError(RuntimeError):
-    """What was compiled is no longer what the model and the loss compute."""
+    """The model and the loss no longer compute what was compiled."""
 
 
 @dataclass
 class Task:
-    """What is to be trained: a model and a loss on examples, and the parameters to be differentiated."""
+    """A task for training: a model, a loss, examples, and the parameters to differentiate by."""
 
     model: Module
     loss: Callable[[Any, Any], Any]
@@ -58,14 +58,14 @@ class LossRunner(Protocol):
     """Whether it calls the model for each example, so that the model may change in each step."""
 
     def run(self, batch: Sequence[int]) -> tuple[float, Callable[[], None]]:
-        """The mean loss of a mini-batch, and what sets the gradients of the parameters to its gradient."""
+        """The mean loss of a mini-batch, and a function that sets the gradients of the parameters to its gradient."""
 
     def check(self, examples: Sequence[int]) -> None:
         """A StaleProgramError if it no longer computes what the model and the loss do."""
 
 
 class Eager:
-    """The graph is recorded, and differentiated, for each example anew."""
+    """Records and differentiates a new graph for each example."""
 
     name, calls_model = "eager", True
 
@@ -88,7 +88,7 @@ class Eager:
 
 
 class Compiled:
-    """The model and the loss are traced once, and run as matrix programs."""
+    """Traces the model and the loss once, and runs them as matrix programs."""
 
     name, calls_model = "compiled", False
 
@@ -127,7 +127,7 @@ class Compiled:
 
 
 def chosen(engine: str, task: Task, loss: Any, batch_size: int) -> LossRunner:
-    """The runner with this name.  "auto" compiles if that pays for a graph like that of `loss`, and if it can."""
+    """The runner with this name.  "auto" compiles if that pays for a graph like that of `loss`, and is possible."""
     if engine not in ENGINES:
         raise ValueError(f"engine is {engine!r:.60}; give one of {', '.join(ENGINES)}")
     if engine == "compiled":

@@ -1,4 +1,4 @@
-"""How weights begin: each function draws one weight from `random`, for a layer of `nin` inputs and `nout` outputs."""
+"""Initial weights: each function draws one weight from `random`, for a layer of `nin` inputs and `nout` outputs."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ INITIALIZERS = ["uniform", "glorot", "he", "normal"]
 
 
 def as_random(seed: int | Random | None) -> Random:
-    """The generator that `seed` is, or seeds; with None, one that no other run will repeat.
+    """`seed` if it is a generator; a generator seeded by an int; for None, a generator that no other run will repeat.
 
     >>> as_random(7).random() == Random(7).random()
     True

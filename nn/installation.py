@@ -8,9 +8,9 @@ from pathlib import Path
 
 
 def require_autograd() -> None:
-    """Raises an ImportError that says what to type, where `autograd` is another package, or what is left of one.
+    """Raises an ImportError that says what to type if `autograd` is another package, or the rest of one.
 
-    HIPS's is told by a file, before it runs: its old versions fail on a new Python or NumPy.
+    A file tells HIPS's package before its code runs, as its old versions fail on a new Python or NumPy.
     """
     spec = find_spec("autograd")
     if spec is None:

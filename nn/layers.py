@@ -227,7 +227,7 @@ class Embedding(Module):
 
 @lru_cache(maxsize=4096)
 def _labels_beside(bias: str) -> tuple[str, str] | None:
-    """The labels of the pre-activation and the output of a neuron, by that of its bias."""
+    """The labels of the pre-activation and the output of a neuron, derived from the label of its bias."""
     return (bias[:-1] + "z", bias[:-1] + "a") if f".{bias}".endswith(".b") else None
 
 

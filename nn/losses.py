@@ -109,7 +109,7 @@ def binary_cross_entropy(logit: Any, target: Any) -> Any:
     """-t log p - (1 - t) log(1 - p) with p = sigmoid(logit).
 
     Give the logit, not p: the loss applies sigmoid itself, so the model's last layer is linear.  The result is accurate
-    even where p would round to 0 or 1.
+    even if p would round to 0 or 1.
 
     `target` is a number from 0 to 1; any other is a ValueError.
 
@@ -177,7 +177,7 @@ def squash_of(x: Any) -> str:
 
 
 def squashed_twice(loss: Any, outputs: Any) -> tuple[str, str] | None:
-    """If the graph shows that probabilities went into a loss of logits: what made them, and which loss it resembles.
+    """If the graph shows that a loss of logits got probabilities: their function, and the loss that this one resembles.
 
     >>> p = sigmoid(Value(2.0))
     >>> squashed_twice(binary_cross_entropy(p, 1), p), squashed_twice(half_squared_error(p, 1), p)
@@ -194,7 +194,7 @@ def squashed_twice(loss: Any, outputs: Any) -> tuple[str, str] | None:
 
 
 def _labeled(name: str, terms: list[Any]) -> list[Any]:
-    """`terms`, those without a label labeled ``name.0``, ``name.1`` ... or, if there is one only, ``name``."""
+    """`terms`; those without a label get the labels ``name.0``, ``name.1`` ... or, if there is only one, ``name``."""
     for i, term in enumerate(terms):
         if isinstance(term, Value) and term.op and not term.label:
             term.label = f"{name}.{i}" if len(terms) > 1 else name
@@ -202,13 +202,13 @@ def _labeled(name: str, terms: list[Any]) -> list[Any]:
 
 
 def _weighted(pairs: list[tuple[Any, Any]]) -> list[Any]:
-    """x weight for each pair (x, weight); nothing for a weight of 0, whatever x is."""
+    """x weight for each pair (x, weight), except pairs with weight 0."""
     terms = [w * _or_zero(x, w) if isinstance(w, Value) else w * x for x, w in pairs if isinstance(w, Value) or w]
     return terms or [0.0]
 
 
 def _or_zero(x: Any, weight: Value) -> Any:
-    """x, which is the slope in its weight also where that is 0; then 0 for an infinity or NaN."""
+    """x, or 0 for an infinity or NaN whose weight is 0.  Even then, x is the slope in the weight."""
     return where(weight + step(inf - abs(x)), x, 0.0)
 
 

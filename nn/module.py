@@ -1,4 +1,4 @@
-"""`Module`: what owns parameters, names them, and saves them."""
+"""`Module`: the owner of parameters, which names and saves them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Module(Holder):
     holds the old ones raises a RuntimeError that names the first of them.
 
     A computed Value that depends on no parameter of the module, as after ``w = [x / sum(w) for x in w]``, replaces the
-    parameter, too; `save` and `fit` then warn.
+    parameter, too; `save` and `fit` then warn you.
 
     A module looks for its parameters when an attribute is set, at the end of ``__init__``, and when you ask for them.
     If you put a new Value in a list (``w[0] = Value(1.0)``) and update it before that, the update is state.  A module
@@ -113,7 +113,7 @@ class Module(Holder):
         set_at_once(self.changes_of_state(state))
 
     def changes_of_state(self, state: Mapping[str, Any]) -> list[Change]:
-        """What `load_state_dict` changes, for `autograd.assigning.set_at_once`; errors as there."""
+        """The changes of `load_state_dict`, for `autograd.assigning.set_at_once`; it raises the same errors."""
         from .checkpoint import check_arrays
 
         entries = self._entries()
@@ -174,7 +174,7 @@ class Module(Holder):
         set_at_once(changes)
 
     def _sections(self, optimizer: Optimizer | None) -> dict[str, Module | Optimizer]:
-        """Whose state a file holds, by the beginning of its names; an optimizer's has its class in it."""
+        """The owners of the state in a file, by the beginnings of its names; an optimizer's contains its class."""
         if optimizer is not None and not isinstance(optimizer, Optimizer):
             raise TypeError(f"optimizer {optimizer!r:.60}; give the one that trains the parameters, or leave it out")
         if optimizer is None:
@@ -199,9 +199,9 @@ class Module(Holder):
 
 
 def warn_of_lost(model: Any, what: str, stacklevel: int) -> None:
-    """Warns if something that was computed, and so is not trained or saved, stands in the place of a parameter.
+    """Warns if a computed Value, which is not trained or saved, stands in the place of a parameter.
 
-    Not of state that the parameters of the model lead to, as in a recurrent network.
+    It does not warn of state computed from parameters of the model, as in a recurrent network.
     """
     lost = Walk(model).refuse_hidden().lost if getattr(type(model), "parameters", None) is Module.parameters else []
     if lost:

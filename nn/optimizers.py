@@ -1,4 +1,4 @@
-"""Optimizers: how parameters follow their gradients.
+"""Optimizers: they change parameters along their gradients.
 
 An optimizer works on the flat vector of the parameters.  ``learning_rate`` is a number or a schedule, a function of the
 number of steps already taken (see `nn.schedules`).  A step changes all parameters, or none if a gradient is not finite.
@@ -117,7 +117,7 @@ class Optimizer:
         set_at_once(self.changes_of_state(state))
 
     def changes_of_state(self, state: Mapping[str, Any]) -> list[Change]:
-        """What `load_state_dict` changes, for `autograd.assigning.set_at_once`; errors as there."""
+        """The changes of `load_state_dict`, for `autograd.assigning.set_at_once`; it raises the same errors."""
         from .checkpoint import check_arrays
 
         shapes = {name: array.shape for name, array in self.state_dict().items()}

@@ -1,4 +1,4 @@
-"""Where the parameters of a module are: how they are found, what becomes one, and which were replaced.
+"""The places of the parameters of a module: it finds them, turns numbers into them, and notices replaced ones.
 
 A `Holder`, such as every `nn.Module`, remembers which parameter each place in its attributes had last.  A `Walk`
 compares that with what is there now.  A number becomes a parameter, and so does an update of the parameter
@@ -42,7 +42,7 @@ from .containers import (  # the kinds on a line of their own
 
 
 class Holder:
-    """What holds parameters in its attributes, and remembers where.
+    """An object that holds parameters in its attributes, and remembers where.
 
     >>> holder = Holder()
     >>> holder.w = [Value(2.0)]
@@ -91,7 +91,7 @@ class _Owner(ref[Holder]):
 
 
 class _Mark(Held):
-    """The mark of the parameters that `owners` hold, or have replaced."""
+    """The mark of parameters that `owners` hold, or have replaced."""
 
     owners: tuple[_Owner, ...]
     last: tuple[Any, list[_Owner]] = None, []
@@ -152,17 +152,17 @@ class _Memory:
         return [thing for there in self.own.values() for thing in there.values()]
 
     def above(self) -> list[Holder]:
-        """Who holds the holder, of those that still exist."""
+        """The holders of this holder that still exist."""
         return [holder for parent in self.parents if (holder := parent()) is not None]
 
     def is_unmoved(self) -> bool:
-        """Whether everything is where the last walk has found it, and no container has got more."""
+        """Whether everything is where the last walk found it, and no container has grown."""
         return bool(self.ways) and _are_there(*self.ways)
 
     def remember(self, attribute: str, now: dict[str, Any]) -> None:
-        """Takes over what an attribute holds now, and releases what has only new things in its place.
+        """Remembers the parts of an attribute now, and releases those whose places have only new parts.
 
-        What was removed stays remembered, and so does that in whose place there is something computed.
+        Removed parts stay remembered.  So do parts with something computed in their place.
         """
         before = self.own.get(attribute, {})
         if before.keys() == now.keys() and all(map(is_, before.values(), now.values())):
@@ -204,7 +204,7 @@ class _Memory:
 
 
 def _are_there(containers: list[Any], keys: list[Any], parts: list[Any], sized: list[Any], sizes: list[int]) -> bool:
-    """Whether the parts are in the containers still, and these hold as many."""
+    """Whether the containers still hold these parts, and no more."""
     try:
         return all(map(is_, map(getitem, containers, keys), parts)) and list(map(len, sized)) == sizes
     except LookupError:  # one has been removed
@@ -214,7 +214,7 @@ def _are_there(containers: list[Any], keys: list[Any], parts: list[Any], sized: 
 def names_of(holder: Holder) -> dict[Value, str]:
     """The parameters of a holder, and the first name of each; errors as for `nn.Module`.
 
-    They are found by a walk, unless everything that the walk before has looked at is as it was.
+    A walk finds them.  It is skipped if everything that the last walk looked at is unchanged.
 
     >>> holder = Holder()
     >>> holder.w = [Value(2.0)]
@@ -237,7 +237,7 @@ _get_label = attrgetter("label")
 
 
 def _memory(holder: Any) -> _Memory:
-    """The memory of `holder`; a shallow copy of a holder gets one of its own."""
+    """The memory of `holder`; a shallow copy of a holder gets a new one."""
     old: _Memory | None = vars(holder).get(MEMORY)
     if old is None or old.holder() is not holder:
         vars(holder)[MEMORY] = old = _Memory(holder, *((old.own, old.rows) if old else ({}, {})))
@@ -245,7 +245,7 @@ def _memory(holder: Any) -> _Memory:
 
 
 def _owners(parameter: Value) -> list[_Owner]:
-    """Who holds a parameter, of those that still exist."""
+    """The holders of a parameter that still exist."""
     mark: Any = mark_of(parameter)
     return [] if mark is None or mark.replaced else [owner for owner in mark.owners if owner() is not None]
 
@@ -297,7 +297,7 @@ class _Box:
         return kind_of(self.item) in (SEQUENCE, ARRAY) and 0 < self.parameters == len(self.pairs)
 
     def put(self, key: Any, part: Any) -> None:
-        """Sets a part.  Of a tuple, and of numbers that are the caller's, a changed copy takes the place."""
+        """Sets a part.  A tuple, or numbers of the caller, are replaced by a changed copy."""
         box, item = self, self.item
         while True:
             if isinstance(item, tuple):
@@ -311,7 +311,7 @@ class _Box:
             box, item = box.up, box.up.item  # type: ignore[union-attr,assignment]  # that of a holder is not copied
 
     def is_foreign(self) -> bool:
-        """Whether it is no container of parameters, or cannot be written to."""
+        """Whether it is not a container of parameters, or cannot be written to."""
         is_known = self.ways or self.item is not self.thing or self.memory.rows.get(self.place) is self.thing
         return not is_known or (isinstance(self.item, np.ndarray) and not self.item.flags.writeable)
 
@@ -442,13 +442,13 @@ class Walk:
             self.names.setdefault(parameter, box.prefix + part)
 
     def _now(self, box: _Box, place: str) -> dict[str, Any]:
-        """What is found in an attribute."""
+        """The things found in an attribute."""
         return self._found[box.memory].setdefault(_attribute(place), {})
 
     # ---- Settling: what becomes a parameter
 
     def _settle(self, box: _Box, key: Any, place: str, thing: Any) -> bool:
-        """Makes a parameter of a number in the place of one, and of an update; whether it is either."""
+        """Turns a number in the place of a parameter, or an update of one, into a parameter; whether it was either."""
         there, rows = box.memory.own[_attribute(place)], box.memory.rows
         made = thing
         if kind_of(thing) == VALUE:
@@ -462,7 +462,7 @@ class Walk:
         return made is not thing
 
     def _leaf(self, place: str, node: Value, there: dict[str, Any]) -> Value:
-        """The parameter that `node` is an update of, with its number; `node`, if it is something else."""
+        """If `node` is an update of a parameter, a copy of the parameter with the number of `node`; else `node`."""
         if node in self._leaves:
             return self._leaves[node]
         sources, before = _sources(node), there.get(place)
@@ -499,7 +499,7 @@ class Walk:
             root.reached, root.ways = {memory.holder for memory in self._found}, self._ways()
 
     def _judge_computed(self, root: _Memory) -> None:
-        """Tells state from what takes the place of a parameter, and no parameter leads to."""
+        """Tells state from Values that replace a parameter and do not depend on any."""
         wholes = [_memory(holder).reached for holder in root.above()]
         is_part = any(root.holder in reached or not reached for reached in wholes)  # others may lead there
         dead: set[Value] = set()
@@ -519,7 +519,7 @@ class Walk:
                 self.lost.append(box.prefix + place)
 
     def _ways(self) -> tuple[list[Any], ...]:
-        """Where everything was, to see later whether it is there, and whether there is more in the containers."""
+        """The places of everything, to see later whether it is still there, and whether the containers have grown."""
         containers, keys, parts, sized = [], [], [], []
         for box in self._boxes:
             if box.ways:
@@ -532,7 +532,7 @@ class Walk:
         return containers, keys, parts, sized, list(map(len, sized))
 
     def places(self) -> tuple[list[Any], ...]:
-        """As `_ways`, but of everything that was looked at; () if something may change that cannot be looked at so."""
+        """The same for everything that the walk looked at; () if something may change that cannot be checked like this."""
         if self._odd or self._loose or self._passed or any(box.item is None for box in self._boxes):
             return ()
         boxes = [(box.item, box.pairs) for box in self._boxes]
@@ -566,7 +566,7 @@ class Walk:
 
 
 def _below(node: Value, met: set[Value], dead: Collection[Value] = ()) -> Iterator[Value]:
-    """The node and what it was computed from, each once, into `met`; nothing `dead`."""
+    """Adds to `met` the node and the nodes that it was computed from, each once, except those that are `dead`."""
     waiting = [node]
     while waiting:
         node = waiting.pop()

@@ -168,7 +168,7 @@ def fit(
 
 @dataclass
 class _Plan:
-    """How long `fit` trains, and how; the names are those of its arguments."""
+    """The plan of a training: how long and how; the names are those of `fit`'s arguments."""
 
     epochs: int
     batch_size: int
@@ -282,7 +282,7 @@ def _warn_if_squashed_twice(outputs: Any, loss: Any) -> None:
 
 
 def _shuffled(count: int, seed: Any, epoch: int) -> list[int]:
-    """The order of an epoch: that of the examples, shuffled as `seed` and the number of the epoch have it."""
+    """The order of an epoch: the examples, shuffled by `seed` and the number of the epoch."""
     if not hasattr(seed, "__index__"):
         raise TypeError(f"seed {seed!r:.60} ({type(seed).__name__}); give an int: with the epoch, it gives the order")
     order = list(range(count))
