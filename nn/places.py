@@ -532,7 +532,7 @@ class Walk:
         return containers, keys, parts, sized, list(map(len, sized))
 
     def places(self) -> tuple[list[Any], ...]:
-        """The same for everything that the walk looked at; () if something may change that cannot be checked like this."""
+        """The same for everything that the walk looked at; () if something may change without being seen."""
         if self._odd or self._loose or self._passed or any(box.item is None for box in self._boxes):
             return ()
         boxes = [(box.item, box.pairs) for box in self._boxes]
