@@ -1,8 +1,8 @@
 """The gallery of activation functions, and of the table of primitives that they are made of, each with its derivative.
 
-The derivatives are those that the engine finds: no formula of one stands here.
+The engine computes the derivatives: this file contains no formula for one.
 
-A jump is drawn as a gap, with a full dot on the value at 0 and an empty one where the curve would have arrived.
+A jump is drawn as a gap, with a full dot on the value at 0 and an empty dot where the curve would have ended.
 
     python examples/activation_functions.py
 """
@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def formula(op: Op) -> str:
-    """The row's own notation, after its name where that does not say it."""
+    """The notation of the row; its name comes first if the notation does not contain it."""
     latex = op.latex.format("x")
     return f"${latex}$" if op.name in latex else f"{op.name}:  ${latex}$"
 

@@ -77,7 +77,7 @@ def update(p: Parameters) -> float:
 
 
 def error_with_the_slip(p: Parameters) -> float:
-    """The error after one update if the hidden deltas are sent back through output weights that are already updated."""
+    """The error after one update, if the hidden deltas go back through output weights that are already updated."""
     q = forward(p)
     q["E_total"].backward()
     new = {name: value.data - LEARNING_RATE * value.grad * name.startswith("w") for name, value in p.items()}

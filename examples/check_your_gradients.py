@@ -1,7 +1,7 @@
 """Finding a wrong derivative, and telling it from a kink: the checker at work on three small functions.
 
-It prints a report for each, and draws why a difference with a step and a tolerance of one's own is no check: its error
-for every step, and Taylor's remainder, which falls as h^2 for a right derivative and as h for a wrong one.
+It prints a report for each.  It draws why a difference with a step and a tolerance that you choose is not enough: its
+error for every step, and Taylor's remainder, which falls as h^2 for a right derivative and as h for a wrong one.
 
     python examples/check_your_gradients.py
 """
@@ -32,7 +32,7 @@ def cosine(x: Any, y: Any) -> Any:
 
 
 def mended(x: Any, y: Any) -> Any:
-    """The same, whole."""
+    """The same without the bug."""
     length = sqrt(x[0] * x[0] + x[1] * x[1])
     return (x[0] * y[0] + x[1] * y[1]) / (length * sqrt(y[0] * y[0] + y[1] * y[1]))
 

@@ -4,7 +4,7 @@ The model is the one of Karpathy's microgpt: token and position embeddings, atte
 network, both with a root-mean-square norm before and a residual connection around them, and a softmax over the next
 letter.  Every number in it is a Value; `autograd.compile` turns the loss of one name into the matrix program of a
 batch of names.  The names are those of the United States census of 1990, which the package `names` ships, or the lines
-of a file of your own.
+of your own file.
 
     python examples/gpt.py
     python examples/gpt.py --engine eager --steps 10
@@ -66,7 +66,7 @@ class GPT(Module):
         self.logits = Linear(WIDTH, count, random)
 
     def step(self, token: Any, keys: list[Any], values: list[Any]) -> list[Any]:
-        """The logits of what follows `token`; `keys` and `values`, of the tokens before, grow by its own."""
+        """The logits of the next token after `token`; its key and value are added to `keys` and `values`."""
         x = norm([t + p for t, p in zip(self.tokens(token), self.positions(len(keys)))])
         x = [a + b for a, b in zip(x, self.attention(norm(x), keys, values))]
         hidden = [relu(z) for z in self.up(norm(x))]
@@ -74,7 +74,7 @@ class GPT(Module):
         return self.logits(x)
 
     def attention(self, x: Sequence[Any], keys: list[Any], values: list[Any]) -> list[Any]:
-        """What each head finds: the values so far, weighted by how well their keys answer the query."""
+        """The output of each head: the values so far, weighted by how well their keys match the query."""
         query = self.query(x)
         keys.append(self.key(x))
         values.append(self.value(x))
@@ -86,7 +86,7 @@ class GPT(Module):
         return self.mix(found)
 
     def __call__(self, x: Sequence[Any]) -> Any:
-        """The mean cross-entropy of a sequence: each token is to be told from those before it."""
+        """The mean cross-entropy of a sequence: the model predicts each token from those before it."""
         keys: list[Any] = []
         values: list[Any] = []
         return mean([cross_entropy(self.step(token, keys, values), target) for token, target in pairwise(x)])
@@ -153,13 +153,13 @@ class Eager:
         return float(loss.data)
 
     def value(self, theta: Sequence[float], names: Any) -> float:
-        """The mean loss, at the numbers that the parameters have."""
+        """The mean loss, at the present numbers of the parameters."""
         with no_grad():
             return float(mean([self.function(name).data for name in names.tolist()]))
 
 
 def count(text: str) -> int:
-    """A whole number from 1, as argparse asks for it."""
+    """A whole number of at least 1, for argparse."""
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r}; give a whole number from 1")
     return int(text)

@@ -1,7 +1,7 @@
 """Handwritten digits: a multi-layer perceptron, computed one number at a time, learns to read them.
 
 The 8 x 8 images that come with scikit-learn are reduced to 4 x 4 means: 16 numbers go in, ten logits come out.  Adam
-on mini-batches trains the network; then it is saved, and loaded into a fresh one that reads just as well.
+on mini-batches trains the network; then it is saved, and loaded into a new one that reads just as well.
 
     python examples/mlp_digits.py
 """

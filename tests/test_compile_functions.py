@@ -529,7 +529,7 @@ def test_an_index_out_of_range_is_an_error():
     index = Value(1)
     program = compile(select(table, index), table, inputs=[index])
     assert program.value_and_grad([5.0, 6.0, 7.0], [2])[1].tolist() == [0.0, 0.0, 1.0]
-    with pytest.raises(IndexError, match="no whole number from 0 to 2"):
+    with pytest.raises(IndexError, match="not a whole number from 0 to 2"):
         program.value([5.0, 6.0, 7.0], [3])
     with pytest.raises(TypeError, match=r"write select\(sequence, index\)"):
         table[index]
