@@ -7,14 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import nan
-from typing import Any
+from typing import Any, Literal, overload
 
 from .graph import N, Node, chain_rule, numbers, require_value, slopes, topological_order
 from .ops import ADD, MUL, NEG, SUB, WHERE
 from .recording import enable_grad
 
 
-def gradients(output: Node, inputs: Sequence[Node], create_graph: bool = False) -> list[Any]:
+@overload
+def gradients(output: N, inputs: Sequence[N], create_graph: Literal[True]) -> list[N]: ...
+@overload
+def gradients(output: N, inputs: Sequence[N], create_graph: Literal[False] = False) -> list[float]: ...
+@overload
+def gradients(output: N, inputs: Sequence[N], create_graph: bool) -> list[Any]: ...
+def gradients(output: Any, inputs: Sequence[Any], create_graph: bool = False) -> Any:
     """d(output)/d(input) for each of `inputs`, leaves or not; no ``.grad`` is read or written.
 
     The result is a list of floats or, with ``create_graph=True``, of Values that can be differentiated again.  An

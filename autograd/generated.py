@@ -29,8 +29,10 @@ class Recorders(Generic[V]):
 
     __slots__ = ()
     _number: float
-    __record__: Any
     __infix__: Any
+
+    @staticmethod
+    def __record__(op: Any, operands: Any, /) -> Any: raise NotImplementedError
 
     def __add__(self, other: Any) -> V:
         if other.__class__ is Value: y = other._number
@@ -38,14 +40,12 @@ class Recorders(Generic[V]):
         else: return self.__infix__(ADD, self, other)
         if recording.open_blocks: return self.__record__(ADD, (self, y if other is None else other))
         n = new(Value); n._xd = x = self._number; n._yd = y; n._number = n._zd = x + y
-        n._x = self; n._y = other; n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = ADD
-        return n
+        n._x = self; n._y = other; n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = ADD; return n
 
     def __radd__(self, x: Any) -> V:
         if x.__class__ is not float or recording.open_blocks: return self.__infix__(ADD, x, self)
         n = new(Value); n._xd = x; n._yd = y = self._number; n._number = n._zd = x + y
-        n._x = n._more = n._sweep = None; n._y = self; n._grad = 0.0; n.label = ""; n.op = ADD
-        return n
+        n._x = n._more = n._sweep = None; n._y = self; n._grad = 0.0; n.label = ""; n.op = ADD; return n
 
     def __sub__(self, other: Any) -> V:
         if other.__class__ is Value: y = other._number
@@ -53,14 +53,12 @@ class Recorders(Generic[V]):
         else: return self.__infix__(SUB, self, other)
         if recording.open_blocks: return self.__record__(SUB, (self, y if other is None else other))
         n = new(Value); n._xd = x = self._number; n._yd = y; n._number = n._zd = x - y
-        n._x = self; n._y = other; n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = SUB
-        return n
+        n._x = self; n._y = other; n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = SUB; return n
 
     def __rsub__(self, x: Any) -> V:
         if x.__class__ is not float or recording.open_blocks: return self.__infix__(SUB, x, self)
         n = new(Value); n._xd = x; n._yd = y = self._number; n._number = n._zd = x - y
-        n._x = n._more = n._sweep = None; n._y = self; n._grad = 0.0; n.label = ""; n.op = SUB
-        return n
+        n._x = n._more = n._sweep = None; n._y = self; n._grad = 0.0; n.label = ""; n.op = SUB; return n
 
     def __mul__(self, other: Any) -> V:
         if other.__class__ is Value: y = other._number
@@ -68,14 +66,12 @@ class Recorders(Generic[V]):
         else: return self.__infix__(MUL, self, other)
         if recording.open_blocks: return self.__record__(MUL, (self, y if other is None else other))
         n = new(Value); n._xd = x = self._number; n._yd = y; n._number = n._zd = x * y
-        n._x = self; n._y = other; n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = MUL
-        return n
+        n._x = self; n._y = other; n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = MUL; return n
 
     def __rmul__(self, x: Any) -> V:
         if x.__class__ is not float or recording.open_blocks: return self.__infix__(MUL, x, self)
         n = new(Value); n._xd = x; n._yd = y = self._number; n._number = n._zd = x * y
-        n._x = n._more = n._sweep = None; n._y = self; n._grad = 0.0; n.label = ""; n.op = MUL
-        return n
+        n._x = n._more = n._sweep = None; n._y = self; n._grad = 0.0; n.label = ""; n.op = MUL; return n
 
     def __truediv__(self, other: Any) -> V:
         if other.__class__ is Value: y = other._number
@@ -86,8 +82,7 @@ class Recorders(Generic[V]):
         try: z = x / y
         except ZeroDivisionError: z = x * math.copysign(inf, y)
         n._number = n._zd = z
-        n._x = self; n._y = other; n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = DIV
-        return n
+        n._x = self; n._y = other; n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = DIV; return n
 
     def __rtruediv__(self, x: Any) -> V:
         if x.__class__ is not float or recording.open_blocks: return self.__infix__(DIV, x, self)
@@ -95,14 +90,12 @@ class Recorders(Generic[V]):
         try: z = x / y
         except ZeroDivisionError: z = x * math.copysign(inf, y)
         n._number = n._zd = z
-        n._x = n._more = n._sweep = None; n._y = self; n._grad = 0.0; n.label = ""; n.op = DIV
-        return n
+        n._x = n._more = n._sweep = None; n._y = self; n._grad = 0.0; n.label = ""; n.op = DIV; return n
 
     def neg(self) -> V:
         if recording.open_blocks: return self.__record__(NEG, (self,))
         n = new(Value); n._xd = x = self._number; n._number = n._zd = -x
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = NEG
-        return n
+        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = NEG; return n
     __neg__ = neg
 
     def __pow__(self, other: Any) -> V:
@@ -114,8 +107,7 @@ class Recorders(Generic[V]):
         try: z = math.pow(x, y)
         except (ValueError, OverflowError): z = nan if x < 0.0 and y % 1.0 else math.copysign(inf, x) if math.fabs(y) % 2.0 == 1.0 else inf
         n._number = n._zd = z
-        n._x = self; n._y = other; n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = POW
-        return n
+        n._x = self; n._y = other; n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = POW; return n
 
     def __rpow__(self, x: Any) -> V:
         if x.__class__ is not float or recording.open_blocks: return self.__infix__(POW, x, self)
@@ -123,27 +115,23 @@ class Recorders(Generic[V]):
         try: z = math.pow(x, y)
         except (ValueError, OverflowError): z = nan if x < 0.0 and y % 1.0 else math.copysign(inf, x) if math.fabs(y) % 2.0 == 1.0 else inf
         n._number = n._zd = z
-        n._x = n._more = n._sweep = None; n._y = self; n._grad = 0.0; n.label = ""; n.op = POW
-        return n
+        n._x = n._more = n._sweep = None; n._y = self; n._grad = 0.0; n.label = ""; n.op = POW; return n
 
     def abs(self) -> V:
         if recording.open_blocks: return self.__record__(ABS, (self,))
         n = new(Value); n._xd = x = self._number; n._number = n._zd = math.fabs(x)
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = ABS
-        return n
+        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = ABS; return n
     __abs__ = abs
 
     def sign(self) -> V:
         if recording.open_blocks: return self.__record__(SIGN, (self,))
         n = new(Value); n._xd = x = self._number; n._number = n._zd = 1.0 if x > 0.0 else -1.0 if x < 0.0 else 0.0 if x == 0.0 else x
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = SIGN
-        return n
+        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = SIGN; return n
 
     def step(self) -> V:
         if recording.open_blocks: return self.__record__(STEP, (self,))
         n = new(Value); n._xd = x = self._number; n._number = n._zd = 1.0 if x > 0.0 else 0.0
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = STEP
-        return n
+        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = STEP; return n
 
     def exp(self) -> V:
         if recording.open_blocks: return self.__record__(EXP, (self,))
@@ -151,8 +139,7 @@ class Recorders(Generic[V]):
         try: z = math.exp(x)
         except OverflowError: z = inf
         n._number = n._zd = z
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = EXP
-        return n
+        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = EXP; return n
 
     def expm1(self) -> V:
         if recording.open_blocks: return self.__record__(EXPM1, (self,))
@@ -160,8 +147,7 @@ class Recorders(Generic[V]):
         try: z = math.expm1(x)
         except OverflowError: z = inf
         n._number = n._zd = z
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = EXPM1
-        return n
+        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = EXPM1; return n
 
     def log(self) -> V:
         if recording.open_blocks: return self.__record__(LOG, (self,))
@@ -169,8 +155,7 @@ class Recorders(Generic[V]):
         try: z = math.log(x)
         except ValueError: z = -inf if x == 0.0 else nan
         n._number = n._zd = z
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = LOG
-        return n
+        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = LOG; return n
 
     def log1p(self) -> V:
         if recording.open_blocks: return self.__record__(LOG1P, (self,))
@@ -178,8 +163,7 @@ class Recorders(Generic[V]):
         try: z = math.log1p(x)
         except ValueError: z = -inf if x == -1.0 else nan
         n._number = n._zd = z
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = LOG1P
-        return n
+        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = LOG1P; return n
 
     def sqrt(self) -> V:
         if recording.open_blocks: return self.__record__(SQRT, (self,))
@@ -187,8 +171,7 @@ class Recorders(Generic[V]):
         try: z = math.sqrt(x)
         except ValueError: z = nan
         n._number = n._zd = z
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = SQRT
-        return n
+        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = SQRT; return n
 
     def sin(self) -> V:
         if recording.open_blocks: return self.__record__(SIN, (self,))
@@ -196,8 +179,7 @@ class Recorders(Generic[V]):
         try: z = math.sin(x)
         except ValueError: z = nan
         n._number = n._zd = z
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = SIN
-        return n
+        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = SIN; return n
 
     def cos(self) -> V:
         if recording.open_blocks: return self.__record__(COS, (self,))
@@ -205,8 +187,7 @@ class Recorders(Generic[V]):
         try: z = math.cos(x)
         except ValueError: z = nan
         n._number = n._zd = z
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = COS
-        return n
+        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = COS; return n
 
     def tan(self) -> V:
         if recording.open_blocks: return self.__record__(TAN, (self,))
@@ -214,8 +195,7 @@ class Recorders(Generic[V]):
         try: z = math.tan(x)
         except ValueError: z = nan
         n._number = n._zd = z
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = TAN
-        return n
+        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = TAN; return n
 
     def arcsin(self) -> V:
         if recording.open_blocks: return self.__record__(ARCSIN, (self,))
@@ -223,14 +203,12 @@ class Recorders(Generic[V]):
         try: z = math.asin(x)
         except ValueError: z = nan
         n._number = n._zd = z
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = ARCSIN
-        return n
+        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = ARCSIN; return n
 
     def arctan(self) -> V:
         if recording.open_blocks: return self.__record__(ARCTAN, (self,))
         n = new(Value); n._xd = x = self._number; n._number = n._zd = math.atan(x)
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = ARCTAN
-        return n
+        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = ARCTAN; return n
 
     def sinh(self) -> V:
         if recording.open_blocks: return self.__record__(SINH, (self,))
@@ -238,8 +216,7 @@ class Recorders(Generic[V]):
         try: z = math.sinh(x)
         except OverflowError: z = math.copysign(inf, x)
         n._number = n._zd = z
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = SINH
-        return n
+        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = SINH; return n
 
     def cosh(self) -> V:
         if recording.open_blocks: return self.__record__(COSH, (self,))
@@ -247,40 +224,34 @@ class Recorders(Generic[V]):
         try: z = math.cosh(x)
         except OverflowError: z = inf
         n._number = n._zd = z
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = COSH
-        return n
+        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = COSH; return n
 
     def tanh(self) -> V:
         if recording.open_blocks: return self.__record__(TANH, (self,))
         n = new(Value); n._xd = x = self._number; n._number = n._zd = math.tanh(x)
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = TANH
-        return n
+        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = TANH; return n
 
     def sigmoid(self) -> V:
         if recording.open_blocks: return self.__record__(SIGMOID, (self,))
         n = new(Value); n._xd = x = self._number
         e = math.exp(-math.fabs(x))
         n._number = n._zd = (e if x < 0.0 else 1.0) / (1.0 + e)
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = SIGMOID
-        return n
+        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = SIGMOID; return n
 
     def softplus(self) -> V:
         if recording.open_blocks: return self.__record__(SOFTPLUS, (self,))
         n = new(Value); n._xd = x = self._number; n._number = n._zd = max(x, 0.0) + math.log1p(math.exp(-math.fabs(x)))
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = SOFTPLUS
-        return n
+        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = SOFTPLUS; return n
 
     def relu(self) -> V:
         if recording.open_blocks: return self.__record__(RELU, (self,))
         n = new(Value); n._xd = x = self._number; n._number = n._zd = x if x > 0.0 or x != x else 0.0
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = RELU
-        return n
+        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = RELU; return n
 
     def detach(self) -> V:
         if recording.open_blocks: return self.__record__(DETACH, (self,))
         n = new(Value); n._xd = x = self._number; n._number = n._zd = x
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = DETACH
-        return n
+        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = DETACH; return n
 
 
 def _add(n: Any, g: float) -> None:
@@ -356,10 +327,10 @@ def _next(node: Any, token: object) -> Any:
     return next((x for x in inputs if x is not None and x._sweep is not token), None)
 
 
-def sweep(nodes: Iterable[Any], otherwise: Any) -> float:
-    """Adds to the adjoints of the inputs of `nodes`, outputs first; `otherwise` does it for rows beside the table.
+def sweep(nodes: Iterable[Any]) -> float:
+    """Adds to the adjoints of the inputs of `nodes`, outputs first.
 
-    The result is NaN if any adjoint is: sums and products pass it on.
+    The result is NaN if an adjoint is, or if there is a row that is not of the table: then only `chain_rule` knows.
     """
     total = 0.0
     for n in nodes:
@@ -374,8 +345,8 @@ def sweep(nodes: Iterable[Any], otherwise: Any) -> float:
             total += g
             if op is None: continue
             pull = op.pull
-            if pull is None: otherwise(n)
-            else: pull(n, g)
+            if pull is None: return nan
+            pull(n, g)
     return total
 
 

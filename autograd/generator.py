@@ -51,8 +51,10 @@ class Recorders(Generic[V]):
 
     __slots__ = ()
     _number: float
-    __record__: Any
-    __infix__: Any'''
+    __infix__: Any
+
+    @staticmethod
+    def __record__(op: Any, operands: Any, /) -> Any: raise NotImplementedError'''
 
 
 def main() -> None:
@@ -128,7 +130,7 @@ def _node(op: Op, operands: str, inputs: str) -> str:
     lines = [f"n = new(Value); {operands}", *before, f"n._number = n._zd = {last.removeprefix('z = ')}"]
     if not before:
         lines = ["; ".join(lines)]
-    lines += [f'{inputs}; n._grad = 0.0; n.label = ""; n.op = {op.name.upper()}', "return n"]
+    lines += [f'{inputs}; n._grad = 0.0; n.label = ""; n.op = {op.name.upper()}; return n']
     return _indented("\n".join(lines))
 
 
@@ -235,10 +237,10 @@ def _next(node: Any, token: object) -> Any:
     return next((x for x in inputs if x is not None and x._sweep is not token), None)
 
 
-def sweep(nodes: Iterable[Any], otherwise: Any) -> float:
-    """Adds to the adjoints of the inputs of `nodes`, outputs first; `otherwise` does it for rows beside the table.
+def sweep(nodes: Iterable[Any]) -> float:
+    """Adds to the adjoints of the inputs of `nodes`, outputs first.
 
-    The result is NaN if any adjoint is: sums and products pass it on.
+    The result is NaN if an adjoint is, or if there is a row that is not of the table: then only `chain_rule` knows.
     """
     total = 0.0
     for n in nodes:
@@ -248,8 +250,8 @@ def sweep(nodes: Iterable[Any], otherwise: Any) -> float:
             total += g
             if op is None: continue
             pull = op.pull
-            if pull is None: otherwise(n)
-            else: pull(n, g)
+            if pull is None: return nan
+            pull(n, g)
     return total'''
 
 

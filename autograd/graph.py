@@ -124,7 +124,7 @@ def slopes(nodes: Sequence[N], seeds: Mapping[N, float], wanted: Iterable[N]) ->
                     node._adjoint = -0.0  # to which nothing has been added, to the bit
             for node, seed in seeds.items():
                 node._adjoint = seed
-            total = sweep(nodes, _by_definition)
+            total = sweep(nodes)
             found = [node._adjoint + 0.0 for node in wanted]
             if total == total and not any(x != x for x in found):
                 return found
@@ -135,13 +135,13 @@ def slopes(nodes: Sequence[N], seeds: Mapping[N, float], wanted: Iterable[N]) ->
 
 
 def backward(output: Any) -> None:
-    """Adds d(output)/d(node) to the ``grad`` of every node below `output`; the documented half is `Value.backward`."""
+    """What `Value.backward` does."""
     if not watching.watchers and _sweeping.acquire(blocking=False):
         try:
             nodes = below(output, object())
             output._adjoint = 1.0
             nodes.reverse()
-            if (total := sweep(nodes, _by_definition)) == total:
+            if (total := sweep(nodes)) == total:
                 return _commit(iter(nodes))
         finally:
             _sweeping.release()
@@ -151,27 +151,6 @@ def backward(output: Any) -> None:
 
 _sweeping = threading.Lock()
 """Held while adjoints stand in the nodes.  Another thread, or a handler of signals, that finds it taken uses a dict."""
-
-
-def _by_definition(node: Any) -> None:
-    """The part of a sweep for a row that is not of the table."""
-    chain_rule([node], _ADJOINTS)  # type: ignore[arg-type]  # as much of a dict as it needs
-
-
-class _Adjoints:
-    """The adjoints that stand in the nodes, as a dict."""
-
-    def __contains__(self, node: Any) -> bool:
-        return True
-
-    def __getitem__(self, node: Any) -> float:
-        return node._adjoint  # type: ignore[no-any-return]  # a float
-
-    def __setitem__(self, node: Any, adjoint: float) -> None:
-        node._adjoint = adjoint
-
-
-_ADJOINTS = _Adjoints()
 
 
 def _commit(rest: Iterator[Any]) -> None:

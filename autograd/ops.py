@@ -14,10 +14,10 @@ closed: every partial is made of rows of the table.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import Any
+from typing import Any, Protocol, TypeAlias, TypeVar, overload
 
 import numpy as np
 
@@ -29,6 +29,18 @@ SUM, SIGNED, QUOTIENT, PRODUCT, POWER, CALL = range(1, 7)
 
 REALS = (-inf, inf)
 """The domain of most rows."""
+
+
+Array: TypeAlias = "np.ndarray[Any, Any]"
+R = TypeVar("R", bound="Recorder")
+
+
+class Recorder(Protocol):
+    """What rows are recorded on, such as `autograd.Value`."""
+
+    @staticmethod
+    def __record__(op: Op, operands: Sequence[Any], /) -> Any:
+        """What ``op(*operands)`` is."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -73,7 +85,7 @@ class Op:
     pole: Callable[..., float] | None = None
     why_zero: str = "the derivative of {z} with respect to {x} = {xn} is 0"
     pull = None
-    """Adds to the adjoints of the inputs (see `generated`); None for rows that are not of the table."""
+    """The row's part of `generated.sweep`; None if the row is not of the table."""
 
     def __post_init__(self) -> None:
         inputs = len(self.partials)
@@ -91,13 +103,20 @@ class Op:
         """
         return self.kink is not None and self.kink(*inputs) == 0.0
 
+    @overload
+    def __call__(self, *operands: float) -> float: ...  # type: ignore[overload-overlap]
+    @overload
+    def __call__(self, *operands: R | float) -> R: ...  # type: ignore[overload-overlap]
+    @overload
+    def __call__(self, *operands: R | float | Array) -> Array: ...
     def __call__(self, *operands: Any) -> Any:
         """The row on floats, elementwise on arrays, recorded on Values."""
         if len(operands) != len(self.partials):
             raise TypeError(f"{self.name} takes {len(self.partials)} operands, {len(operands)} were given")
         for operand in operands:
             if operand.__class__ is not float:
-                return self._dispatch(operands)
+                record = getattr(operand.__class__, "__record__", None)
+                return record(self, operands) if record and len(operands) == 1 else self._dispatch(operands)
         return self.forward(*operands)
 
     def _dispatch(self, operands: tuple[Any, ...]) -> Any:
@@ -133,6 +152,10 @@ class Operators:
     >>> TABLE["tanh"].partials[0](Name("z"), Name("x"))
     'sub(1.0, mul(z, z))'
     """
+
+    @staticmethod
+    def __record__(op: Op, operands: Sequence[Any], /) -> Any:
+        raise NotImplementedError("say what a row is recorded as")
 
     def __add__(self, other: Any) -> Any:
         return ADD(self, other)

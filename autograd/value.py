@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, KeysView, Sequence
 from inspect import isfunction
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -15,29 +15,11 @@ from .conversions import as_float
 from .graph import add_to_grads, backward, chain_rule
 from .numpy_protocol import call_function, call_ufunc
 from .ops import Op
+from .refusing import Refusals
 from .watching import notify
 
 _Input: TypeAlias = "Value | float"
 _PLAINLY = True, None, False
-
-
-def record(op: Op, operands: Sequence[Any]) -> Value:
-    """The node ``op(*operands)``, for any row and operands: what the written-out recorders do for the usual ones."""
-    if op.pull and len(operands) == 1 and not blocks.open_blocks:
-        return getattr(generated.Recorders, op.name)(operands[0])
-    inputs = [x if isinstance(x, Value) else as_float(x) for x in operands]
-    numbers = [x._number if isinstance(x, Value) else x for x in inputs]
-    number = op.forward(*numbers)
-    records, make, always = blocks.recording() if blocks.open_blocks else _PLAINLY
-    node = make() if make else object.__new__(Value)
-    node._number, node._grad, node.label = number, 0.0, ""
-    if records or always:
-        copying.set_inputs(node, op, inputs, (number, *numbers))
-    else:
-        copying.set_inputs(node, None, (), (number,))  # a leaf, but no parameter: it says that it was computed
-    if always and not records and op is not ops.DETACH:
-        return record(ops.DETACH, (node,))
-    return node
 
 
 def _left_to(other: Any) -> Any:
@@ -61,15 +43,6 @@ def _comparison(compare: Callable[[float, float], bool]) -> Callable[[Value, Any
     return method
 
 
-def _refusal(what: str, hint: str) -> Callable[..., NoReturn]:
-    def method(self: Value, *_: Any) -> NoReturn:
-        compiling = "in what is compiled, compute with the functions of autograd, where and select"
-        error = TypeError(f"{what} of a Value would cut the graph silently; {compiling if watching.watchers else hint}")
-        raise notify(TypeError, (self,), error)
-
-    return method
-
-
 def _as_number(other: Any) -> float | None:
     """`other` as a float, or None where an operator should leave the operation to `other`."""
     try:
@@ -78,7 +51,7 @@ def _as_number(other: Any) -> float | None:
         return None
 
 
-class Value(generated.Recorders["Value"]):
+class Value(Refusals, generated.Recorders["Value"]):
     """A number that remembers how it was computed.
 
     ``data`` is the number; ``grad`` the sum of the derivatives that `backward` has added since it was last set to
@@ -205,18 +178,35 @@ class Value(generated.Recorders["Value"]):
         del found[self]
         add_to_grads(found, found.values())
 
-    __record__ = staticmethod(record)  # how calling a row treats Values
+    @staticmethod
+    def __record__(op: Op, operands: Sequence[Any], /) -> Value:
+        """The node ``op(*operands)``, of any row and operands, as calling a row records it."""
+        if op in _METHODS and not blocks.open_blocks:
+            return _METHODS[op](operands[0])
+        inputs = [x if isinstance(x, Value) else as_float(x) for x in operands]
+        numbers = [x._number if isinstance(x, Value) else x for x in inputs]
+        number = op.forward(*numbers)
+        records, make, always = blocks.recording() if blocks.open_blocks else _PLAINLY
+        node = make() if make else object.__new__(Value)
+        node._number, node._grad, node.label = number, 0.0, ""
+        if records or always:
+            copying.set_inputs(node, op, inputs, (number, *numbers))
+        else:
+            copying.set_inputs(node, None, (), (number,))  # a leaf, but no parameter: it says that it was computed
+        if always and not records and op is not ops.DETACH:
+            return Value.__record__(ops.DETACH, (node,))
+        return node
 
     def __infix__(self, op: Op, x: Any, y: Any) -> Any:
         """``op(x, y)``, of which one is this Value, as Python's operators have it."""
         other = x if y is self else y
         if isinstance(other, Value):
-            return record(op, (x, y))
+            return self.__record__(op, (x, y))
         number = _as_number(other)
         if number is None:
             return _left_to(other)
         if blocks.open_blocks:
-            return record(op, (number, self) if y is self else (self, number))
+            return self.__record__(op, (number, self) if y is self else (self, number))
         method, reflected = _INFIX[op]
         return reflected(self, number) if y is self else method(self, number)
 
@@ -245,28 +235,6 @@ class Value(generated.Recorders["Value"]):
     def __bool__(self) -> bool:
         return notify(operator.truth, (self,), self._number != 0.0)  # type: ignore[no-any-return]  # a bool
 
-    __float__ = _refusal(
-        "float()",
-        "write .data for the number, use the functions of autograd rather than those of math, and take derivatives for "
-        "SciPy or a picture under no_grad(), where they are plain numbers",
-    )
-    __int__ = __trunc__ = _refusal("int()", "write int(v.data) for the number")
-
-    def __index__(self) -> NoReturn:
-        error = TypeError(
-            "a Value is no int, as an index or the length of a range has to be; to pick from a sequence by a Value "
-            "write select(sequence, index), or int(v.data) for the number"
-        )
-        raise notify(TypeError, (self,), error)
-
-    __complex__ = _refusal("complex()", "write complex(v.data) for the number")
-    __round__ = _refusal("round()", "write round(v.data, digits) for the number")
-    __floor__ = _refusal("math.floor()", "write math.floor(v.data) for the number")
-    __ceil__ = _refusal("math.ceil()", "write math.ceil(v.data) for the number")
-    __floordiv__ = __rfloordiv__ = _refusal("//", "write / to divide, or v.data // w.data for the number")
-    __mod__ = __rmod__ = _refusal("%", "write v.data % w.data for the number")
-    __divmod__ = __rdivmod__ = _refusal("divmod()", "write divmod(v.data, w.data) for the numbers")
-
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
         text = f"Value(data={self.data!r}, grad={self.grad!r}{label})"
@@ -285,9 +253,6 @@ class Value(generated.Recorders["Value"]):
             return NotImplemented
         return call_function(function, args, kwargs)
 
-    def _refused(self, error: TypeError) -> TypeError:
-        return notify(TypeError, (self,), error)  # type: ignore[no-any-return]  # an error
-
     def __copy__(self) -> Value:
         return copying.copied(self, self.inputs)  # type: ignore[no-any-return]  # a Value
 
@@ -299,6 +264,9 @@ class Value(generated.Recorders["Value"]):
 
 
 generated.Value = Value
+_METHODS: dict[Op, Callable[[Any], Value]] = {
+    op: getattr(Value, op.name) for op in ops.TABLE.values() if len(op.partials) == 1
+}
 _INFIX: dict[Op, tuple[Callable[[Value, Any], Any], Callable[[Value, Any], Any]]] = {
     ops.ADD: (Value.__add__, Value.__radd__),
     ops.SUB: (Value.__sub__, Value.__rsub__),

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import pi, sqrt
-from typing import Any
+from typing import Any, TypeVar
 
-from autograd import arctan, expm1, minimum, relu, sigmoid, sign, softmax, softplus, step, tanh, where
+import numpy as np
+
+from autograd import Value, arctan, expm1, minimum, relu, sigmoid, sign, softmax, softplus, step, tanh, where
+
+X = TypeVar("X", float, Value, "np.ndarray[Any, Any]")
 
 __all__ = [
     "ACTIVATIONS",
@@ -29,7 +33,7 @@ __all__ = [
 ]
 
 
-def identity(x: Any) -> Any:
+def identity(x: X) -> X:
     """x itself: no activation.
 
     >>> identity(-2.0)
@@ -38,7 +42,7 @@ def identity(x: Any) -> Any:
     return x
 
 
-def binary_step(x: Any) -> Any:
+def binary_step(x: X) -> X:
     """0 for x < 0 and 1 for x >= 0, as a classifier decides; derivative 0.
 
     At 0 it is 1, where the primitive ``autograd.step``, the derivative of relu, is 0.
@@ -49,7 +53,7 @@ def binary_step(x: Any) -> Any:
     return minimum(1.0 + sign(x), 1.0)
 
 
-def leaky_relu(x: Any, slope: float = 0.01) -> Any:
+def leaky_relu(x: X, slope: float = 0.01) -> X:
     """x for x > 0, slope x elsewhere (Maas, Hannun and Ng, 2013); its derivative at 0 is `slope`.
 
     >>> leaky_relu(2.0), leaky_relu(-2.0)
@@ -58,7 +62,7 @@ def leaky_relu(x: Any, slope: float = 0.01) -> Any:
     return where(step(x), x, slope * x)
 
 
-def elu(x: Any, alpha: float = 1.0) -> Any:
+def elu(x: X, alpha: float = 1.0) -> X:
     """x for x > 0, alpha (exp(x) - 1) elsewhere (Clevert, Unterthiner and Hochreiter, 2016).
 
     >>> elu(2.0), elu(-1000.0)
@@ -67,7 +71,7 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     return where(step(x), x, alpha * expm1(x))
 
 
-def silu(x: Any) -> Any:
+def silu(x: X) -> X:
     """x sigmoid(x), also called swish (Elfwing, Uchibe and Doya, 2018).  At -inf it is -inf times 0: NaN.
 
     >>> silu(0.0), silu(1000.0)
@@ -76,7 +80,7 @@ def silu(x: Any) -> Any:
     return x * sigmoid(x)
 
 
-def gelu(x: Any) -> Any:
+def gelu(x: X) -> X:
     """x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))): the tanh approximation of x Phi(x) (Hendrycks and Gimpel, 2016).
 
     At -inf it is -inf times 0: NaN.

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1]
 ROOMS = """
     kernels conversions
     ops recording watching collector installation
+    refusing
     generated arrays numpy_protocol
     graph
     derivatives

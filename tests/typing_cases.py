@@ -164,7 +164,7 @@ def wrong_verbs(a: Value) -> None:
     """A number where a node is asked for; an option that there is not."""
     explain(1.0, a)  # type: ignore[arg-type]
     draw(a, folded=True)  # type: ignore[call-arg]
-    gradients(a, [1.0])  # type: ignore[call-overload]
+    gradients(a, [1.0])  # type: ignore[type-var]
     compile(a, a)  # type: ignore[call-overload]
     autograd.grad(3.0)  # type: ignore[arg-type]
     gradcheck(2.0, lambda x: x)  # type: ignore[arg-type]
