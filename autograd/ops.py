@@ -120,11 +120,11 @@ class Op:
         return self.forward(*operands)
 
     def _dispatch(self, operands: tuple[Any, ...]) -> Any:
-        records = [getattr(x.__class__, "__record__", None) for x in operands if x.__class__ is not float]
-        if None not in records:
-            return records[0](self, operands)  # type: ignore[misc]  # it is not None
+        kinds = [x.__class__ for x in operands if x.__class__ is not float]
+        if all([hasattr(kind, "__record__") for kind in kinds]):
+            return kinds[0].__record__(self, operands)
         operands = tuple([unboxed(x) for x in operands])
-        record = next((found for found in records if found), None)
+        record = next((type(x).__record__ for x in operands if hasattr(type(x), "__record__")), None)
         arrays = [x for x in operands if isinstance(x, np.ndarray) and x.ndim]
         if arrays and (record or any(x.dtype == object for x in arrays)):
             return elementwise(self, operands)

@@ -88,7 +88,7 @@ def gelu(x: X) -> X:
     >>> round(gelu(1.0), 6)
     0.841192
     """
-    return 0.5 * x * (1.0 + tanh(sqrt(2.0 / pi) * (x + 0.044715 * (x * x * x))))
+    return 0.5 * x * (1.0 + tanh(sqrt(2.0 / pi) * (x + 0.044715 * (x * x * x))))  # type: ignore[no-any-return]
 
 
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
