@@ -121,7 +121,7 @@ class Op:
 
     def _dispatch(self, operands: tuple[Any, ...]) -> Any:
         kinds = [x.__class__ for x in operands if x.__class__ is not float]
-        if all([hasattr(kind, "__record__") for kind in kinds]):
+        if all(hasattr(kind, "__record__") for kind in kinds):
             return kinds[0].__record__(self, operands)
         operands = tuple([unboxed(x) for x in operands])
         record = next((type(x).__record__ for x in operands if hasattr(type(x), "__record__")), None)
