@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from itertools import repeat
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from itertools import repeat, tee
 from operator import add, attrgetter
 from typing import Any, Protocol, TypeVar
 
@@ -113,8 +113,10 @@ def slopes(nodes: Sequence[N], seeds: Mapping[N, float], wanted: Iterable[N]) ->
     [6.0]
     """
     wanted = list(wanted)
-    if not watching.watchers and _sweeping.acquire(blocking=False):
-        try:
+    taken: list[bool] = []
+    try:
+        taken += map(_sweeping.acquire, _NO_WAIT)
+        if taken[0] and not watching.watchers:
             for some in (nodes, wanted):
                 for node in some:
                     node._adjoint = -0.0  # to which nothing has been added, to the bit
@@ -124,7 +126,8 @@ def slopes(nodes: Sequence[N], seeds: Mapping[N, float], wanted: Iterable[N]) ->
             found = [node._adjoint + 0.0 for node in wanted]
             if total == total and not any(x != x for x in found):
                 return found
-        finally:
+    finally:
+        if True in taken:
             _sweeping.release()
     by_node = chain_rule(nodes, dict(seeds))
     return [by_node.get(node, 0.0) + 0.0 for node in wanted]
@@ -132,14 +135,21 @@ def slopes(nodes: Sequence[N], seeds: Mapping[N, float], wanted: Iterable[N]) ->
 
 def backward(output: Any) -> None:
     """Adds d(output)/d(node) to the ``grad`` of every node below `output`; the documented half is `Value.backward`."""
-    if not watching.watchers and _sweeping.acquire(blocking=False):
-        try:
-            nodes = below(output, object())
+    taken: list[bool] = []
+    try:
+        taken += map(_sweeping.acquire, _NO_WAIT)
+        if taken[0] and not watching.watchers:
+            try:
+                nodes = below(output, object())
+            except BaseException:
+                below(output, object())  # on the way down, nodes keep those above them alive
+                raise
             output._adjoint = 1.0
             nodes.reverse()
             if (total := sweep(nodes, _by_definition)) == total:
-                return _commit(iter(nodes))
-        finally:
+                return _commit(nodes)
+    finally:
+        if True in taken:
             _sweeping.release()
     found = chain_rule(topological_order(output)[::-1], {output: 1.0})
     return add_to_grads(found, found.values())
@@ -147,6 +157,12 @@ def backward(output: Any) -> None:
 
 _sweeping = threading.Lock()
 """Held while adjoints stand in the nodes.  Another thread, or a handler of signals, that finds it taken uses a dict."""
+_NO_WAIT = (False,)
+"""What `_sweeping.acquire` is given.
+
+``taken += map(...)`` is no call: after a call, a signal (Ctrl-C) could come before the answer is kept, and then nobody
+would release the lock.
+"""
 
 
 def _by_definition(node: Any) -> None:
@@ -170,18 +186,16 @@ class _Adjoints:
 _ADJOINTS = _Adjoints()
 
 
-def _commit(rest: Iterator[Any]) -> None:
-    """Adds to the ``grad`` of each node its adjoint: to all of them, even if it is interrupted, and then raises."""
-    interruption: BaseException | None = None
-    while True:
-        try:  # Python looks for signals, and lets other threads run, only where the loop goes back
-            for node in rest:
-                node._grad = grad + node._adjoint if (grad := node._grad) else node._adjoint or 0.0
-            break
-        except BaseException as error:
-            interruption = error
-    if interruption is not None:
-        raise interruption
+def _commit(nodes: list[Any]) -> None:
+    """Adds to the ``grad`` of each node its adjoint: to all of them, even if it is interrupted."""
+    rest = iter(nodes)
+    here, grads, slopes = tee(rest, 3)
+    finish = map(setattr, here, repeat("_grad"), map(add, map(_get_grad, grads), map(_get_adjoint, slopes)))
+    try:  # Python looks for signals, and lets other threads run, only where the loop goes back
+        for node in rest:
+            node._grad = grad + node._adjoint if (grad := node._grad) else node._adjoint or 0.0
+    finally:
+        deque(finish, maxlen=0)  # what an interruption has left, in one call into C, where there is no other
 
 
 def add_to_grads(nodes: Iterable[Any], slopes: Iterable[float]) -> None:
@@ -198,7 +212,7 @@ def add_to_grads(nodes: Iterable[Any], slopes: Iterable[float]) -> None:
     deque(map(setattr, nodes, repeat("_grad"), grads), maxlen=0)
 
 
-_get_grad = attrgetter("_grad")
+_get_grad, _get_adjoint = attrgetter("_grad"), attrgetter("_adjoint")
 numbers: Callable[[Node], tuple[float, ...]] = attrgetter("numbers")
 
 
