@@ -50,22 +50,23 @@ def topological_order(outputs: N | Iterable[N], known: Container[Any] = ()) -> l
     >>> [node.op.name if node.op else node.label for node in topological_order(y)]
     ['x', 'mul', 'add']
     """
-    order: dict[N, None] = {}
     several = hasattr(outputs, "__iter__") and not hasattr(type(outputs), "__record__")
-    path = [require_value(x) for x in (outputs if several else [outputs])]  # type: ignore[union-attr]
+    order: list[N] = []
+    reached: set[N] = set()
+    # Nodes to visit; below a None, one whose inputs are all placed.
+    path: list[N | None] = [require_value(x) for x in (outputs if several else [outputs])]  # type: ignore[union-attr]
     path.reverse()
-    while path:  # a node is placed when it comes last on the path for the second time, after its inputs
-        node = path[-1]
-        ahead = [] if node in order or node in known else [
-            x for x in node.inputs if x.__class__ is not float and x not in order and x not in known
-        ]  # fmt: skip
-        if ahead:
-            path += reversed(ahead)
-        else:
-            path.pop()
-            if node not in known:
-                order[node] = None
-    return [*order]
+    while path:
+        node = path.pop()
+        if node is None:
+            order.append(path.pop())  # type: ignore[arg-type]  # a node
+        elif node not in reached and node not in known:
+            reached.add(node)
+            path += (node, None)
+            for x in reversed(node.inputs):
+                if x.__class__ is not float and x not in reached:
+                    path.append(x)
+    return order
 
 
 def number_of_node(node: Any) -> float:

@@ -19,20 +19,21 @@ from .watching import notify
 
 _Input: TypeAlias = "Value | float"
 _PLAINLY = True, None, False
+_new: Callable[[type[Value]], Value] = object.__new__
 
 
 def record(op: Op, operands: Sequence[Any]) -> Value:
     """The node ``op(*operands)``, for any row and operands: what the written-out recorders do for the usual ones."""
-    inputs = [x if isinstance(x, Value) else as_float(x) for x in operands]
-    numbers = [x._number if isinstance(x, Value) else x for x in inputs]
+    numbers = [x._number if isinstance(x, Value) else as_float(x) for x in operands]
     number = op.forward(*numbers)
     records, make, always = blocks.recording() if blocks.open_blocks else _PLAINLY
-    node = make() if make else object.__new__(Value)
+    node = make() if make else _new(Value)
     node._number, node._grad, node.label = number, 0.0, ""
     if records or always:
-        copying.set_inputs(node, op, inputs, (number, *numbers))
+        inputs = [x if isinstance(x, Value) else None for x in operands]
+        copying.set_inputs(node, op, inputs, number, numbers)
     else:
-        copying.set_inputs(node, None, (), (number,))  # a leaf, but no parameter: it says that it was computed
+        copying.set_inputs(node, None, (), number, ())  # a leaf, but no parameter: it says that it was computed
     if always and not records and op is not ops.DETACH:
         return record(ops.DETACH, (node,))
     return node
@@ -208,10 +209,12 @@ class Value(generated.Recorders["Value"]):
     def __infix__(self, op: Op, x: Any, y: Any) -> Any:
         """``op(x, y)``, of which one is this Value, as Python's operators have it."""
         number = x if y is self else y
-        if not isinstance(number, Value):
+        if number.__class__ is not float and not isinstance(number, Value):
             number = _as_number(number)
             if number is None:
                 return _left_to(x if y is self else y)
+            method, reflected = _METHODS[op]  # which know what to do with floats
+            return (reflected if y is self else method)(self, number)
         return record(op, (number, self) if y is self else (self, number))
 
     def __pos__(self) -> Value:
@@ -293,3 +296,10 @@ class Value(generated.Recorders["Value"]):
 
 
 generated.Value = Value
+_METHODS = {
+    ops.ADD: (Value.__add__, Value.__radd__),
+    ops.SUB: (Value.__sub__, Value.__rsub__),
+    ops.MUL: (Value.__mul__, Value.__rmul__),
+    ops.DIV: (Value.__truediv__, Value.__rtruediv__),
+    ops.POW: (Value.__pow__, Value.__rpow__),
+}
