@@ -192,9 +192,9 @@ def _commit(nodes: list[Any]) -> None:
     rest = iter(nodes)
     here, grads, slopes = tee(rest, 3)
     finish = map(setattr, here, repeat("_grad"), map(add, map(_get_grad, grads), map(_get_adjoint, slopes)))
-    try:  # Python looks for signals, and lets other threads run, only where the loop goes back
+    try:  # Python looks for signals, and lets other threads run, only at jumps and calls: where the loop goes back
         for node in rest:
-            node._grad = grad + node._adjoint if (grad := node._grad) else node._adjoint or 0.0
+            node._grad = node._adjoint = node._grad + node._adjoint  # one float, not two, to keep
     finally:
         deque(finish, maxlen=0)  # what an interruption has left, in one call into C, where there is no other
 
