@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import threading
 import weakref
+from collections.abc import Sequence
 from inspect import ismemberdescriptor
+from itertools import takewhile
 from typing import Any
 
 from . import recording
@@ -15,19 +17,22 @@ from .ops import Op
 from .watching import notify
 
 
-def set_inputs(node: Any, op: Op | None, inputs: Any, numbers: Any) -> None:
+def set_inputs(node: Any, op: Op | None, inputs: Sequence[Any], number: float | None, numbers: Sequence[float]) -> None:
     """Gives a new node what it was computed from: the slots that `autograd.Value` describes.
 
-    ``node.numbers`` will be `numbers`; those of a leaf are none, or its own.
+    `number` is the output, None of a leaf that was not computed; `inputs` has None for plain numbers.
     """
-    nodes = [None if x.__class__ is float else x for x in inputs]
-    node.op, node._zd = op, numbers[0] if numbers else None
-    node._x, node._xd = (nodes[0], numbers[1]) if nodes else (None, recording.calls)
-    node._y, node._yd = (nodes[1], numbers[2]) if len(nodes) > 1 else (None, None)
-    node._more = (*nodes[2:], *numbers[3:]) if len(nodes) > 2 else None
-    node._sweep = None
-    if isinstance(numbers, Slope):
-        node._more = Slope(node._more or ())
+    node.op, node._zd, node._sweep = op, number, None
+    node._y = node._more = None
+    if len(inputs) == 1:
+        (node._x,), (node._xd,) = inputs, numbers
+    elif len(inputs) == 2:
+        (node._x, node._y), (node._xd, node._yd) = inputs, numbers
+    elif inputs:
+        (node._x, node._y, *more), (node._xd, node._yd, *seen) = inputs, numbers
+        node._more = (*more, *seen)
+    else:
+        node._x, node._xd = None, recording.calls
 
 
 def copied(node: Any, inputs: tuple[Any, ...]) -> Any:
@@ -56,7 +61,10 @@ def restored(
     """The node of a pickle or a copy."""
     node: Any = object.__new__(kind)
     node._number, node._grad, node.label = data, grad, label
-    set_inputs(node, op, inputs, numbers)
+    number, *seen = numbers or (None,)
+    set_inputs(node, op, [None if x.__class__ is float else x for x in inputs], number, seen)
+    if isinstance(numbers, Slope):
+        node._more = Slope(node._more or ())
     return node
 
 
@@ -70,7 +78,7 @@ def state_of(node: Any) -> Any:
     kind = _kind(node)
     if getattr(kind, "__getstate__", None) is not getattr(object, "__getstate__", None):
         return node.__getstate__()  # from Python 3.11 on
-    own = (base for base in kind.__mro__ if not base.__module__.startswith(f"{__package__}.") and base is not object)
+    own = takewhile(lambda base: not base.__module__.startswith(f"{__package__}."), kind.__mro__)
     slots = (name for base in own for name, x in vars(base).items() if ismemberdescriptor(x))
     filled = {name: getattr(node, name) for name in slots if hasattr(node, name)}
     attributes = getattr(node, "__dict__", None) or None

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from itertools import repeat
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from itertools import chain, repeat, tee
 from operator import add, attrgetter
 from typing import Any, Protocol, TypeVar
 
@@ -52,12 +52,8 @@ def topological_order(outputs: N | Iterable[N], known: Container[Any] = ()) -> l
     """
     several = hasattr(outputs, "__iter__") and not hasattr(type(outputs), "__record__")
     path: list[Any] = list(map(require_value, outputs if several else [outputs]))  # type: ignore[arg-type]
-    if not known and not watching.watchers and _sweeping.acquire(blocking=False):
-        try:
-            token = object()
-            return [node for x in path if x._sweep is not token for node in below(x, token)]
-        finally:
-            _sweeping.release()
+    if not known and (found := _alone(_order, path)) is not None:
+        return found  # type: ignore[no-any-return]  # nodes
     order: list[N] = []
     reached: set[N] = set()
     path.reverse()
@@ -117,54 +113,75 @@ def slopes(nodes: Sequence[N], seeds: Mapping[N, float], wanted: Iterable[N]) ->
     [6.0]
     """
     wanted = list(wanted)
-    if not watching.watchers and _sweeping.acquire(blocking=False):
-        try:
-            for some in (nodes, wanted):
-                for node in some:
-                    node._adjoint = -0.0  # to which nothing has been added, to the bit
-            for node, seed in seeds.items():
-                node._adjoint = seed
-            total = sweep(nodes)
-            found = [node._adjoint + 0.0 for node in wanted]
-            if total == total and not any(x != x for x in found):
-                return found
-        finally:
-            _sweeping.release()
-    by_node = chain_rule(nodes, dict(seeds))
-    return [by_node.get(node, 0.0) + 0.0 for node in wanted]
+    found: list[float] | None = _alone(_slopes, nodes, seeds, wanted)
+    if found is None:
+        by_definition = chain_rule(nodes, dict(seeds))
+        found = [by_definition.get(node, 0.0) for node in wanted]
+    return [slope + 0.0 for slope in found]
 
 
 def backward(output: Any) -> None:
     """What `Value.backward` does."""
-    if not watching.watchers and _sweeping.acquire(blocking=False):
-        try:
-            nodes = below(output, object())
-            output._adjoint = 1.0
-            nodes.reverse()
-            if (total := sweep(nodes)) == total:
-                return _commit(iter(nodes))
-        finally:
+    if not _alone(_add_adjoints, output):
+        found = chain_rule(topological_order(output)[::-1], {output: 1.0})
+        add_to_grads(found, found.values())
+
+
+def _alone(work: Callable[..., Any], *args: Any) -> Any:
+    """What `work` gives with the slots of the nodes for itself.
+
+    None for another thread or a handler of signals that finds them in use, and where watchers are told of every look.
+    """
+    taken: list[bool] = []
+    try:
+        taken += map(_sweeping.acquire, (False,))  # no call, after which a signal could come before the answer is kept
+        return work(*args) if taken[0] and not watching.watchers else None
+    finally:
+        if True in taken:
             _sweeping.release()
-    found = chain_rule(topological_order(output)[::-1], {output: 1.0})
-    return add_to_grads(found, found.values())
 
 
 _sweeping = threading.Lock()
-"""Held while adjoints stand in the nodes.  Another thread, or a handler of signals, that finds it taken uses a dict."""
 
 
-def _commit(rest: Iterator[Any]) -> None:
-    """Adds to the ``grad`` of each node its adjoint: to all of them, even if it is interrupted, and then raises."""
-    interruption: BaseException | None = None
-    while True:
-        try:  # Python looks for signals, and lets other threads run, only where the loop goes back
-            for node in rest:
-                node._grad = grad + node._adjoint if (grad := node._grad) else node._adjoint or 0.0
-            break
-        except BaseException as error:
-            interruption = error
-    if interruption is not None:
-        raise interruption
+def _order(outputs: list[Any]) -> list[Any]:
+    token = object()
+    return [node for x in outputs if x._sweep is not token for node in _below(x, token)]
+
+
+def _below(output: Any, token: object) -> list[Any]:
+    try:
+        return below(output, token)
+    except BaseException:
+        below(output, object())  # on the way down, nodes keep those above them alive
+        raise
+
+
+def _slopes(nodes: Sequence[Any], seeds: Mapping[Any, float], wanted: list[Any]) -> list[float] | None:
+    for node in chain(nodes, wanted):
+        node._adjoint = -0.0  # to which nothing has been added, to the bit
+    for node, seed in seeds.items():
+        node._adjoint = seed
+    total = sweep(nodes)
+    found = [node._adjoint for node in wanted]
+    return None if total != total or any(x != x for x in found) else found
+
+
+def _add_adjoints(output: Any) -> bool:
+    nodes = _below(output, object())
+    output._adjoint = 1.0
+    nodes.reverse()
+    if (total := sweep(nodes)) != total:
+        return False
+    rest = iter(nodes)
+    here, grads, slopes = tee(rest, 3)
+    finish = map(setattr, here, repeat("_grad"), map(add, map(_get_grad, grads), map(_get_adjoint, slopes)))
+    try:  # Python looks for signals, and lets other threads run, only at jumps and calls: where the loop goes back
+        for node in rest:
+            node._grad = node._adjoint = node._grad + node._adjoint  # one float, not two, to keep
+    finally:
+        deque(finish, maxlen=0)  # what an interruption has left, in one call into C, where there is no other
+    return True
 
 
 def add_to_grads(nodes: Iterable[Any], slopes: Iterable[float]) -> None:
@@ -181,7 +198,7 @@ def add_to_grads(nodes: Iterable[Any], slopes: Iterable[float]) -> None:
     deque(map(setattr, nodes, repeat("_grad"), grads), maxlen=0)
 
 
-_get_grad = attrgetter("_grad")
+_get_grad, _get_adjoint = attrgetter("_grad"), attrgetter("_adjoint")
 numbers: Callable[[Node], tuple[float, ...]] = attrgetter("numbers")
 
 

@@ -61,7 +61,7 @@ def recording() -> tuple[bool, Callable[[], Any] | None, bool]:
         if block.open:
             if records is None:
                 records = block.records
-            if make is None or (block.always and not always):
+            if block.make and (make is None or (block.always and not always)):
                 make, always = block.make, block.always
     if records is False and not always:
         return False, None, False
@@ -76,22 +76,27 @@ class Block:
     """
 
     def __init__(self, records: bool | None, make: Callable[[], Any] | None = None, always: bool = False) -> None:
-        self.records, self.make, self.always, self.open = records, make, always, False
+        self.records, self.make, self.always, self.open, self.counts = records, make, always, False, True
 
     def __enter__(self) -> None:
         if self.open:
             raise RuntimeError(
                 "this block is already open; call no_grad() (or enable_grad, trace_lines) anew for each block"
             )
-        _add_to_count(1)
-        _blocks.set((*_blocks.get(), self))
+        around = _blocks.get()
+        # What records anyway, as enable_grad() does with no block around it, changes nothing.
+        self.counts = not self.records or self.make is not None or any(block.open for block in around)
+        if self.counts:
+            _add_to_count(1)
+            _blocks.set((*around, self))
         self.open = True  # last: an interrupt here or above leaves nothing open
 
     def __exit__(self, *_: object) -> None:
         # Not a reset to the blocks before: generators and tasks may close blocks in any order, and in other contexts.
         self.open = False
-        _blocks.set(tuple(block for block in _blocks.get() if block.open))
-        _add_to_count(-1)
+        if self.counts:
+            _blocks.set(tuple([block for block in _blocks.get() if block.open]))
+            _add_to_count(-1)
 
     def __call__(self, function: F) -> F:
         """`function`, with a new block around each call."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, KeysView, Sequence
+from collections.abc import Callable, Sequence
 from inspect import isfunction
 from typing import Any, TypeAlias
 
@@ -12,14 +12,15 @@ import numpy as np
 from . import copying, generated, ops, watching
 from . import recording as blocks
 from .conversions import as_float
-from .graph import add_to_grads, backward, chain_rule
+from .graph import backward
+from .lecture import Lecture
 from .numpy_protocol import call_function, call_ufunc
 from .ops import Op
 from .refusing import Refusals
 from .watching import notify
 
 _Input: TypeAlias = "Value | float"
-_PLAINLY = True, None, False
+_new: Callable[[type[Value]], Value] = object.__new__
 
 
 def _left_to(other: Any) -> Any:
@@ -51,7 +52,7 @@ def _as_number(other: Any) -> float | None:
         return None
 
 
-class Value(Refusals, generated.Recorders["Value"]):
+class Value(generated.Recorders["Value"], Refusals, Lecture):
     """A number that remembers how it was computed.
 
     ``data`` is the number; ``grad`` the sum of the derivatives that `backward` has added since it was last set to
@@ -163,36 +164,21 @@ class Value(Refusals, generated.Recorders["Value"]):
         """
         backward(self)
 
-    # ---- As micrograd's lecture reads a node, and steps through a graph by hand
-
-    @property
-    def _prev(self) -> KeysView[Value]:
-        return dict.fromkeys(x for x in self.inputs if isinstance(x, Value)).keys()  # a set that keeps its order
-
-    @property
-    def _op(self) -> str:
-        return "" if self.op is None else "ReLU" if self.op is ops.RELU else self.op.symbol or self.op.name
-
-    def _backward(self) -> None:
-        found = chain_rule([self], {self: self._grad})
-        del found[self]
-        add_to_grads(found, found.values())
-
     @staticmethod
     def __record__(op: Op, operands: Sequence[Any], /) -> Value:
         """The node ``op(*operands)``, of any row and operands, as calling a row records it."""
         if op in _METHODS and not blocks.open_blocks:
             return _METHODS[op](operands[0])
-        inputs = [x if isinstance(x, Value) else as_float(x) for x in operands]
-        numbers = [x._number if isinstance(x, Value) else x for x in inputs]
+        numbers = [x._number if isinstance(x, Value) else as_float(x) for x in operands]
         number = op.forward(*numbers)
-        records, make, always = blocks.recording() if blocks.open_blocks else _PLAINLY
-        node = make() if make else object.__new__(Value)
+        records, make, always = blocks.recording() if blocks.open_blocks else (True, None, False)
+        node = make() if make else _new(Value)
         node._number, node._grad, node.label = number, 0.0, ""
         if records or always:
-            copying.set_inputs(node, op, inputs, (number, *numbers))
+            inputs = [x if isinstance(x, Value) else None for x in operands]
+            copying.set_inputs(node, op, inputs, number, numbers)
         else:
-            copying.set_inputs(node, None, (), (number,))  # a leaf, but no parameter: it says that it was computed
+            copying.set_inputs(node, None, (), number, ())  # a leaf, but no parameter: it says that it was computed
         if always and not records and op is not ops.DETACH:
             return Value.__record__(ops.DETACH, (node,))
         return node
@@ -200,12 +186,10 @@ class Value(Refusals, generated.Recorders["Value"]):
     def __infix__(self, op: Op, x: Any, y: Any) -> Any:
         """``op(x, y)``, of which one is this Value, as Python's operators have it."""
         other = x if y is self else y
-        if isinstance(other, Value):
-            return self.__record__(op, (x, y))
-        number = _as_number(other)
+        number = other if other.__class__ is float or isinstance(other, Value) else _as_number(other)
         if number is None:
             return _left_to(other)
-        if blocks.open_blocks:
+        if blocks.open_blocks or isinstance(other, Value):
             return self.__record__(op, (number, self) if y is self else (self, number))
         method, reflected = _INFIX[op]
         return reflected(self, number) if y is self else method(self, number)

@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import math
+import operator
 import pickle
 import struct
+import sys
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from copy import deepcopy
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd import TABLE, Op, Value, generated, generator, gradients, graph, no_grad, topological_order
+from autograd import (
+    TABLE,
+    Op,
+    Value,
+    enable_grad,
+    generated,
+    generator,
+    gradients,
+    graph,
+    no_grad,
+    recording,
+    topological_order,
+)
 from autograd.derivatives import tangents
 from autograd.generated import below
 from autograd.graph import adjoints, chain_rule
@@ -257,3 +274,56 @@ def test_a_signal_in_mid_sweep_leaves_no_trace():
     error.clear()
     agree(y)
     assert x.grad == 12.0
+
+
+@pytest.mark.parametrize("line", [3, 40, 100])
+def test_an_interrupted_walk_keeps_nothing_alive(line):
+    """On the way down, nodes hold those above them: a parameter would hold the whole graph of an old step."""
+    x = y = Value(2.0)
+    for _ in range(50):
+        y = y * x
+    lines = 0
+
+    def trace(frame: Any, event: str, _: Any) -> Any:
+        nonlocal lines
+        if frame.f_code is not below.__code__:
+            return trace if frame.f_code is Value.backward.__code__ or frame.f_code is graph.backward.__code__ else None
+        lines += event == "line"
+        if lines == line:
+            raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            y.backward()
+    finally:
+        sys.settrace(before)
+    assert not any(isinstance(node._adjoint, Value) for node in topological_order(y) if hasattr(node, "_adjoint"))
+    assert x.grad == 0.0
+    agree(y)
+
+
+@pytest.mark.parametrize("number", [2, True, Fraction(1, 2), np.float64(3.0)])
+@pytest.mark.parametrize("block", [nullcontext, no_grad, enable_grad])
+def test_numbers_of_any_kind_are_floats_to_the_recorders(number, block):
+    """From the left and from the right, in blocks that record or do not."""
+    x = Value(2.0)
+    with block():
+        for operate in (operator.add, operator.sub, operator.mul, operator.truediv, operator.pow):
+            for ours, floats in (((x, number), (2.0, float(number))), ((number, x), (float(number), 2.0))):
+                node, expected = operate(*ours), operate(*floats)
+                assert node.data == expected and all(type(n) is float for n in node.numbers)
+                assert node.inputs in ((), tuple([x if n is x else float(n) for n in ours]))
+
+
+def test_enable_grad_counts_only_inside_no_grad():
+    """Elsewhere it changes nothing, and recorders stay fast: the verbs open it."""
+    with enable_grad():
+        assert recording.open_blocks == 0
+        with no_grad(), enable_grad():
+            assert recording.open_blocks == 2 and (Value(2.0) * 3.0).inputs
+        with no_grad():
+            assert not (Value(2.0) * 3.0).inputs
+    assert recording.open_blocks == 0

@@ -233,6 +233,61 @@ def test_an_interrupted_backward_or_assign_is_all_or_nothing(every):
     assert run_python(f"every = {every}\n{INTERRUPTED}") == "interrupted\n"
 
 
+STORM = """
+import signal, time
+from autograd import Value, topological_order
+from autograd.graph import _sweeping, adjoints
+
+def interrupt(*_):
+    if armed:
+        raise KeyboardInterrupt
+
+def backward(delay):
+    global armed, interrupted
+    armed = True
+    try:
+        try:
+            signal.setitimer(signal.ITIMER_REAL, delay, 1e-5)
+            y.backward()
+        finally:
+            armed = False
+    except KeyboardInterrupt:
+        interrupted += 1
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    assert not _sweeping.locked(), "the next sweeps would be slow"
+
+armed, interrupted = False, 0
+signal.signal(signal.SIGALRM, interrupt)
+x = Value(1.0)
+y = x * x
+start = time.perf_counter()
+for _ in range(1000):
+    y.backward()
+whole = (time.perf_counter() - start) / 1000
+for k in range(4000):
+    backward(whole * (0.5 + k % 100 / 20))
+for _ in range(3000):
+    y = y + x
+nodes, once = topological_order([y]), adjoints(y)
+start = time.perf_counter()
+y.backward()
+whole = time.perf_counter() - start
+for node in nodes:
+    node.grad = 0.0
+for k in range(300):
+    backward(whole * (0.5 + k % 100 / 150))
+    calls = round(y.grad)
+    assert all(node.grad == calls * once[node] for node in nodes), "some gradients were added"
+print("interrupted" if interrupted else "never interrupted")
+"""
+
+
+@needs_timers
+def test_a_storm_of_interrupts_leaves_gradients_whole_and_sweeps_fast():
+    """One signal after the other, also while an earlier one is answered."""
+    assert run_python(STORM) == "interrupted\n"
+
+
 FITS = """
 import signal, time
 from nn import MLP, Adam, fit, half_squared_error, tanh

@@ -17,7 +17,7 @@ ROOMS = """
     refusing
     generated arrays numpy_protocol
     graph
-    derivatives
+    derivatives lecture
     copying
     value
     nodes assigning functions functional derivation
