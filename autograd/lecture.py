@@ -26,6 +26,6 @@ class Lecture:
         return "" if self.op is None else "ReLU" if self.op is RELU else self.op.symbol or self.op.name
 
     def _backward(self) -> None:
-        found: dict[Any, float] = chain_rule([self], {self: self._grad})  # type: ignore[type-var]  # a Value
+        found: dict[Any, float] = chain_rule([self], {self: self._grad})
         del found[self]
         add_to_grads(found, found.values())

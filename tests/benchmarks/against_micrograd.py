@@ -1,12 +1,13 @@
-"""Time and memory against the published micrograd, on its demo setting; and time per node as graphs grow.
+"""Time and memory against the published micrograd and two minimal engines, and time a node as graphs grow.
 
     pip install -e '.[dev]'
     python tests/benchmarks/against_micrograd.py
 
-The demo: 100 two-dimensional examples, MLP 2-16-16-1, hinge loss, L2 term, forward plus backward, the same code for
-both libraries.  The cyclic collector is on, as a user has it, and each step is run while the graph of the step before
-is still alive, as in a training loop.  The two take turns in blocks of steps; the ratio is that of the two blocks of a
-round.
+The demo: two-dimensional examples, MLP 2-16-16-1, hinge loss, L2 term, forward plus backward, the same code for all,
+with 4 examples and with 100, with Python's cyclic collector on (as a user has it) and off.  Each step runs while the
+graph of the step before is still alive, as in a training loop.  The engines take turns in blocks of steps; a ratio is
+that of two blocks of one round.  micrograd and this library use their own MLP, the minimal engines (see
+`sixty_lines.py`) the one below.  Times are of the process, not of the clock.
 """
 
 from __future__ import annotations
@@ -18,16 +19,58 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from math import cos, pi, sin
 from typing import Any
 
 import micrograd.engine
 import micrograd.nn
+from sixty_lines import Lean, SixtyLines
 
 import autograd
 import nn
 
-ROUNDS, STEPS = 7, 5
+ROUNDS = 7
+STEPS = {4: 60, 100: 4}
+"""How many steps a block has, by the number of examples."""
+
+
+class Neuron:
+    """relu(w . x + b), of any engine."""
+
+    def __init__(self, value: Any, nin: int, nonlin: bool) -> None:
+        self.w = [value(random.uniform(-1, 1)) for _ in range(nin)]
+        self.b, self.nonlin = value(0.0), nonlin
+
+    def __call__(self, x: list[Any]) -> Any:
+        """The output."""
+        act = sum([wi * xi for wi, xi in zip(self.w, x)], self.b)
+        return act.relu() if self.nonlin else act
+
+
+class Network:
+    """micrograd's MLP, of any engine."""
+
+    def __init__(self, value: Any, sizes: list[int]) -> None:
+        last = len(sizes) - 2
+        self.layers = [
+            [Neuron(value, nin, i < last) for _ in range(nout)] for i, (nin, nout) in enumerate(pairwise(sizes))
+        ]
+
+    def __call__(self, x: list[Any]) -> Any:
+        """The output."""
+        for layer in self.layers:
+            x = [neuron(x) for neuron in layer]
+        return x[0]
+
+    def parameters(self) -> list[Any]:
+        """Weights and biases."""
+        return [p for layer in self.layers for neuron in layer for p in [*neuron.w, neuron.b]]
+
+    def zero_grad(self) -> None:
+        """Sets them to zero."""
+        for p in self.parameters():
+            p.grad = 0.0
 
 
 def moons(count: int, noise: float = 0.1) -> tuple[list[list[float]], list[int]]:
@@ -41,10 +84,9 @@ def moons(count: int, noise: float = 0.1) -> tuple[list[list[float]], list[int]]
     return x, y
 
 
-def demo(value: Any, mlp: Any) -> Callable[[], Any]:
-    """micrograd's demo step, for either library."""
-    x, y = moons(100)
-    model = mlp(2, [16, 16, 1])
+def demo(value: Any, model: Any, count: int) -> Callable[[], Any]:
+    """micrograd's demo step, for any engine."""
+    x, y = moons(count)
 
     def step() -> Any:
         inputs = [list(map(value, row)) for row in x]
@@ -58,17 +100,29 @@ def demo(value: Any, mlp: Any) -> Callable[[], Any]:
     return step
 
 
-def block(step: Callable[[], Any]) -> float:
-    """The median time of a step in a training loop; before and after, the heap is clean."""
+def engines(count: int) -> dict[str, Callable[[], Any]]:
+    """A step of each, by name."""
+    random.seed(1337)  # micrograd draws from the global generator
+    return {
+        "micrograd 0.1.0": demo(micrograd.engine.Value, micrograd.nn.MLP(2, [16, 16, 1]), count),
+        "60 lines": demo(SixtyLines, Network(SixtyLines, [2, 16, 16, 1]), count),
+        "60 lines, two inputs": demo(Lean, Network(Lean, [2, 16, 16, 1]), count),
+        "ours, same network": demo(autograd.Value, Network(autograd.Value, [2, 16, 16, 1]), count),
+        "ours": demo(autograd.Value, nn.MLP(2, [16, 16, 1]), count),
+    }
+
+
+def block(step: Callable[[], Any], steps: int) -> float:
+    """The mean time of a step in a training loop; before and after, the heap is clean."""
+    loss = step()
     gc.collect()
-    times, loss = [], step()
-    for _ in range(STEPS):
-        start = time.perf_counter()
+    start = time.process_time()
+    for _ in range(steps):
         loss = step()
-        times.append(time.perf_counter() - start)
+    seconds = time.process_time() - start
     del loss
     gc.collect()
-    return statistics.median(times)
+    return seconds / steps
 
 
 def bytes_per_node(step: Callable[[], Any], children: Callable[[Any], Any]) -> tuple[float, int]:
@@ -100,43 +154,46 @@ def time_per_node() -> Iterator[tuple[int, float]]:
     for nodes in (10**3, 10**4, 10**5, 10**6):
         times = []
         for _ in range(max(2, min(20, 10**6 // nodes))):
-            start = time.perf_counter()
+            start = time.process_time()
             x = y = autograd.Value(0.5)
             for _ in range(nodes // 3):
                 y = (y * x + 0.25).tanh()
             y.backward()
             del y
-            times.append(time.perf_counter() - start)
+            times.append(time.process_time() - start)
         yield nodes, statistics.median(times) / nodes
 
 
 def main() -> None:
-    """Prints the table."""
+    """Prints the tables."""
     sys.setrecursionlimit(10**6)  # micrograd's backward recurses
-    random.seed(1337)  # micrograd draws from the global generator
-    theirs = demo(micrograd.engine.Value, micrograd.nn.MLP)
-    ours = demo(autograd.Value, nn.MLP)
-    for label, setting in (("collector on", gc.enable), ("collector off", gc.disable)):
-        setting()
-        rounds = [(block(theirs), block(ours)) for _ in range(ROUNDS)]
-        print(f"demo step, {label}")
-        print(f"  micrograd        {spread([1e3 * a for a, _ in rounds], '.0f')} ms")
-        print(f"  scalar-autograd  {spread([1e3 * b for _, b in rounds], '.0f')} ms")
-        print(f"  ratio            {spread([a / b for a, b in rounds], '.1f')} times faster")
+    for count, steps in STEPS.items():
+        for label, setting in (("off", gc.disable), ("on", gc.enable)):
+            setting()
+            measured: dict[str, list[float]] = {}
+            rivals = engines(count)
+            for _ in range(ROUNDS):
+                for name, step in rivals.items():
+                    measured.setdefault(name, []).append(block(step, steps))
+            print(f"{count} examples, collector {label}: ms a step, and how many times ours")
+            for name, times in measured.items():
+                ratios = [theirs / ours for theirs, ours in zip(times, measured["ours"])]
+                print(f"  {name:22}{spread([1e3 * t for t in times], '.2f'):28}{spread(ratios, '.2f')}", flush=True)
     gc.enable()
 
+    theirs, ours = (engines(100)[name] for name in ("micrograd 0.1.0", "ours"))
     their_bytes, their_nodes = bytes_per_node(theirs, lambda node: node._prev)
     our_bytes, our_nodes = bytes_per_node(ours, lambda node: [x for x in node.inputs if not isinstance(x, float)])
     print("bytes per node, after backward")
     print(f"  micrograd        {their_bytes:.0f} ({their_nodes} nodes)")
-    print(f"  scalar-autograd  {our_bytes:.0f} ({our_nodes} nodes)")
+    print(f"  ours             {our_bytes:.0f} ({our_nodes} nodes)")
     print(f"  ratio            {our_bytes / their_bytes:.2f}")
 
     print("time per node, forward plus backward")
-    measured = list(time_per_node())
-    for nodes, seconds in measured:
+    measured_nodes = list(time_per_node())
+    for nodes, seconds in measured_nodes:
         print(f"  {nodes:>9,} nodes  {1e6 * seconds:.2f} us")
-    print(f"  slowest / fastest  {max(s for _, s in measured) / min(s for _, s in measured):.2f}")
+    print(f"  slowest / fastest  {max(s for _, s in measured_nodes) / min(s for _, s in measured_nodes):.2f}")
 
 
 if __name__ == "__main__":
