@@ -181,6 +181,8 @@ def _shifted(name: str, xs: Iterable[Any]) -> list[Any]:
 
 
 def _at_least_one(name: str, xs: Iterable[Any], rows: bool = False) -> Sequence[Any]:
+    if xs.__class__ is list and xs:
+        return xs
     if isinstance(xs, np.ndarray) and xs.ndim != 1 and not rows:
         raise ValueError(f"{name} of an array of shape {xs.shape}; give one sequence, such as each row in turn")
     xs = unmasked(name, xs).tolist() if isinstance(xs, np.ndarray) else list(xs)

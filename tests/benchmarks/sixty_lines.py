@@ -64,7 +64,7 @@ class SixtyLines:
 
 
 class Lean:
-    """Two inputs at most, and a slot for each of them and for each local derivative: the fastest that we could write."""
+    """Two inputs at most, with a slot for each and for its local derivative: the fastest that we could write."""
 
     __slots__ = ("_dx", "_dy", "_x", "_y", "data", "grad")
 
