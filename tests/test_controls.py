@@ -113,7 +113,7 @@ FAULTS = [
     ("found[target] + term if target in found else term", "term"),  # the missing +=
     ("found[target] + term if target in found else term", "found[target] - term if target in found else term"),
     ("slopes(nodes, {output: 1.0}, nodes)", "slopes(nodes, {output: -1.0}, nodes)"),
-    ("topological_order(require_value(output))[::-1]", "topological_order(require_node(output))"),
+    ("topological_order(require_value(output))[::-1]", "topological_order(require_value(output))"),
     ("product = adjoint * partial", "product = adjoint + partial"),
 ]
 
