@@ -283,6 +283,7 @@ print("interrupted" if interrupted else "never interrupted")
 
 
 @needs_timers
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="3.10 answers a second signal before it enters a finally")
 def test_a_storm_of_interrupts_leaves_gradients_whole_and_sweeps_fast():
     """One signal after the other, also while an earlier one is answered."""
     assert run_python(STORM) == "interrupted\n"
