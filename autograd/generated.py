@@ -14,8 +14,8 @@ from typing import Any, Generic, TypeVar
 
 from . import kernels, recording
 from .ops import (
-    ADD, SUB, MUL, DIV, NEG, POW, ABS, SIGN, STEP, EQUAL, EXP, EXPM1, LOG, LOG1P, SQRT, SIN, COS, TAN, ARCSIN,
-    ARCTAN, SINH, COSH, TANH, SIGMOID, SOFTPLUS, RELU, MAXIMUM, MINIMUM, WHERE, DETACH,
+    TABLE, ADD, SUB, MUL, DIV, NEG, POW, ABS, SIGN, STEP, EQUAL, EXP, EXPM1, LOG, LOG1P, SQRT, SIN, COS, TAN,
+    ARCSIN, ARCTAN, SINH, COSH, TANH, SIGMOID, SOFTPLUS, RELU, MAXIMUM, MINIMUM, WHERE, DETACH,
 )
 
 V = TypeVar("V")
@@ -366,5 +366,6 @@ for _row, _pull in {
     RELU: _relu, MAXIMUM: _maximum, MINIMUM: _minimum, WHERE: _where, DETACH: _detach
 }.items():
     object.__setattr__(_row, 'pull', _pull)
-    if hasattr(Recorders, _row.name):  # a row's help, without its example, which calls a function
-        getattr(Recorders, _row.name).__doc__ = (_row.__doc__ or '').partition('\n\n>>>')[0]
+for _name, _method in vars(Recorders).items():  # a row's help, without its example, which calls a function
+    if callable(_method): _method.__qualname__ = f'Value.{_name}'
+    if _name in TABLE: _method.__doc__ = (TABLE[_name].__doc__ or '').partition('\n\n>>>')[0]

@@ -69,7 +69,8 @@ def source() -> str:
     True
     """
     rows = list(TABLE.values())
-    imported = "(\n" + textwrap.fill(", ".join(op.name.upper() for op in rows), 116, **_INDENT) + ",\n)"
+    names = ["TABLE", *(op.name.upper() for op in rows)]
+    imported = "(\n" + textwrap.fill(", ".join(names), 116, **_INDENT) + ",\n)"
     parts = [HEADER.replace("{rows}", imported)]
     for op in rows:
         if len(op.partials) == 1:
@@ -267,8 +268,9 @@ def _exports(rows: Sequence[Op]) -> str:
         textwrap.fill(pulls, 116, **_INDENT),
         "}.items():",
         "    object.__setattr__(_row, 'pull', _pull)",
-        "    if hasattr(Recorders, _row.name):  # a row's help, without its example, which calls a function",
-        "        getattr(Recorders, _row.name).__doc__ = (_row.__doc__ or '').partition('\\n\\n>>>')[0]",
+        "for _name, _method in vars(Recorders).items():  # a row's help, without its example, which calls a function",
+        "    if callable(_method): _method.__qualname__ = f'Value.{_name}'",
+        "    if _name in TABLE: _method.__doc__ = (TABLE[_name].__doc__ or '').partition('\\n\\n>>>')[0]",
     ]
     return "\n".join(lines)
 
