@@ -14,10 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd import TABLE, Op, Value, generated, generator, gradients, graph, no_grad, topological_order
+from autograd import TABLE, Op, Value, generated, generator, gradients, graph, no_grad, topological_order, trace_lines
+from autograd.assigning import is_leaf
 from autograd.derivatives import tangents
 from autograd.generated import below
 from autograd.graph import adjoints, chain_rule
+from autograd.nodes import line_outside
 from autograd.strategies import expressions, special_values
 
 from .laws import SPECIAL, same
@@ -138,6 +140,19 @@ def test_operators_record_what_the_generic_rule_records(name):
                 alike(METHODS[name](left, right), Value.__record__(TABLE[name], (left, right)))
     for left, right in ((Value(3.0), 2), (2, Value(3.0))):
         alike(METHODS[name](left, right), Value.__record__(TABLE[name], (left, right)))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_operators_ask_whether_they_record(name):
+    """On either side of a number; and who makes the nodes."""
+    x, y = Value(3.0), Value(2.0)
+    for left, right in ((x, y), (x, 2.0), (3.0, y)):
+        with no_grad():
+            node = METHODS[name](left, right)
+            assert node.inputs == () and not is_leaf(node)
+            alike(node, Value.__record__(TABLE[name], (left, right)))
+        with trace_lines():
+            assert METHODS[name](left, right).line == line_outside()
 
 
 @pytest.mark.parametrize("name", [op.name for op in TABLE.values() if len(op.partials) == 1])
