@@ -73,7 +73,8 @@ class Op:
     pole: Callable[..., float] | None = None
     why_zero: str = "the derivative of {z} with respect to {x} = {xn} is 0"
     pull = None
-    """Adds to the adjoints of the inputs (see `generated`); None for rows that are not of the table."""
+    """Adds to the adjoints of the inputs (see `generated`); None for rows that are not of the table, and for the
+    commonest, whose part stands in the loop of `sweep`."""
 
     def __post_init__(self) -> None:
         inputs = len(self.partials)

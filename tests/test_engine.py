@@ -128,13 +128,15 @@ def alike(node: Value, expected: Value) -> None:
     assert type(node) is type(expected) and node.op is expected.op and same(node.inputs, expected.inputs)
     assert list(map(bits, node.numbers)) == list(map(bits, expected.numbers)), f"{node.op}{expected.numbers[1:]}"
     assert bits(node.data) == bits(expected.data) and (node.grad, node.label) == (0.0, "")
+    for slot in ("_x", "_y", "_more", "_sweep"):  # what a walk reads
+        assert getattr(node, slot) is getattr(expected, slot)
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_operators_record_what_the_generic_rule_records(name):
     """At every pair of special values; of two Values, a Value and a float, a float and a Value, and with ints."""
     for a in SPECIAL:
-        for b in SPECIAL:
+        for b in (*SPECIAL, -1.5, 801.0):  # powers that are infinite or NaN, with either sign
             x, y = Value(a), Value(b)
             for left, right in ((x, y), (x, b), (a, y), (x, x)):
                 alike(METHODS[name](left, right), Value.__record__(TABLE[name], (left, right)))
@@ -152,7 +154,8 @@ def test_operators_ask_whether_they_record(name):
             assert node.inputs == () and not is_leaf(node)
             alike(node, Value.__record__(TABLE[name], (left, right)))
         with trace_lines():
-            assert type(METHODS[name](left, right)) is TracedValue
+            node = METHODS[name](left, right)
+            assert type(node) is TracedValue and same(node.inputs, (left, right))
 
 
 @pytest.mark.parametrize("name", [op.name for op in TABLE.values() if len(op.partials) == 1])
