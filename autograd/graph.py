@@ -120,9 +120,9 @@ def slopes(nodes: Sequence[N], seeds: Mapping[N, float], wanted: Iterable[N]) ->
                     node._adjoint = -0.0  # to which nothing has been added, to the bit
             for node, seed in seeds.items():
                 node._adjoint = seed
-            total = sweep(nodes, _by_definition)
+            sweep(nodes, _by_definition)
             found = [node._adjoint + 0.0 for node in wanted]
-            if total == total and not any(x != x for x in found):
+            if not any(x != x for x in found):
                 return found
         finally:
             _sweeping.release()

@@ -99,6 +99,15 @@ def test_a_zero_wins_in_one_of_many_leaves():
         assert (x.grad, y.grad) == (0.0, 3.0)
 
 
+def test_slopes_by_the_definition():
+    """Where the sweep has a NaN: a zero has no sign, and what the output does not depend on has 0."""
+    x, y, apart = Value(0.0), Value(2.0), Value(1.0)
+    root = TABLE["sqrt"](x) * 0.0 + y * -0.0
+    nodes = topological_order(root)[::-1]
+    assert list(map(bits, graph.slopes(nodes, {root: 1.0}, iter([x, y, apart])))) == [bits(0.0)] * 3
+    assert graph.slopes(nodes, {root: 1.0}, iter([y, root])) == [0.0, 1.0]
+
+
 @given(expressions(ops=ROWS, numbers=ANY, max_instructions=12))
 def test_the_sweep_stops_at_what_is_wanted(expression):
     """As the verbs use it, from arguments that were computed themselves."""
@@ -298,6 +307,10 @@ def test_a_signal_in_mid_sweep_leaves_no_trace():
     with pytest.raises(KeyboardInterrupt):
         y.backward()
     assert x.grad == y.grad == 0.0
+    with pytest.raises(KeyboardInterrupt):
+        gradients(y, [x])
     error.clear()
+    assert not graph._sweeping.locked()
     agree(y)
+    assert gradients(y, [x]) == [x.grad] and not graph._sweeping.locked()
     assert x.grad == 12.0
