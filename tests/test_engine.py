@@ -314,3 +314,27 @@ def test_a_signal_in_mid_sweep_leaves_no_trace():
     agree(y)
     assert gradients(y, [x]) == [x.grad] and not graph._sweeping.locked()
     assert x.grad == 12.0
+
+
+def test_a_signal_while_grads_are_added_comes_after_all_of_them():
+    """It is raised, and every grad has been changed once."""
+
+    class Interrupted:
+        def __init__(self, nodes: list[Value]) -> None:
+            self.rest, self.left = iter(nodes), 2
+
+        def __iter__(self) -> Interrupted:
+            return self
+
+        def __next__(self) -> Value:
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+            return next(self.rest)
+
+    nodes = [Value(float(i)) for i in range(4)]
+    for node in nodes:
+        node._adjoint, node.grad = 2.0, 0.5
+    with pytest.raises(KeyboardInterrupt):
+        graph._commit(Interrupted(nodes))
+    assert [node.grad for node in nodes] == [2.5] * 4
