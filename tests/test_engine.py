@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd import TABLE, Op, Value, generated, generator, gradients, graph, no_grad, topological_order, trace_lines
-from autograd.assigning import is_leaf
+from autograd.assigning import is_leaf, is_slope
 from autograd.derivatives import tangents
 from autograd.generated import below
 from autograd.graph import adjoints, chain_rule
@@ -338,3 +338,34 @@ def test_a_signal_while_grads_are_added_comes_after_all_of_them():
     with pytest.raises(KeyboardInterrupt):
         graph._commit(Interrupted(nodes))
     assert [node.grad for node in nodes] == [2.5] * 4
+
+
+# ---- Recorded derivatives
+
+
+def test_a_recorded_zero_that_wins_leaves_the_others():
+    """Where the number is known, but not its derivative, that alone is NaN; every result is marked as a slope."""
+    sqrt = TABLE["sqrt"]
+    x, w, y = Value(0.0), Value(0.0), Value(2.0)
+    first, second = slopes = gradients(sqrt(x) * w + y * y, [x, y], create_graph=True)
+    assert [slope.data for slope in slopes] == [0.0, 4.0] and all(map(is_slope, slopes))
+    assert gradients(second, [y]) == [2.0] and math.isnan(gradients(first, [w])[0])
+    (tangent,) = tangents([sqrt(x) * w + y * y], {x: Value(1.0)})
+    assert tangent.data == 0.0 and type(tangent.data) is float
+    (slope,) = gradients(w * y, [y], create_graph=True)
+    assert slope is w and not is_slope(w)
+
+
+def test_zeros_that_stay():
+    """A closed gate is one, and a sum of these; a number that is 0 here is not, nor is what the zero does not cut."""
+    log, relu, sqrt, step = (TABLE[name] for name in ("log", "relu", "sqrt", "step"))
+    x, z, w = Value(-1.0), Value(0.0), Value(0.0)
+
+    def second(output: Value, a: Value, b: Value) -> tuple[float, float]:
+        (slope,) = gradients(output, [a], create_graph=True)
+        return slope.data, gradients(slope, [b])[0]
+
+    assert second(log(relu(x)), x, x) == (0.0, 0.0)
+    assert second(sqrt(z) * (step(x) + step(x)), z, x) == (0.0, 0.0)
+    assert str(second(sqrt(z) * (step(x) + w), z, w)) == "(0.0, nan)"
+    assert math.isnan(second(log(x * 0.0), x, x)[0])
