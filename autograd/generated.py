@@ -254,15 +254,9 @@ class Recorders(Generic[V]):
         n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = DETACH; return n
 
 
-def _add(n: Any, g: float) -> None:
-    if (x := n._x) is not None: x._adjoint += g
-    if (x := n._y) is not None: x._adjoint += g
 def _sub(n: Any, g: float) -> None:
     if (x := n._x) is not None: x._adjoint += g
     if (x := n._y) is not None: x._adjoint += -g
-def _mul(n: Any, g: float) -> None:
-    if (x := n._x) is not None: x._adjoint += g * n._yd
-    if (x := n._y) is not None: x._adjoint += g * n._xd
 def _div(n: Any, g: float) -> None:
     if (x := n._x) is not None: x._adjoint += g * kernels.div(1.0, n._yd)
     if (x := n._y) is not None: x._adjoint += g * -kernels.div(n._zd, n._yd)
@@ -360,10 +354,10 @@ exp, expm1, log, log1p, maximum, minimum, mul, neg = EXP, EXPM1, LOG, LOG1P, MAX
 relu, sigmoid, sign, sin, sinh, softplus, sqrt, step = RELU, SIGMOID, SIGN, SIN, SINH, SOFTPLUS, SQRT, STEP
 sub, tan, tanh, where = SUB, TAN, TANH, WHERE
 for _row, _pull in {
-    ADD: _add, SUB: _sub, MUL: _mul, DIV: _div, NEG: _neg, POW: _pow, ABS: _abs, SIGN: _sign, STEP: _step, EQUAL:
-    _equal, EXP: _exp, EXPM1: _expm1, LOG: _log, LOG1P: _log1p, SQRT: _sqrt, SIN: _sin, COS: _cos, TAN: _tan,
-    ARCSIN: _arcsin, ARCTAN: _arctan, SINH: _sinh, COSH: _cosh, TANH: _tanh, SIGMOID: _sigmoid, SOFTPLUS: _softplus,
-    RELU: _relu, MAXIMUM: _maximum, MINIMUM: _minimum, WHERE: _where, DETACH: _detach
+    SUB: _sub, DIV: _div, NEG: _neg, POW: _pow, ABS: _abs, SIGN: _sign, STEP: _step, EQUAL: _equal, EXP: _exp,
+    EXPM1: _expm1, LOG: _log, LOG1P: _log1p, SQRT: _sqrt, SIN: _sin, COS: _cos, TAN: _tan, ARCSIN: _arcsin, ARCTAN:
+    _arctan, SINH: _sinh, COSH: _cosh, TANH: _tanh, SIGMOID: _sigmoid, SOFTPLUS: _softplus, RELU: _relu, MAXIMUM:
+    _maximum, MINIMUM: _minimum, WHERE: _where, DETACH: _detach
 }.items():
     object.__setattr__(_row, 'pull', _pull)
 for _name, _method in vars(Recorders).items():  # a row's help, without its example, which calls a function

@@ -80,7 +80,7 @@ def source() -> str:
     parts += [
         "",
         "",
-        *map(_pull, rows),
+        *[_pull(op) for op in rows if op not in COMMONEST],
         "",
         "",
         SWEEP.strip().replace("{branches}", _branches()),
@@ -262,7 +262,7 @@ def _exports(rows: Sequence[Op]) -> str:
     lines = ["__all__ = [", textwrap.fill(", ".join(f'"{name}"' for name in names), 116, **_INDENT), "]"]
     for some in (names[i : i + 8] for i in range(0, len(names), 8)):
         lines.append(f"{', '.join(some)} = {', '.join(some).upper()}")
-    pulls = ", ".join(f"{op.name.upper()}: _{op.name}" for op in rows)
+    pulls = ", ".join(f"{op.name.upper()}: _{op.name}" for op in rows if op not in COMMONEST)
     lines += [
         "for _row, _pull in {",
         textwrap.fill(pulls, 116, **_INDENT),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, repeat, tee
 from operator import add, attrgetter
 from typing import Any, Protocol, TypeVar
@@ -23,9 +23,6 @@ class Node(Protocol):
 
     op: Op | None
     """The row that computed the node; None for a leaf."""
-    _grad: float
-    _adjoint: float
-    _sweep: object
 
     @property
     def inputs(self) -> tuple[Any, ...]:
@@ -173,7 +170,11 @@ def _add_adjoints(output: Any) -> bool:
     nodes.reverse()
     if (total := sweep(nodes)) != total:
         return False
-    rest = iter(nodes)
+    _commit(iter(nodes))
+    return True
+
+
+def _commit(rest: Iterator[Any]) -> None:
     here, grads, slopes = tee(rest, 3)
     finish = map(setattr, here, repeat("_grad"), map(add, map(_get_grad, grads), map(_get_adjoint, slopes)))
     try:  # Python looks for signals, and lets other threads run, only at jumps and calls: where the loop goes back
@@ -181,7 +182,6 @@ def _add_adjoints(output: Any) -> bool:
             node._grad = node._adjoint = node._grad + node._adjoint  # one float, not two, to keep
     finally:
         deque(finish, maxlen=0)  # what an interruption has left, in one call into C, where there is no other
-    return True
 
 
 def add_to_grads(nodes: Iterable[Any], slopes: Iterable[float]) -> None:

@@ -85,7 +85,7 @@ class Op:
     pole: Callable[..., float] | None = None
     why_zero: str = "the derivative of {z} with respect to {x} = {xn} is 0"
     pull = None
-    """The row's part of `generated.sweep`; None if the row is not of the table."""
+    """The row's part of `generated.sweep`; None if it stands in the loop there, or the row is not of the table."""
 
     def __post_init__(self) -> None:
         inputs = len(self.partials)

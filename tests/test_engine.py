@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from copy import deepcopy
 from fractions import Fraction
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -31,10 +32,13 @@ from autograd import (
     no_grad,
     recording,
     topological_order,
+    trace_lines,
 )
+from autograd.assigning import is_leaf, is_slope
 from autograd.derivatives import tangents
 from autograd.generated import below
 from autograd.graph import adjoints, chain_rule
+from autograd.nodes import TracedValue
 from autograd.strategies import expressions, special_values
 
 from .laws import SPECIAL, same
@@ -86,6 +90,40 @@ def test_the_sweep_is_the_chain_rule(expression):
     output = expression(*map(Value, expression.leaves))
     if isinstance(output, Value):
         agree(output)
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_each_row_is_swept_as_the_chain_rule(name):
+    """At special values, with a plain number in each place, and where the inputs have adjoints already."""
+    op = TABLE[name]
+    count = len(op.partials)
+    for numbers in product((*SPECIAL, 1e-310, 0.25), *[(*SPECIAL, 0.25, -1.5)[:: count - 1] for _ in range(count - 1)]):
+        for plain in range(-1, count):
+            inputs = [x if i == plain else Value(x) for i, x in enumerate(numbers)]
+            values = [x for x in inputs if isinstance(x, Value)]
+            if values:
+                output = op(*inputs)
+                for x in values:
+                    output = output + x * 0.5
+                agree(output)
+
+
+def test_a_zero_wins_in_one_of_many_leaves():
+    """A NaN in the sweep is noticed wherever it stands, and the definition asked."""
+    for first in (True, False):
+        x, y = Value(0.0), Value(2.0)
+        root = TABLE["mul"](TABLE["sqrt"](x), 0.0)
+        agree(root + y * 3.0 if first else y * 3.0 + root)
+        assert (x.grad, y.grad) == (0.0, 3.0)
+
+
+def test_slopes_by_the_definition():
+    """Where the sweep has a NaN: a zero has no sign, and what the output does not depend on has 0."""
+    x, y, apart = Value(0.0), Value(2.0), Value(1.0)
+    root = TABLE["sqrt"](x) * 0.0 + y * -0.0
+    nodes = topological_order(root)[::-1]
+    assert list(map(bits, graph.slopes(nodes, {root: 1.0}, iter([x, y, apart])))) == [bits(0.0)] * 3
+    assert graph.slopes(nodes, {root: 1.0}, iter([y, root])) == [0.0, 1.0]
 
 
 @given(expressions(ops=ROWS, numbers=ANY, max_instructions=12))
@@ -143,18 +181,34 @@ def alike(node: Value, expected: Value) -> None:
     assert type(node) is type(expected) and node.op is expected.op and same(node.inputs, expected.inputs)
     assert list(map(bits, node.numbers)) == list(map(bits, expected.numbers)), f"{node.op}{expected.numbers[1:]}"
     assert bits(node.data) == bits(expected.data) and (node.grad, node.label) == (0.0, "")
+    for slot in ("_x", "_y", "_more", "_sweep"):  # what a walk reads
+        assert getattr(node, slot) is getattr(expected, slot)
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_operators_record_what_the_generic_rule_records(name):
     """At every pair of special values; of two Values, a Value and a float, a float and a Value, and with ints."""
     for a in SPECIAL:
-        for b in SPECIAL:
+        for b in (*SPECIAL, -1.5, 801.0):  # powers that are infinite or NaN, with either sign
             x, y = Value(a), Value(b)
             for left, right in ((x, y), (x, b), (a, y), (x, x)):
                 alike(METHODS[name](left, right), Value.__record__(TABLE[name], (left, right)))
     for left, right in ((Value(3.0), 2), (2, Value(3.0))):
         alike(METHODS[name](left, right), Value.__record__(TABLE[name], (left, right)))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_operators_ask_whether_they_record(name):
+    """On either side of a number; and who makes the nodes."""
+    x, y = Value(3.0), Value(2.0)
+    for left, right in ((x, y), (x, 2.0), (3.0, y)):
+        with no_grad():
+            node = METHODS[name](left, right)
+            assert node.inputs == () and not is_leaf(node)
+            alike(node, Value.__record__(TABLE[name], (left, right)))
+        with trace_lines():
+            node = METHODS[name](left, right)
+            assert type(node) is TracedValue and same(node.inputs, (left, right))
 
 
 @pytest.mark.parametrize("name", [op.name for op in TABLE.values() if len(op.partials) == 1])
@@ -271,8 +325,12 @@ def test_a_signal_in_mid_sweep_leaves_no_trace():
     with pytest.raises(KeyboardInterrupt):
         y.backward()
     assert x.grad == y.grad == 0.0
+    with pytest.raises(KeyboardInterrupt):
+        gradients(y, [x])
     error.clear()
+    assert not graph._sweeping.locked()
     agree(y)
+    assert gradients(y, [x]) == [x.grad] and not graph._sweeping.locked()
     assert x.grad == 12.0
 
 
@@ -327,3 +385,58 @@ def test_enable_grad_counts_only_inside_no_grad():
         with no_grad():
             assert not (Value(2.0) * 3.0).inputs
     assert recording.open_blocks == 0
+
+
+def test_a_signal_while_grads_are_added_comes_after_all_of_them():
+    """It is raised, and every grad has been changed once."""
+
+    class Interrupted:
+        def __init__(self, nodes: list[Value]) -> None:
+            self.rest, self.left = iter(nodes), 2
+
+        def __iter__(self) -> Interrupted:
+            return self
+
+        def __next__(self) -> Value:
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+            return next(self.rest)
+
+    nodes = [Value(float(i)) for i in range(4)]
+    for node in nodes:
+        node._adjoint, node.grad = 2.0, 0.5
+    with pytest.raises(KeyboardInterrupt):
+        graph._commit(Interrupted(nodes))
+    assert [node.grad for node in nodes] == [2.5] * 4
+
+
+# ---- Recorded derivatives
+
+
+def test_a_recorded_zero_that_wins_leaves_the_others():
+    """Where the number is known, but not its derivative, that alone is NaN; every result is marked as a slope."""
+    sqrt = TABLE["sqrt"]
+    x, w, y = Value(0.0), Value(0.0), Value(2.0)
+    first, second = slopes = gradients(sqrt(x) * w + y * y, [x, y], create_graph=True)
+    assert [slope.data for slope in slopes] == [0.0, 4.0] and all(map(is_slope, slopes))
+    assert gradients(second, [y]) == [2.0] and math.isnan(gradients(first, [w])[0])
+    (tangent,) = tangents([sqrt(x) * w + y * y], {x: Value(1.0)})
+    assert tangent.data == 0.0 and type(tangent.data) is float
+    (slope,) = gradients(w * y, [y], create_graph=True)
+    assert slope is w and not is_slope(w)
+
+
+def test_zeros_that_stay():
+    """A closed gate is one, and a sum of these; a number that is 0 here is not, nor is what the zero does not cut."""
+    log, relu, sqrt, step = (TABLE[name] for name in ("log", "relu", "sqrt", "step"))
+    x, z, w = Value(-1.0), Value(0.0), Value(0.0)
+
+    def second(output: Value, a: Value, b: Value) -> tuple[float, float]:
+        (slope,) = gradients(output, [a], create_graph=True)
+        return slope.data, gradients(slope, [b])[0]
+
+    assert second(log(relu(x)), x, x) == (0.0, 0.0)
+    assert second(sqrt(z) * (step(x) + step(x)), z, x) == (0.0, 0.0)
+    assert str(second(sqrt(z) * (step(x) + w), z, w)) == "(0.0, nan)"
+    assert math.isnan(second(log(x * 0.0), x, x)[0])

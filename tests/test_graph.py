@@ -282,6 +282,14 @@ def test_slopes_where_a_first_derivative_is_zero():
     assert slope.data == 0.0 and gradients(slope, [x]) == [6.0]
 
 
+def test_what_is_known_is_no_part_of_the_order():
+    """Also if it is asked for itself."""
+    x = Value(2.0)
+    y = x * x
+    z = y.exp()
+    assert same(topological_order([y, z], known={y}), [z]) and topological_order(y, known={y}) == []
+
+
 def test_products_by_one_are_not_recorded():
     """sin' is cos and no more; the slope of exp(sin(x) + c) is one product."""
     x = Value(0.5)

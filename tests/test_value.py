@@ -292,8 +292,9 @@ def test_a_sequence_with_its_own_arithmetic_is_asked():
 def test_operators_refuse_sequences(operate, bad):
     """A TypeError that says what was given, on either side; Python would take the Value for a number of repeats."""
     for operands in ((Value(2.0), bad), (bad, Value(2.0))):
-        with pytest.raises(TypeError, match=re.escape(f"{bad!r} ({type(bad).__name__}) is not a real number")):
+        with pytest.raises(TypeError, match=re.escape(f"{bad!r} ({type(bad).__name__}) is not a real number")) as error:
             operate(*operands)
+        assert ("np.array" in str(error.value)) == isinstance(bad, (list, tuple))
 
 
 @pytest.mark.parametrize("bad", [1j, None, object(), {1.0}])

@@ -24,7 +24,11 @@ from tqdm import tqdm
 from .mutants import ROOT, Mutant, mutants_of
 from .suite import TESTS, Outcome, Suite
 
-CORE = ["ops", "graph", "value", "functions", "functional", "copying", "recording"]
+CORE = [
+    "kernels", "ops", "conversions", "generated", "graph", "value", "recording", "watching", "nodes", "assigning",
+    "copying", "collector", "derivatives", "functions", "functional", "derivation/ways",
+]  # fmt: skip
+"""The engine, and what is made of it alone; not the generator, all of whose work is `generated`."""
 FILES = [f"autograd/{name}.py" for name in CORE] + sorted(
     str(path.relative_to(ROOT)) for path in (ROOT / "autograd/program").glob("*.py")
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -62,6 +63,17 @@ class Mutant:
         """What tells it apart, also when lines have moved."""
         return f"{self.path} {self.scope}: {self.before}  ->  {self.after}"
 
+    def text(self) -> str:
+        """The source of the module with the fault in it, every line in its place."""
+        parent, name, i = self.place
+        old = getattr(parent, name) if i is None else getattr(parent, name)[i]
+        new = ast.unparse(self.new) if isinstance(old, ast.stmt) else f"({ast.unparse(self.new)})"
+        lines = (ROOT / self.path).read_text().splitlines(keepends=True)
+        first, last = old.lineno - 1, old.end_lineno - 1
+        rest = lines[last].encode()[old.end_col_offset :].decode()
+        changed = lines[first].encode()[: old.col_offset].decode() + new + "\n" * (last - first) + rest
+        return "".join([*lines[:first], changed, *lines[last + 1 :]])
+
     def compiled(self) -> Any:
         """The code of the module with the fault in it."""
         old = _exchange(self.place, self.new)
@@ -79,7 +91,7 @@ def mutants_of(path: str, source: str | None = None) -> list[Mutant]:
     found = []
     for site in _sites(tree):
         for kind, new in _replacements(site, path):
-            ast.fix_missing_locations(ast.copy_location(new, site.node))
+            new = ast.fix_missing_locations(ast.copy_location(copy.copy(new), site.node))  # which may be a part of it
             before, after = _described(site, new)
             if before != after:
                 function, line = site.function, getattr(site.node, "lineno", 0)
@@ -170,20 +182,34 @@ def _replacements(site: _Site, path: str) -> Iterator[tuple[str, Any]]:
     node, parent = site.node, site.above[-1]
     if isinstance(parent, ast.Lambda) and node is parent.body and _is_partial(site):
         yield from _wrong_derivatives(node)
-    of_row = isinstance(parent, ast.Call) and _names(parent.func) == "_row"
-    if of_row and site.place[1:] in (("args", 1), ("args", 2)):
+    if _is_evaluation(site, path):
         yield from _wrong_evaluations(node)
     if isinstance(node, ast.stmt):
         yield from _wrong_statements(site)
     elif isinstance(node, ast.expr) and not _is_closed(parent):
         yield from _wrong_expressions(site)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and "/compile/" in path:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and "/program/" in path:
             yield from _wrong_texts(node)
 
 
 def _is_partial(site: _Site) -> bool:
     """Whether it is in the tuple of derivatives of a row."""
-    return any(isinstance(node, ast.Call) and _names(node.func) == "_row" for node in site.above)
+    return any(_is_row(call) and call.args[2] is inner for call, inner in zip(site.above, site.above[1:]))
+
+
+def _is_evaluation(site: _Site, path: str) -> bool:
+    """Whether it is what a row computes: of arrays, in the table, or the first answer of a function in `kernels`."""
+    parent, name, i = site.place
+    if path != "autograd/kernels.py":
+        return _is_row(parent) and (name, i) == ("args", 1)
+    if not isinstance(parent, ast.Return):
+        return False
+    function = next(node for node in reversed(site.above) if isinstance(node, ast.FunctionDef))
+    return parent is min((node for node in ast.walk(function) if isinstance(node, ast.Return)), key=lambda x: x.lineno)
+
+
+def _is_row(node: Any) -> bool:
+    return isinstance(node, ast.Call) and _names(node.func) == "_row"
 
 
 def _wrong_derivatives(partial: Any) -> Iterator[tuple[str, Any]]:
@@ -194,12 +220,13 @@ def _wrong_derivatives(partial: Any) -> Iterator[tuple[str, Any]]:
         yield "partial", ast.Constant(0.0)
 
 
-def _wrong_evaluations(function: Any) -> Iterator[tuple[str, Any]]:
-    """A forward or a ufunc that is wrong by its sign or by a little."""
+def _wrong_evaluations(computed: Any) -> Iterator[tuple[str, Any]]:
+    """What a row computes, or a ufunc that computes it, wrong by its sign or by a little."""
+    is_function = isinstance(computed, (ast.Name, ast.Attribute)) and _names(computed) != "x"
     for text in ("-x", "x + 1e-13"):
-        wrong = ast.parse(f"lambda *operands: {text}", mode="eval").body
-        call = ast.Call(function, [ast.Starred(ast.Name("operands", ast.Load()), ast.Load())], [])
-        yield "row", _Put(call).visit(wrong)
+        wrong = ast.parse(f"lambda *operands: {text}" if is_function else text, mode="eval").body
+        answer = ast.Call(computed, [ast.Starred(ast.Name("operands", ast.Load()), ast.Load())], [])
+        yield "row", _Put(answer if is_function else computed).visit(wrong)
 
 
 class _Put(ast.NodeTransformer):

@@ -4,7 +4,8 @@ Everything happens in forks, so a mutant is never on disk and never in the proce
 tests once, with the packages as they are, and runs them once, to see that they pass, how long each takes, and which
 functions each calls.  For every mutant it forks again, puts the changed code into the functions that are loaded, and
 runs the tests that call the function that was changed, the quickest first, until one fails.  What runs on import, such
-as the rows of the table, is changed before anything is imported, in a fork that collects the tests anew.
+as the rows of the table, is changed before anything is imported, in a fork that collects the tests anew.  There
+`generated.py`, which is written out from the table and the kernels, is written anew from the changed ones.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import gc
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import linecache
 import multiprocessing
 import os
 import resource
@@ -43,9 +45,18 @@ MEMORY = 8 << 30
 
 LEFT_OUT = ("benchmarks", "mutation", "test_mutation.py", "test_examples.py", "test_installation.py")
 """What is in tests/ but no test, and tests that run processes of their own, where no mutant is."""
-DOCTESTS = f"--doctest-modules --doctest-glob=README.md {' '.join(f'--ignore=tests/{name}' for name in LEFT_OUT)}"
+CURRENT = ("autograd/generator.py", "tests/test_engine.py::test_the_written_out_file_is_current")
+"""What says that `generated.py` is current, which it is not where the table is changed."""
+DOCTESTS = " ".join(
+    ["--doctest-modules --doctest-glob=README.md", *(f"--ignore=tests/{name}" for name in LEFT_OUT)]
+    + [f"--deselect={name}" for name in CURRENT]
+)
 OPTIONS = ("-q", "-s", "--assert=plain", "-p", "no:cacheprovider", "-o", f"addopts={DOCTESTS}")
 """In place of those in pyproject.toml, which ask for workers and coverage."""
+
+WRITTEN_FROM = ("autograd/ops.py", "autograd/kernels.py")
+WRITTEN = "autograd/generated.py"
+"""A file that is written out from those."""
 
 Key = tuple[str, int]
 """A function: its file, relative to the repository, and its first line."""
@@ -233,6 +244,26 @@ def _pair(old: Any, new: Any, replaced: dict[int, Any]) -> bool:
     return all(_pair(x, y, replaced) for x, y in zip(*below))
 
 
+def _import_with(mutant: Mutant) -> None:
+    """Has the packages, when they are imported next, one fault in them, and `generated.py` written from what has it."""
+    if mutant.path not in WRITTEN_FROM:
+        sys.meta_path.insert(0, _Finder({mutant.path: mutant.compiled()}))
+        return
+    file, text = str(ROOT / mutant.path), mutant.text()
+    linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file  # where `inspect` looks for sources
+    finder = _Finder({mutant.path: compile(text, file, "exec", dont_inherit=True)})
+    sys.meta_path.insert(0, finder)
+    written = importlib.import_module("autograd.generator").source()
+    finder.codes[WRITTEN] = compile(written, str(ROOT / WRITTEN), "exec", dont_inherit=True)
+    for name in [name for name in sys.modules if name.partition(".")[0] in PACKAGES]:
+        del sys.modules[name]
+
+
+def _is_imported(mutant: Mutant) -> bool:
+    """Whether a mutant is of what runs, or is read, on import."""
+    return mutant.function is None or mutant.path in WRITTEN_FROM
+
+
 # ---- The test
 
 
@@ -252,7 +283,7 @@ class Suite:
         self.baseline = ours.recv()
         if self.baseline.failed:
             raise RuntimeError(f"without a mutant the tests fail: {self.baseline.failed}")
-        on_import = [mutant for mutant in mutants if mutant.function is None]
+        on_import = [mutant for mutant in mutants if _is_imported(mutant)]
         while (found := ours.recv()) is not None:
             mutant, (sent, status) = mutants[found[0]], found[1:]
             outcome = outcome_of(sent, status)
@@ -291,7 +322,7 @@ class Suite:
             baseline.on_import, baseline.budget = on_import, self.budget
             report.send(baseline)
             if not baseline.failed:
-                for found in run_all([i for i, m in enumerate(mutants) if m.function is not None], work, self.jobs):
+                for found in run_all([i for i, m in enumerate(mutants) if not _is_imported(m)], work, self.jobs):
                     baseline.noticed[found[1]] += 1
                     report.send(found)
 
@@ -302,7 +333,6 @@ class Suite:
         """Sends the first test that fails where the whole module has the fault."""
         _quieten()
         _limit()
-        sys.meta_path.insert(0, _Finder({mutant.path: mutant.compiled()}))
         tests = self.baseline.tests_of(mutant, on_import=True)
 
         def loop(items: Sequence[pytest.Item], plugin: _Plugin) -> None:
@@ -310,6 +340,7 @@ class Suite:
             _run_until_noticed(items, tests, plugin, self.baseline)
 
         signal.setitimer(signal.ITIMER_VIRTUAL, 60.0)
+        _import_with(mutant)
         report.send(_pytest(self.tests, loop, self.examples))
 
 
