@@ -1248,3 +1248,76 @@ def test_wrong_arguments_say_what_to_write(call, message):
     """One line each."""
     with pytest.raises((TypeError, ValueError), match=message):
         call(Neuron(1, seed=0))
+
+
+# ---- A second look at a model that has not changed
+
+
+class Bag(Module):
+    """A module with containers of every kind, full and empty."""
+
+    def __init__(self) -> None:
+        self.w, self.pair, self.table = [Value(1.0), Value(2.0)], (Value(3.0), [Value(4.0)]), {"a": Value(5.0)}
+        self.empty, self.log, self.parts, self.b = [], [0.5, 0.25], [Neuron(2, seed=0)], Value(6.0)
+        self.array = np.array([Value(7.0), Value(8.0)])
+
+
+CHANGES = {
+    "nothing": lambda m: None,
+    "an attribute": lambda m: setattr(m, "c", Value(9.0)),
+    "an element": lambda m: m.w.__setitem__(0, Value(9.0)),
+    "one more": lambda m: m.w.append(Value(9.0)),
+    "one less": lambda m: m.w.pop(),
+    "an update": lambda m: m.w.__setitem__(1, m.w[1] * 0.5),
+    "a number": lambda m: m.w.__setitem__(1, 0.5),
+    "in a tuple": lambda m: m.pair[1].append(Value(9.0)),
+    "in a dict": lambda m: m.table.update(b=Value(9.0)),
+    "out of a dict": lambda m: m.table.clear(),
+    "in what was empty": lambda m: m.empty.append(Value(9.0)),
+    "in a list of numbers": lambda m: m.log.__setitem__(0, Value(9.0)),
+    "in an array": lambda m: m.array.__setitem__(1, Value(9.0)),
+    "in a part": lambda m: m.parts[0].w.append(Value(9.0)),
+    "a part": lambda m: m.parts.append(Neuron(1, seed=1)),
+    "no part": lambda m: m.parts.clear(),
+    "of a part": lambda m: setattr(m.parts[0], "c", Value(9.0)),
+    "gone": lambda m: delattr(m, "b"),
+    "a label": lambda m: setattr(m.b, "label", ""),
+    "in vars": lambda m: vars(m).update(d=Value(9.0)),
+}
+
+
+@pytest.mark.parametrize("log", [True, False])
+@pytest.mark.parametrize("change", CHANGES)
+def test_parameters_are_looked_for_again_when_anything_has_moved(change, log):
+    """As if they had never been looked for; also where there is a list of numbers, which may get a parameter."""
+
+    def found(looks: int) -> list[tuple[str, float, str]]:
+        model = Bag()
+        if not log and change != "in a list of numbers":
+            del model.log
+        for _ in range(looks):
+            model.parameters()
+        CHANGES[change](model)
+        named = model.named_parameters()
+        assert [p for _, p in named] == model.parameters()
+        return [(name, p.data, p.label) for name, p in named]
+
+    assert found(1) == found(2) == found(3)
+    assert change == "nothing" or (found(2) != [] and (change in ("a label",) or found(2) != unchanged(log)))
+
+
+def unchanged(log: bool) -> list[tuple[str, float, str]]:
+    return [(name, p.data, p.label) for name, p in Bag().named_parameters()]
+
+
+def test_a_model_that_has_not_changed_is_not_walked(monkeypatch):
+    """Two looks at it are one walk."""
+    model, walks = MLP(2, [4, 1]), []
+    walk = places.Walk
+    monkeypatch.setattr(places, "Walk", lambda *args, **options: walks.append(args) or walk(*args, **options))
+    for _ in range(3):
+        model.parameters()
+    assert len(walks) == 1
+    model.layers[0].neurons[1].w[0] = Value(1.0)
+    model.parameters()
+    assert len(walks) == 2
