@@ -125,9 +125,9 @@ def backward(output: Any) -> None:
 
 
 def _alone(work: Callable[..., Any], *args: Any) -> Any:
-    """What `work` gives with the slots of the nodes for itself.
+    """What `work` returns, while nobody else uses the slots of nodes.
 
-    None for another thread or a handler of signals that finds them in use, and where watchers are told of every look.
+    None if somebody does, in another thread or around a handler of signals, and while watchers hear of every look.
     """
     taken: list[bool] = []
     try:
@@ -150,7 +150,7 @@ def _below(output: Any, token: object) -> list[Any]:
     try:
         return below(output, token)
     except BaseException:
-        below(output, object())  # on the way down, nodes keep those above them alive
+        below(output, object())  # which lets go of the nodes that others were reached from
         raise
 
 
@@ -179,9 +179,9 @@ def _commit(rest: Iterator[Any]) -> None:
     finish = map(setattr, here, repeat("_grad"), map(add, map(_get_grad, grads), map(_get_adjoint, slopes)))
     try:  # Python looks for signals, and lets other threads run, only at jumps and calls: where the loop goes back
         for node in rest:
-            node._grad = node._adjoint = node._grad + node._adjoint  # one float, not two, to keep
+            node._grad = node._adjoint = node._grad + node._adjoint  # one float for both saves memory
     finally:
-        deque(finish, maxlen=0)  # what an interruption has left, in one call into C, where there is no other
+        deque(finish, maxlen=0)  # what an interruption has left, in one call into C, which nothing interrupts
 
 
 def add_to_grads(nodes: Iterable[Any], slopes: Iterable[float]) -> None:
@@ -193,7 +193,7 @@ def add_to_grads(nodes: Iterable[Any], slopes: Iterable[float]) -> None:
     >>> x.grad
     3.0
     """
-    # One call into C: a signal (Ctrl-C) or another thread comes before all of the additions or after them.
+    # One call into C: a signal (Ctrl-C) or another thread comes before all additions or after all of them.
     grads = map(add, map(_get_grad, nodes := list(nodes)), slopes)
     deque(map(setattr, nodes, repeat("_grad"), grads), maxlen=0)
 

@@ -40,6 +40,7 @@ from nn import (
     fit,
     half_squared_error,
     identity,
+    places,
     schedules,
     tanh,
 )
