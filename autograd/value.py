@@ -20,7 +20,6 @@ from .refusing import Refusals
 from .watching import notify
 
 _Input: TypeAlias = "Value | float"
-_new: Callable[[type[Value]], Value] = object.__new__
 
 
 def _left_to(other: Any) -> Any:
@@ -172,13 +171,14 @@ class Value(generated.Recorders["Value"], Refusals, Lecture):
         numbers = [x._number if isinstance(x, Value) else as_float(x) for x in operands]
         number = op.forward(*numbers)
         records, make, always = blocks.recording() if blocks.open_blocks else (True, None, False)
-        node = make() if make else _new(Value)
+        node = make() if make else object.__new__(Value)
         node._number, node._grad, node.label = number, 0.0, ""
         if records or always:
             inputs = [x if isinstance(x, Value) else None for x in operands]
             copying.set_inputs(node, op, inputs, number, numbers)
         else:
-            copying.set_inputs(node, None, (), number, ())  # a leaf, but no parameter: it says that it was computed
+            node.op = node._x = node._y = node._more = node._sweep = None
+            node._zd, node._xd = number, blocks.calls  # a leaf, but no parameter: it says that it was computed
         if always and not records and op is not ops.DETACH:
             return Value.__record__(ops.DETACH, (node,))
         return node
