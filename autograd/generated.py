@@ -30,6 +30,7 @@ class Recorders(Generic[V]):
     __slots__ = ()
     _number: float
     __infix__: Any
+    __node__: Any
 
     @staticmethod
     def __record__(op: Any, operands: Any, /) -> Any: raise NotImplementedError
@@ -38,220 +39,240 @@ class Recorders(Generic[V]):
         if other.__class__ is Value: y = other._number
         elif other.__class__ is float: y = other; other = None
         else: return self.__infix__(ADD, self, other)
-        if recording.open_blocks: return self.__record__(ADD, (self, y if other is None else other))
-        n = new(Value); n._xd = x = self._number; n._yd = y; n._number = n._zd = x + y
-        n._x = self; n._y = other; n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = ADD; return n
+        x = self._number; z = x + y
+        if recording.open_blocks: return self.__node__(ADD, (self, other), z, (x, y))
+        n = new(Value); n._number = n._zd = z; n._grad = 0.0; n.label = ""; n.op = ADD
+        n._x = self; n._y = other; n._xd = x; n._yd = y; n._more = n._sweep = None; return n
 
     def __radd__(self, x: Any) -> V:
-        if x.__class__ is not float or recording.open_blocks: return self.__infix__(ADD, x, self)
-        n = new(Value); n._xd = x; n._yd = y = self._number; n._number = n._zd = x + y
-        n._x = n._more = n._sweep = None; n._y = self; n._grad = 0.0; n.label = ""; n.op = ADD; return n
+        if x.__class__ is not float: return self.__infix__(ADD, x, self)
+        y = self._number; z = x + y
+        if recording.open_blocks: return self.__node__(ADD, (None, self), z, (x, y))
+        n = new(Value); n._number = n._zd = z; n._grad = 0.0; n.label = ""; n.op = ADD
+        n._y = self; n._xd = x; n._yd = y; n._x = n._more = n._sweep = None; return n
 
     def __sub__(self, other: Any) -> V:
         if other.__class__ is Value: y = other._number
         elif other.__class__ is float: y = other; other = None
         else: return self.__infix__(SUB, self, other)
-        if recording.open_blocks: return self.__record__(SUB, (self, y if other is None else other))
-        n = new(Value); n._xd = x = self._number; n._yd = y; n._number = n._zd = x - y
-        n._x = self; n._y = other; n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = SUB; return n
+        x = self._number; z = x - y
+        if recording.open_blocks: return self.__node__(SUB, (self, other), z, (x, y))
+        n = new(Value); n._number = n._zd = z; n._grad = 0.0; n.label = ""; n.op = SUB
+        n._x = self; n._y = other; n._xd = x; n._yd = y; n._more = n._sweep = None; return n
 
     def __rsub__(self, x: Any) -> V:
-        if x.__class__ is not float or recording.open_blocks: return self.__infix__(SUB, x, self)
-        n = new(Value); n._xd = x; n._yd = y = self._number; n._number = n._zd = x - y
-        n._x = n._more = n._sweep = None; n._y = self; n._grad = 0.0; n.label = ""; n.op = SUB; return n
+        if x.__class__ is not float: return self.__infix__(SUB, x, self)
+        y = self._number; z = x - y
+        if recording.open_blocks: return self.__node__(SUB, (None, self), z, (x, y))
+        n = new(Value); n._number = n._zd = z; n._grad = 0.0; n.label = ""; n.op = SUB
+        n._y = self; n._xd = x; n._yd = y; n._x = n._more = n._sweep = None; return n
 
     def __mul__(self, other: Any) -> V:
         if other.__class__ is Value: y = other._number
         elif other.__class__ is float: y = other; other = None
         else: return self.__infix__(MUL, self, other)
-        if recording.open_blocks: return self.__record__(MUL, (self, y if other is None else other))
-        n = new(Value); n._xd = x = self._number; n._yd = y; n._number = n._zd = x * y
-        n._x = self; n._y = other; n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = MUL; return n
+        x = self._number; z = x * y
+        if recording.open_blocks: return self.__node__(MUL, (self, other), z, (x, y))
+        n = new(Value); n._number = n._zd = z; n._grad = 0.0; n.label = ""; n.op = MUL
+        n._x = self; n._y = other; n._xd = x; n._yd = y; n._more = n._sweep = None; return n
 
     def __rmul__(self, x: Any) -> V:
-        if x.__class__ is not float or recording.open_blocks: return self.__infix__(MUL, x, self)
-        n = new(Value); n._xd = x; n._yd = y = self._number; n._number = n._zd = x * y
-        n._x = n._more = n._sweep = None; n._y = self; n._grad = 0.0; n.label = ""; n.op = MUL; return n
+        if x.__class__ is not float: return self.__infix__(MUL, x, self)
+        y = self._number; z = x * y
+        if recording.open_blocks: return self.__node__(MUL, (None, self), z, (x, y))
+        n = new(Value); n._number = n._zd = z; n._grad = 0.0; n.label = ""; n.op = MUL
+        n._y = self; n._xd = x; n._yd = y; n._x = n._more = n._sweep = None; return n
 
     def __truediv__(self, other: Any) -> V:
         if other.__class__ is Value: y = other._number
         elif other.__class__ is float: y = other; other = None
         else: return self.__infix__(DIV, self, other)
-        if recording.open_blocks: return self.__record__(DIV, (self, y if other is None else other))
-        n = new(Value); n._xd = x = self._number; n._yd = y
+        x = self._number
         try: z = x / y
         except ZeroDivisionError: z = x * math.copysign(inf, y)
-        n._number = n._zd = z
-        n._x = self; n._y = other; n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = DIV; return n
+        if recording.open_blocks: return self.__node__(DIV, (self, other), z, (x, y))
+        n = new(Value); n._number = n._zd = z; n._grad = 0.0; n.label = ""; n.op = DIV
+        n._x = self; n._y = other; n._xd = x; n._yd = y; n._more = n._sweep = None; return n
 
     def __rtruediv__(self, x: Any) -> V:
-        if x.__class__ is not float or recording.open_blocks: return self.__infix__(DIV, x, self)
-        n = new(Value); n._xd = x; n._yd = y = self._number
+        if x.__class__ is not float: return self.__infix__(DIV, x, self)
+        y = self._number
         try: z = x / y
         except ZeroDivisionError: z = x * math.copysign(inf, y)
-        n._number = n._zd = z
-        n._x = n._more = n._sweep = None; n._y = self; n._grad = 0.0; n.label = ""; n.op = DIV; return n
+        if recording.open_blocks: return self.__node__(DIV, (None, self), z, (x, y))
+        n = new(Value); n._number = n._zd = z; n._grad = 0.0; n.label = ""; n.op = DIV
+        n._y = self; n._xd = x; n._yd = y; n._x = n._more = n._sweep = None; return n
 
     def neg(self) -> V:
-        if recording.open_blocks: return self.__record__(NEG, (self,))
-        n = new(Value); n._xd = x = self._number; n._number = n._zd = -x
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = NEG; return n
+        x = self._number; z = -x
+        if recording.open_blocks: return self.__node__(NEG, (self,), z, (x,))
+        n = new(Value); n._number = n._zd = z; n._grad = 0.0; n.label = ""; n.op = NEG
+        n._x = self; n._xd = x; n._y = n._more = n._sweep = None; return n
     __neg__ = neg
 
     def __pow__(self, other: Any) -> V:
         if other.__class__ is Value: y = other._number
         elif other.__class__ is float: y = other; other = None
         else: return self.__infix__(POW, self, other)
-        if recording.open_blocks: return self.__record__(POW, (self, y if other is None else other))
-        n = new(Value); n._xd = x = self._number; n._yd = y
+        x = self._number
         try: z = math.pow(x, y)
         except (ValueError, OverflowError): z = nan if x < 0.0 and y % 1.0 else math.copysign(inf, x) if math.fabs(y) % 2.0 == 1.0 else inf
-        n._number = n._zd = z
-        n._x = self; n._y = other; n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = POW; return n
+        if recording.open_blocks: return self.__node__(POW, (self, other), z, (x, y))
+        n = new(Value); n._number = n._zd = z; n._grad = 0.0; n.label = ""; n.op = POW
+        n._x = self; n._y = other; n._xd = x; n._yd = y; n._more = n._sweep = None; return n
 
     def __rpow__(self, x: Any) -> V:
-        if x.__class__ is not float or recording.open_blocks: return self.__infix__(POW, x, self)
-        n = new(Value); n._xd = x; n._yd = y = self._number
+        if x.__class__ is not float: return self.__infix__(POW, x, self)
+        y = self._number
         try: z = math.pow(x, y)
         except (ValueError, OverflowError): z = nan if x < 0.0 and y % 1.0 else math.copysign(inf, x) if math.fabs(y) % 2.0 == 1.0 else inf
-        n._number = n._zd = z
-        n._x = n._more = n._sweep = None; n._y = self; n._grad = 0.0; n.label = ""; n.op = POW; return n
+        if recording.open_blocks: return self.__node__(POW, (None, self), z, (x, y))
+        n = new(Value); n._number = n._zd = z; n._grad = 0.0; n.label = ""; n.op = POW
+        n._y = self; n._xd = x; n._yd = y; n._x = n._more = n._sweep = None; return n
 
     def abs(self) -> V:
-        if recording.open_blocks: return self.__record__(ABS, (self,))
-        n = new(Value); n._xd = x = self._number; n._number = n._zd = math.fabs(x)
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = ABS; return n
+        x = self._number; z = math.fabs(x)
+        if recording.open_blocks: return self.__node__(ABS, (self,), z, (x,))
+        n = new(Value); n._number = n._zd = z; n._grad = 0.0; n.label = ""; n.op = ABS
+        n._x = self; n._xd = x; n._y = n._more = n._sweep = None; return n
     __abs__ = abs
 
     def sign(self) -> V:
-        if recording.open_blocks: return self.__record__(SIGN, (self,))
-        n = new(Value); n._xd = x = self._number; n._number = n._zd = 1.0 if x > 0.0 else -1.0 if x < 0.0 else 0.0 if x == 0.0 else x
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = SIGN; return n
+        x = self._number; z = 1.0 if x > 0.0 else -1.0 if x < 0.0 else 0.0 if x == 0.0 else x
+        if recording.open_blocks: return self.__node__(SIGN, (self,), z, (x,))
+        n = new(Value); n._number = n._zd = z; n._grad = 0.0; n.label = ""; n.op = SIGN
+        n._x = self; n._xd = x; n._y = n._more = n._sweep = None; return n
 
     def step(self) -> V:
-        if recording.open_blocks: return self.__record__(STEP, (self,))
-        n = new(Value); n._xd = x = self._number; n._number = n._zd = 1.0 if x > 0.0 else 0.0
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = STEP; return n
+        x = self._number; z = 1.0 if x > 0.0 else 0.0
+        if recording.open_blocks: return self.__node__(STEP, (self,), z, (x,))
+        n = new(Value); n._number = n._zd = z; n._grad = 0.0; n.label = ""; n.op = STEP
+        n._x = self; n._xd = x; n._y = n._more = n._sweep = None; return n
 
     def exp(self) -> V:
-        if recording.open_blocks: return self.__record__(EXP, (self,))
-        n = new(Value); n._xd = x = self._number
+        x = self._number
         try: z = math.exp(x)
         except OverflowError: z = inf
-        n._number = n._zd = z
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = EXP; return n
+        if recording.open_blocks: return self.__node__(EXP, (self,), z, (x,))
+        n = new(Value); n._number = n._zd = z; n._grad = 0.0; n.label = ""; n.op = EXP
+        n._x = self; n._xd = x; n._y = n._more = n._sweep = None; return n
 
     def expm1(self) -> V:
-        if recording.open_blocks: return self.__record__(EXPM1, (self,))
-        n = new(Value); n._xd = x = self._number
+        x = self._number
         try: z = math.expm1(x)
         except OverflowError: z = inf
-        n._number = n._zd = z
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = EXPM1; return n
+        if recording.open_blocks: return self.__node__(EXPM1, (self,), z, (x,))
+        n = new(Value); n._number = n._zd = z; n._grad = 0.0; n.label = ""; n.op = EXPM1
+        n._x = self; n._xd = x; n._y = n._more = n._sweep = None; return n
 
     def log(self) -> V:
-        if recording.open_blocks: return self.__record__(LOG, (self,))
-        n = new(Value); n._xd = x = self._number
+        x = self._number
         try: z = math.log(x)
         except ValueError: z = -inf if x == 0.0 else nan
-        n._number = n._zd = z
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = LOG; return n
+        if recording.open_blocks: return self.__node__(LOG, (self,), z, (x,))
+        n = new(Value); n._number = n._zd = z; n._grad = 0.0; n.label = ""; n.op = LOG
+        n._x = self; n._xd = x; n._y = n._more = n._sweep = None; return n
 
     def log1p(self) -> V:
-        if recording.open_blocks: return self.__record__(LOG1P, (self,))
-        n = new(Value); n._xd = x = self._number
+        x = self._number
         try: z = math.log1p(x)
         except ValueError: z = -inf if x == -1.0 else nan
-        n._number = n._zd = z
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = LOG1P; return n
+        if recording.open_blocks: return self.__node__(LOG1P, (self,), z, (x,))
+        n = new(Value); n._number = n._zd = z; n._grad = 0.0; n.label = ""; n.op = LOG1P
+        n._x = self; n._xd = x; n._y = n._more = n._sweep = None; return n
 
     def sqrt(self) -> V:
-        if recording.open_blocks: return self.__record__(SQRT, (self,))
-        n = new(Value); n._xd = x = self._number
+        x = self._number
         try: z = math.sqrt(x)
         except ValueError: z = nan
-        n._number = n._zd = z
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = SQRT; return n
+        if recording.open_blocks: return self.__node__(SQRT, (self,), z, (x,))
+        n = new(Value); n._number = n._zd = z; n._grad = 0.0; n.label = ""; n.op = SQRT
+        n._x = self; n._xd = x; n._y = n._more = n._sweep = None; return n
 
     def sin(self) -> V:
-        if recording.open_blocks: return self.__record__(SIN, (self,))
-        n = new(Value); n._xd = x = self._number
+        x = self._number
         try: z = math.sin(x)
         except ValueError: z = nan
-        n._number = n._zd = z
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = SIN; return n
+        if recording.open_blocks: return self.__node__(SIN, (self,), z, (x,))
+        n = new(Value); n._number = n._zd = z; n._grad = 0.0; n.label = ""; n.op = SIN
+        n._x = self; n._xd = x; n._y = n._more = n._sweep = None; return n
 
     def cos(self) -> V:
-        if recording.open_blocks: return self.__record__(COS, (self,))
-        n = new(Value); n._xd = x = self._number
+        x = self._number
         try: z = math.cos(x)
         except ValueError: z = nan
-        n._number = n._zd = z
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = COS; return n
+        if recording.open_blocks: return self.__node__(COS, (self,), z, (x,))
+        n = new(Value); n._number = n._zd = z; n._grad = 0.0; n.label = ""; n.op = COS
+        n._x = self; n._xd = x; n._y = n._more = n._sweep = None; return n
 
     def tan(self) -> V:
-        if recording.open_blocks: return self.__record__(TAN, (self,))
-        n = new(Value); n._xd = x = self._number
+        x = self._number
         try: z = math.tan(x)
         except ValueError: z = nan
-        n._number = n._zd = z
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = TAN; return n
+        if recording.open_blocks: return self.__node__(TAN, (self,), z, (x,))
+        n = new(Value); n._number = n._zd = z; n._grad = 0.0; n.label = ""; n.op = TAN
+        n._x = self; n._xd = x; n._y = n._more = n._sweep = None; return n
 
     def arcsin(self) -> V:
-        if recording.open_blocks: return self.__record__(ARCSIN, (self,))
-        n = new(Value); n._xd = x = self._number
+        x = self._number
         try: z = math.asin(x)
         except ValueError: z = nan
-        n._number = n._zd = z
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = ARCSIN; return n
+        if recording.open_blocks: return self.__node__(ARCSIN, (self,), z, (x,))
+        n = new(Value); n._number = n._zd = z; n._grad = 0.0; n.label = ""; n.op = ARCSIN
+        n._x = self; n._xd = x; n._y = n._more = n._sweep = None; return n
 
     def arctan(self) -> V:
-        if recording.open_blocks: return self.__record__(ARCTAN, (self,))
-        n = new(Value); n._xd = x = self._number; n._number = n._zd = math.atan(x)
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = ARCTAN; return n
+        x = self._number; z = math.atan(x)
+        if recording.open_blocks: return self.__node__(ARCTAN, (self,), z, (x,))
+        n = new(Value); n._number = n._zd = z; n._grad = 0.0; n.label = ""; n.op = ARCTAN
+        n._x = self; n._xd = x; n._y = n._more = n._sweep = None; return n
 
     def sinh(self) -> V:
-        if recording.open_blocks: return self.__record__(SINH, (self,))
-        n = new(Value); n._xd = x = self._number
+        x = self._number
         try: z = math.sinh(x)
         except OverflowError: z = math.copysign(inf, x)
-        n._number = n._zd = z
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = SINH; return n
+        if recording.open_blocks: return self.__node__(SINH, (self,), z, (x,))
+        n = new(Value); n._number = n._zd = z; n._grad = 0.0; n.label = ""; n.op = SINH
+        n._x = self; n._xd = x; n._y = n._more = n._sweep = None; return n
 
     def cosh(self) -> V:
-        if recording.open_blocks: return self.__record__(COSH, (self,))
-        n = new(Value); n._xd = x = self._number
+        x = self._number
         try: z = math.cosh(x)
         except OverflowError: z = inf
-        n._number = n._zd = z
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = COSH; return n
+        if recording.open_blocks: return self.__node__(COSH, (self,), z, (x,))
+        n = new(Value); n._number = n._zd = z; n._grad = 0.0; n.label = ""; n.op = COSH
+        n._x = self; n._xd = x; n._y = n._more = n._sweep = None; return n
 
     def tanh(self) -> V:
-        if recording.open_blocks: return self.__record__(TANH, (self,))
-        n = new(Value); n._xd = x = self._number; n._number = n._zd = math.tanh(x)
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = TANH; return n
+        x = self._number; z = math.tanh(x)
+        if recording.open_blocks: return self.__node__(TANH, (self,), z, (x,))
+        n = new(Value); n._number = n._zd = z; n._grad = 0.0; n.label = ""; n.op = TANH
+        n._x = self; n._xd = x; n._y = n._more = n._sweep = None; return n
 
     def sigmoid(self) -> V:
-        if recording.open_blocks: return self.__record__(SIGMOID, (self,))
-        n = new(Value); n._xd = x = self._number
-        e = math.exp(-math.fabs(x))
-        n._number = n._zd = (e if x < 0.0 else 1.0) / (1.0 + e)
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = SIGMOID; return n
+        x = self._number; e = math.exp(-math.fabs(x))
+        z = (e if x < 0.0 else 1.0) / (1.0 + e)
+        if recording.open_blocks: return self.__node__(SIGMOID, (self,), z, (x,))
+        n = new(Value); n._number = n._zd = z; n._grad = 0.0; n.label = ""; n.op = SIGMOID
+        n._x = self; n._xd = x; n._y = n._more = n._sweep = None; return n
 
     def softplus(self) -> V:
-        if recording.open_blocks: return self.__record__(SOFTPLUS, (self,))
-        n = new(Value); n._xd = x = self._number; n._number = n._zd = max(x, 0.0) + math.log1p(math.exp(-math.fabs(x)))
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = SOFTPLUS; return n
+        x = self._number; z = max(x, 0.0) + math.log1p(math.exp(-math.fabs(x)))
+        if recording.open_blocks: return self.__node__(SOFTPLUS, (self,), z, (x,))
+        n = new(Value); n._number = n._zd = z; n._grad = 0.0; n.label = ""; n.op = SOFTPLUS
+        n._x = self; n._xd = x; n._y = n._more = n._sweep = None; return n
 
     def relu(self) -> V:
-        if recording.open_blocks: return self.__record__(RELU, (self,))
-        n = new(Value); n._xd = x = self._number; n._number = n._zd = x if x > 0.0 or x != x else 0.0
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = RELU; return n
+        x = self._number; z = x if x > 0.0 or x != x else 0.0
+        if recording.open_blocks: return self.__node__(RELU, (self,), z, (x,))
+        n = new(Value); n._number = n._zd = z; n._grad = 0.0; n.label = ""; n.op = RELU
+        n._x = self; n._xd = x; n._y = n._more = n._sweep = None; return n
 
     def detach(self) -> V:
-        if recording.open_blocks: return self.__record__(DETACH, (self,))
-        n = new(Value); n._xd = x = self._number; n._number = n._zd = x
-        n._x = self; n._y = n._more = n._sweep = None; n._grad = 0.0; n.label = ""; n.op = DETACH; return n
+        x = self._number; z = x
+        if recording.open_blocks: return self.__node__(DETACH, (self,), z, (x,))
+        n = new(Value); n._number = n._zd = z; n._grad = 0.0; n.label = ""; n.op = DETACH
+        n._x = self; n._xd = x; n._y = n._more = n._sweep = None; return n
 
 
 def _sub(n: Any, g: float) -> None:

@@ -52,6 +52,7 @@ class Recorders(Generic[V]):
     __slots__ = ()
     _number: float
     __infix__: Any
+    __node__: Any
 
     @staticmethod
     def __record__(op: Any, operands: Any, /) -> Any: raise NotImplementedError'''
@@ -98,40 +99,38 @@ def _unary(op: Op) -> str:
     alias = {"neg": "__neg__", "abs": "__abs__"}.get(op.name)
     return f"""
 def {op.name}(self) -> V:
-    if recording.open_blocks: return self.__record__({op.name.upper()}, (self,))
-{_node(op, "n._xd = x = self._number", "n._x = self; n._y = n._more = n._sweep = None")}""" + (
+{_node(op, "x = self._number", "(self,)", "(x,)", "n._x = self; n._xd = x; n._y = n._more = n._sweep = None")}""" + (
         f"\n{alias} = {op.name}" if alias else ""
     )
 
 
 def _binary(op: Op) -> str:
-    name = op.name.upper()
     return f"""
 def __{OPERATORS[op.name]}__(self, other: Any) -> V:
     if other.__class__ is Value: y = other._number
     elif other.__class__ is float: y = other; other = None
-    else: return self.__infix__({name}, self, other)
-    if recording.open_blocks: return self.__record__({name}, (self, y if other is None else other))
-{_node(op, "n._xd = x = self._number; n._yd = y", "n._x = self; n._y = other; n._more = n._sweep = None")}"""
+    else: return self.__infix__({op.name.upper()}, self, other)
+{_node(op, "x = self._number", "(self, other)", "(x, y)", "n._x = self; n._y = other; n._xd = x; n._yd = y; n._more = n._sweep = None")}"""
 
 
 def _reflected(op: Op) -> str:
-    name = op.name.upper()
     return f"""
 def __r{OPERATORS[op.name]}__(self, x: Any) -> V:
-    if x.__class__ is not float or recording.open_blocks: return self.__infix__({name}, x, self)
-{_node(op, "n._xd = x; n._yd = y = self._number", "n._x = n._more = n._sweep = None; n._y = self")}"""
+    if x.__class__ is not float: return self.__infix__({op.name.upper()}, x, self)
+{_node(op, "y = self._number", "(None, self)", "(x, y)", "n._y = self; n._xd = x; n._yd = y; n._x = n._more = n._sweep = None")}"""
 
 
-def _node(op: Op, operands: str, inputs: str) -> str:
-    """A new node n, with what the kernel computes from x and y: its body, with assignments in place of ``return``."""
-    *before, last = map(_unparsed, [*(body := _body(op))[:-1], _Returns().visit(body[-1])])
-    if last.startswith("try"):
-        before, last = [*before, last], "z = z"
-    lines = [f"n = new(Value); {operands}", *before, f"n._number = n._zd = {last.removeprefix('z = ')}"]
-    if not before:
-        lines = ["; ".join(lines)]
-    lines += [f'{inputs}; n._grad = 0.0; n.label = ""; n.op = {op.name.upper()}; return n']
+def _node(op: Op, own: str, inputs: str, numbers: str, slots: str) -> str:
+    """What the kernel computes from x and y: its body, with assignments in place of ``return``; and a node with it."""
+    name, body = op.name.upper(), _body(op)
+    first, *more = map(_unparsed, [*body[:-1], _Returns().visit(body[-1])])
+    lines = [
+        *([own, first] if first.startswith("try") else [f"{own}; {first}"]),
+        *more,
+        f"if recording.open_blocks: return self.__node__({name}, {inputs}, z, {numbers})",
+        f'n = new(Value); n._number = n._zd = z; n._grad = 0.0; n.label = ""; n.op = {name}',
+        f"{slots}; return n",
+    ]
     return _indented("\n".join(lines))
 
 

@@ -32,10 +32,8 @@ def _left_to(other: Any) -> Any:
 
 def _comparison(compare: Callable[[float, float], bool]) -> Callable[[Value, Any], bool]:
     def method(self: Value, other: Any) -> bool:
-        if isinstance(other, int):
-            number: float | None = other  # which Python compares exactly, however large it is
-        else:
-            number = other._number if isinstance(other, Value) else _as_number(other)
+        # Python compares an int exactly, however large it is.
+        number = other._number if isinstance(other, Value) else other if isinstance(other, int) else _as_number(other)
         # What is no number is for Python to compare: NotImplemented is its own sign for that.
         answer = NotImplemented if number is None else compare(self._number, number)
         return notify(compare, (self, other), answer) if watching.watchers else answer
@@ -166,15 +164,19 @@ class Value(generated.Recorders["Value"], Refusals, Lecture):
     @staticmethod
     def __record__(op: Op, operands: Sequence[Any], /) -> Value:
         """The node ``op(*operands)``, of any row and operands, as calling a row records it."""
-        if op in _METHODS and not blocks.open_blocks:
+        if op in _METHODS:
             return _METHODS[op](operands[0])
         numbers = [x._number if isinstance(x, Value) else as_float(x) for x in operands]
-        number = op.forward(*numbers)
+        inputs = [x if isinstance(x, Value) else None for x in operands]
+        return Value.__node__(op, inputs, op.forward(*numbers), numbers)
+
+    @staticmethod
+    def __node__(op: Op, inputs: Sequence[Value | None], number: float, numbers: Sequence[float]) -> Value:
+        """A node with these `numbers` of the inputs, of the kind that is asked for here; None is a plain number."""
         records, make, always = blocks.recording() if blocks.open_blocks else (True, None, False)
         node = make() if make else object.__new__(Value)
         node._number, node._grad, node.label = number, 0.0, ""
         if records or always:
-            inputs = [x if isinstance(x, Value) else None for x in operands]
             copying.set_inputs(node, op, inputs, number, numbers)
         else:
             node.op = node._x = node._y = node._more = node._sweep = None
@@ -186,11 +188,11 @@ class Value(generated.Recorders["Value"], Refusals, Lecture):
     def __infix__(self, op: Op, x: Any, y: Any) -> Any:
         """``op(x, y)``, of which one is this Value, as Python's operators have it."""
         other = x if y is self else y
-        number = other if other.__class__ is float or isinstance(other, Value) else _as_number(other)
+        if isinstance(other, Value):
+            return self.__record__(op, (x, y))
+        number = _as_number(other)
         if number is None:
             return _left_to(other)
-        if blocks.open_blocks or isinstance(other, Value):
-            return self.__record__(op, (number, self) if y is self else (self, number))
         method, reflected = _INFIX[op]
         return reflected(self, number) if y is self else method(self, number)
 
