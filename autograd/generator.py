@@ -17,6 +17,7 @@ from typing import Any
 from .ops import ADD, MUL, TABLE, Op, Operators
 
 TARGET = Path(__file__).with_name("generated.py")
+_TWO, _NONE = "n._xd = x; n._yd = y", "n._more = n._sweep = None"
 _INDENT: Any = {"initial_indent": "    ", "subsequent_indent": "    "}
 OPERATORS = {"add": "add", "sub": "sub", "mul": "mul", "div": "truediv", "pow": "pow"}
 """The binary rows that Python has an operator for."""
@@ -110,14 +111,14 @@ def __{OPERATORS[op.name]}__(self, other: Any) -> V:
     if other.__class__ is Value: y = other._number
     elif other.__class__ is float: y = other; other = None
     else: return self.__infix__({op.name.upper()}, self, other)
-{_node(op, "x = self._number", "(self, other)", "(x, y)", "n._x = self; n._y = other; n._xd = x; n._yd = y; n._more = n._sweep = None")}"""
+{_node(op, "x = self._number", "(self, other)", "(x, y)", f"n._x = self; n._y = other; {_TWO}; {_NONE}")}"""
 
 
 def _reflected(op: Op) -> str:
     return f"""
 def __r{OPERATORS[op.name]}__(self, x: Any) -> V:
     if x.__class__ is not float: return self.__infix__({op.name.upper()}, x, self)
-{_node(op, "y = self._number", "(None, self)", "(x, y)", "n._y = self; n._xd = x; n._yd = y; n._x = n._more = n._sweep = None")}"""
+{_node(op, "y = self._number", "(None, self)", "(x, y)", f"n._y = self; {_TWO}; n._x = n._more = n._sweep = None")}"""
 
 
 def _node(op: Op, own: str, inputs: str, numbers: str, slots: str) -> str:

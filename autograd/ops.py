@@ -30,7 +30,6 @@ SUM, SIGNED, QUOTIENT, PRODUCT, POWER, CALL = range(1, 7)
 REALS = (-inf, inf)
 """The domain of most rows."""
 
-
 Array: TypeAlias = "np.ndarray[Any, Any]"
 R = TypeVar("R", bound="Recorder")
 

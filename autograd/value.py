@@ -89,7 +89,6 @@ class Value(generated.Recorders["Value"], Refusals, Lecture):
 
     copied_as: type[Value] | None = None
     """The class of copies; None for that of the node."""
-
     ndim, shape, dtype = 0, (), np.dtype(object)  # a scalar, to NumPy
 
     def __init__(self, data: Any, label: str = "") -> None:

@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import nullcontext
-from copy import deepcopy
+from copy import copy, deepcopy
 from fractions import Fraction
 from itertools import product
 from typing import Any
@@ -34,11 +34,11 @@ from autograd import (
     topological_order,
     trace_lines,
 )
-from autograd.assigning import is_leaf, is_slope
+from autograd.assigning import is_leaf, is_slope, mark_of
 from autograd.derivatives import tangents
 from autograd.generated import below
 from autograd.graph import adjoints, chain_rule
-from autograd.nodes import TracedValue
+from autograd.nodes import TracedValue, WatchedValue, watched
 from autograd.strategies import expressions, special_values
 
 from .laws import SPECIAL, same
@@ -280,6 +280,7 @@ def test_a_sweep_within_a_sweep_is_exact():
     def partial(_: Any, x: Any) -> Any:
         y = z * z * z
         y.backward()
+        assert gradients(y, [z]) == [27.0]
         return x * 0.0 + 1.0 if not isinstance(x, float) else 1.0
 
     own = Op("own", lambda x: x, lambda x: x, (partial,))
@@ -287,6 +288,7 @@ def test_a_sweep_within_a_sweep_is_exact():
     y = own(x * z) * z
     y.backward()
     assert x.grad == 9.0 and z.grad == 2 * 2.0 * 3.0 + 27.0
+    assert gradients(y, [x]) == [9.0]
 
 
 def test_threads_add_up():
@@ -421,8 +423,8 @@ def test_a_recorded_zero_that_wins_leaves_the_others():
     first, second = slopes = gradients(sqrt(x) * w + y * y, [x, y], create_graph=True)
     assert [slope.data for slope in slopes] == [0.0, 4.0] and all(map(is_slope, slopes))
     assert gradients(second, [y]) == [2.0] and math.isnan(gradients(first, [w])[0])
-    (tangent,) = tangents([sqrt(x) * w + y * y], {x: Value(1.0)})
-    assert tangent.data == 0.0 and type(tangent.data) is float
+    (tangent,) = tangents([sqrt(x) * w + y * y], {x: Value(1.0), y: Value(1.0)})
+    assert tangent.data == 4.0 and type(tangent.data) is float
     (slope,) = gradients(w * y, [y], create_graph=True)
     assert slope is w and not is_slope(w)
 
@@ -430,13 +432,37 @@ def test_a_recorded_zero_that_wins_leaves_the_others():
 def test_zeros_that_stay():
     """A closed gate is one, and a sum of these; a number that is 0 here is not, nor is what the zero does not cut."""
     log, relu, sqrt, step = (TABLE[name] for name in ("log", "relu", "sqrt", "step"))
-    x, z, w = Value(-1.0), Value(0.0), Value(0.0)
+    x, y, z, w = Value(-1.0), Value(2.0), Value(0.0), Value(0.0)
 
     def second(output: Value, a: Value, b: Value) -> tuple[float, float]:
         (slope,) = gradients(output, [a], create_graph=True)
         return slope.data, gradients(slope, [b])[0]
 
     assert second(log(relu(x)), x, x) == (0.0, 0.0)
-    assert second(sqrt(z) * (step(x) + step(x)), z, x) == (0.0, 0.0)
+    assert second(log(relu(x) * y), x, y) == (0.0, 0.0)
+    assert second(sqrt(z * y) * (step(x) + step(x)), z, y) == (0.0, 0.0)
     assert str(second(sqrt(z) * (step(x) + w), z, w)) == "(0.0, nan)"
     assert math.isnan(second(log(x * 0.0), x, x)[0])
+
+
+def test_copies_of_slopes_are_slopes():
+    """Also of one with three inputs; other copies are none."""
+    x = Value(-1.0)
+    (slope,) = gradients(TABLE["log"](x.relu()), [x], create_graph=True)
+    assert slope.op is TABLE["where"] and mark_of(slope) is None
+    for copied in (copy, deepcopy, lambda node: pickle.loads(pickle.dumps(node))):
+        again = copied(slope)
+        assert is_slope(again) and str(again.numbers) == str(slope.numbers) and again.inputs[2] == 0.0
+        assert not is_slope(copied(x * x)) and copied(x).numbers == x.numbers == ()
+
+
+def test_the_innermost_maker_makes_the_nodes():
+    """Unless somebody watches; inside `no_grad` a result is a plain Value."""
+    x = Value(2.0)
+    with enable_grad(), trace_lines():
+        assert type(x * x) is TracedValue
+    with watched(lambda question, operands, answer: answer), trace_lines():
+        assert type(x * x) is WatchedValue
+    with trace_lines(), no_grad():
+        assert type(x * x) is Value
+    assert type(TracedValue(2.0)) is Value

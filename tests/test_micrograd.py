@@ -147,6 +147,7 @@ def test_the_children_of_a_node_are_read_only():
     """In order, each once: the same graph is drawn the same way in every process."""
     a, b = Value(1.0), Value(2.0)
     y = a * b
+    assert same((a * 2.0)._prev, [a])
     assert same(y._prev, [a, b]) and y._prev == {a, b} and not a._prev
     for name in ("_prev", "_op"):
         with pytest.raises(AttributeError):

@@ -45,6 +45,14 @@ def test_special_values_agree_in_both_paths(op):
         laws.partials_agree_on_all_kinds(op, x)
 
 
+@pytest.mark.parametrize("y", laws.SPECIAL)
+def test_a_power_of_an_array_with_one_exponent(y):
+    """To the bit: NumPy takes a root where the exponent is the number 0.5, and a root is another number at -0.0."""
+    bases = (0.0, -0.0, math.inf, -math.inf)
+    powers = TABLE["pow"]
+    assert str([float(z) for z in powers(np.array(bases), y)]) == str([powers(x, y) for x in bases])
+
+
 @ROWS
 def test_row_is_a_public_function_and_method(op):
     """Each row is autograd.name and, where unary, Value.name; both record the row."""

@@ -297,6 +297,12 @@ def test_operators_refuse_sequences(operate, bad):
         assert ("np.array" in str(error.value)) == isinstance(bad, (list, tuple))
 
 
+def test_comparisons_name_the_value():
+    """A TypeError of Python's own, of a Value and not of its number."""
+    with pytest.raises(TypeError, match="'Value' and 'str'"):
+        Value(1.0) < "a"  # noqa: B015
+
+
 @pytest.mark.parametrize("bad", [1j, None, object(), {1.0}])
 def test_operators_refuse_what_is_no_number(bad):
     """As Python does: a TypeError that names both types."""
