@@ -10,6 +10,7 @@ import io
 import math
 import operator
 import pickle
+import pickletools
 import random
 import re
 import threading
@@ -777,3 +778,17 @@ def test_every_public_method_has_a_docstring():
     for name, member in inspect.getmembers(Value, inspect.isfunction):
         if not name.startswith("_"):
             assert member.__doc__, name
+
+
+def test_what_a_pickle_of_a_graph_needs():
+    """These names, and no others: who moves them breaks the pickles that people have."""
+    x = Value(2.0, "x")
+    strings = [arg for _, arg, _ in pickletools.genops(pickle.dumps((x * x + 1.0).tanh(), 2)) if isinstance(arg, str)]
+    needed = {name for name in strings if name.startswith("autograd")}
+    assert needed == {
+        "autograd.copying restored",
+        "autograd.ops ADD",
+        "autograd.ops MUL",
+        "autograd.ops TANH",
+        "autograd.value Value",
+    }
