@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from math import inf, nan
 from typing import Any, Generic, TypeVar
 
-from . import kernels, recording
+from . import primitives, recording
 from .ops import (
     TABLE, ADD, SUB, MUL, DIV, NEG, POW, ABS, SIGN, STEP, EQUAL, EXP, EXPM1, LOG, LOG1P, SQRT, SIN, COS, TAN,
     ARCSIN, ARCTAN, SINH, COSH, TANH, SIGMOID, SOFTPLUS, RELU, MAXIMUM, MINIMUM, WHERE, DETACH,
@@ -279,12 +279,12 @@ def _sub(n: Any, g: float) -> None:
     if (x := n._x) is not None: x._adjoint += g
     if (x := n._y) is not None: x._adjoint += -g
 def _div(n: Any, g: float) -> None:
-    if (x := n._x) is not None: x._adjoint += g * kernels.div(1.0, n._yd)
-    if (x := n._y) is not None: x._adjoint += g * -kernels.div(n._zd, n._yd)
+    if (x := n._x) is not None: x._adjoint += g * primitives.div(1.0, n._yd)
+    if (x := n._y) is not None: x._adjoint += g * -primitives.div(n._zd, n._yd)
 def _neg(n: Any, g: float) -> None: n._x._adjoint += -g
 def _pow(n: Any, g: float) -> None:
-    if (x := n._x) is not None: x._adjoint += g * (n._yd * kernels.pow(n._xd, n._yd - 1.0) if n._yd else n._yd * (kernels.pow(n._xd, n._yd - 1.0) if (1.0 if math.fabs(n._xd) - 6e-309 > 0.0 else 0.0) else 0.0))
-    if (x := n._y) is not None: x._adjoint += g * (n._zd * kernels.log(n._xd) if math.fabs(n._xd) + (1.0 if -n._yd > 0.0 else 0.0) else 0.0)
+    if (x := n._x) is not None: x._adjoint += g * (n._yd * primitives.pow(n._xd, n._yd - 1.0) if n._yd else n._yd * (primitives.pow(n._xd, n._yd - 1.0) if (1.0 if math.fabs(n._xd) - 6e-309 > 0.0 else 0.0) else 0.0))
+    if (x := n._y) is not None: x._adjoint += g * (n._zd * primitives.log(n._xd) if math.fabs(n._xd) + (1.0 if -n._yd > 0.0 else 0.0) else 0.0)
 def _abs(n: Any, g: float) -> None: n._x._adjoint += g * (1.0 if n._xd > 0.0 else -1.0 if n._xd < 0.0 else 0.0 if n._xd == 0.0 else n._xd)
 def _sign(n: Any, g: float) -> None: n._x._adjoint += g * 0.0
 def _step(n: Any, g: float) -> None: n._x._adjoint += g * 0.0
@@ -292,20 +292,20 @@ def _equal(n: Any, g: float) -> None:
     if (x := n._x) is not None: x._adjoint += g * 0.0
     if (x := n._y) is not None: x._adjoint += g * 0.0
 def _exp(n: Any, g: float) -> None: n._x._adjoint += g * n._zd
-def _expm1(n: Any, g: float) -> None: n._x._adjoint += g * kernels.exp(n._xd)
-def _log(n: Any, g: float) -> None: n._x._adjoint += g * kernels.div(1.0, n._xd)
-def _log1p(n: Any, g: float) -> None: n._x._adjoint += g * kernels.div(1.0, 1.0 + n._xd)
-def _sqrt(n: Any, g: float) -> None: n._x._adjoint += g * (0.5 * kernels.pow(n._xd, -0.5))
-def _sin(n: Any, g: float) -> None: n._x._adjoint += g * kernels.cos(n._xd)
-def _cos(n: Any, g: float) -> None: n._x._adjoint += g * -kernels.sin(n._xd)
+def _expm1(n: Any, g: float) -> None: n._x._adjoint += g * primitives.exp(n._xd)
+def _log(n: Any, g: float) -> None: n._x._adjoint += g * primitives.div(1.0, n._xd)
+def _log1p(n: Any, g: float) -> None: n._x._adjoint += g * primitives.div(1.0, 1.0 + n._xd)
+def _sqrt(n: Any, g: float) -> None: n._x._adjoint += g * (0.5 * primitives.pow(n._xd, -0.5))
+def _sin(n: Any, g: float) -> None: n._x._adjoint += g * primitives.cos(n._xd)
+def _cos(n: Any, g: float) -> None: n._x._adjoint += g * -primitives.sin(n._xd)
 def _tan(n: Any, g: float) -> None: n._x._adjoint += g * (1.0 + n._zd * n._zd)
-def _arcsin(n: Any, g: float) -> None: n._x._adjoint += g * kernels.div(1.0, kernels.sqrt((1.0 - n._xd) * (1.0 + n._xd)))
-def _arctan(n: Any, g: float) -> None: n._x._adjoint += g * kernels.div(1.0, 1.0 + n._xd * n._xd)
-def _sinh(n: Any, g: float) -> None: n._x._adjoint += g * kernels.cosh(n._xd)
-def _cosh(n: Any, g: float) -> None: n._x._adjoint += g * kernels.sinh(n._xd)
+def _arcsin(n: Any, g: float) -> None: n._x._adjoint += g * primitives.div(1.0, primitives.sqrt((1.0 - n._xd) * (1.0 + n._xd)))
+def _arctan(n: Any, g: float) -> None: n._x._adjoint += g * primitives.div(1.0, 1.0 + n._xd * n._xd)
+def _sinh(n: Any, g: float) -> None: n._x._adjoint += g * primitives.cosh(n._xd)
+def _cosh(n: Any, g: float) -> None: n._x._adjoint += g * primitives.sinh(n._xd)
 def _tanh(n: Any, g: float) -> None: n._x._adjoint += g * (1.0 - n._zd * n._zd)
 def _sigmoid(n: Any, g: float) -> None: n._x._adjoint += g * (n._zd * (1.0 - n._zd))
-def _softplus(n: Any, g: float) -> None: n._x._adjoint += g * kernels.sigmoid(n._xd)
+def _softplus(n: Any, g: float) -> None: n._x._adjoint += g * primitives.sigmoid(n._xd)
 def _relu(n: Any, g: float) -> None: n._x._adjoint += g * (1.0 if n._xd > 0.0 else 0.0)
 def _maximum(n: Any, g: float) -> None:
     if (x := n._x) is not None: x._adjoint += g * (1.0 if (1.0 if n._xd - n._yd > 0.0 else 0.0) else 0.0 if (1.0 if n._yd - n._xd > 0.0 else 0.0) else 0.5)

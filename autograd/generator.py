@@ -1,6 +1,6 @@
 """Writes `generated.py` from the table: ``python -m autograd.generator``.
 
-What is written out is what the table says: the bodies of the kernels (`kernels.py`) become the forward half, the
+What is written out is what the table says: the bodies of the kernels (`primitives.py`) become the forward half, the
 partials, run on syntax trees, the backward half.  `chain_rule` remains the definition that tests hold it against.
 """
 
@@ -38,7 +38,7 @@ from collections.abc import Iterable
 from math import inf, nan
 from typing import Any, Generic, TypeVar
 
-from . import kernels, recording
+from . import primitives, recording
 from .ops import {rows}
 
 V = TypeVar("V")
@@ -165,7 +165,7 @@ class Term(Operators):
             names = [node.id for node in ast.walk(expression) if isinstance(node, ast.Name)]
             if all(names.count(x) == 1 or isinstance(tree, ast.Name) for x, tree in zip(parameters, trees)):
                 return Term(_Names(dict(zip(parameters, trees))).visit(expression.value))
-        return Term(ast.Call(ast.Attribute(ast.Name("kernels"), op.name), trees, []))
+        return Term(ast.Call(ast.Attribute(ast.Name("primitives"), op.name), trees, []))
 
 
 class _Names(ast.NodeTransformer):

@@ -1,7 +1,7 @@
 """THE TABLE: one row per primitive, with its local derivatives written once.
 
 A row is data.  Every interpreter (evaluate, differentiate, draw, ...) reads the same rows.  To add a primitive, write
-what it computes, a function of floats, in `kernels`, and a row here.  The checker, which is independent of the table,
+what it computes, a function of floats, in `primitives`, and a row here.  The checker, which is independent of the table,
 asks for one more thing: the textbook definition, in `check.textbook`.
 
 The partials are plain derivatives, ``d(out)/d(input)``, as functions of ``(z, x, ...)``, where ``z`` is the output
@@ -21,7 +21,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar, overload
 
 import numpy as np
 
-from . import kernels
+from . import primitives as kernels
 from .conversions import as_float, as_floats, elementwise, unboxed
 
 # The precedence of a row's notation, loosest first: x + y, -x, x / y, x y, x^y, f(x).

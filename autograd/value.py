@@ -13,7 +13,7 @@ from . import copying, generated, ops, watching
 from . import recording as blocks
 from .conversions import as_float
 from .graph import backward
-from .lecture import Lecture
+from .micrograd import Lecture
 from .numpy_protocol import call_function, call_ufunc
 from .ops import Op
 from .refusing import Refusals

@@ -12,12 +12,12 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 ROOMS = """
-    kernels conversions
+    primitives conversions
     ops recording watching collector installation
     refusing
     generated arrays numpy_protocol
     graph
-    derivatives lecture
+    derivatives micrograd
     copying
     value
     nodes assigning functions functional derivation

@@ -13,7 +13,7 @@ from types import CodeType
 
 import pytest
 
-from autograd import TABLE, kernels
+from autograd import TABLE, primitives
 from autograd.ops import FLAT
 
 from .mutation.mutants import ROOT, mutants_of
@@ -84,8 +84,8 @@ def test_every_derivative_of_the_table_is_corrupted():
     zeros = sum(len(op.partials) for op in FLAT)
     assert sum(m.kind == "partial" for m in mutants) == 4 * (partials - zeros) + zeros
     assert sum(m.kind == "row" for m in mutants) == 2 * len(rows)
-    wrong = Counter(m.scope for m in mutants_of("autograd/kernels.py") if m.kind == "row")
-    assert wrong == {name: 2 for name, x in vars(kernels).items() if isfunction(x)} and wrong.keys() >= TABLE.keys()
+    wrong = Counter(m.scope for m in mutants_of("autograd/primitives.py") if m.kind == "row")
+    assert wrong == {name: 2 for name, x in vars(primitives).items() if isfunction(x)} and wrong.keys() >= TABLE.keys()
 
 
 @pytest.mark.parametrize("path", WRITTEN_FROM)
@@ -135,7 +135,7 @@ def test_tanh():
     chosen = [*(f"--only={path}" for path in WRITTEN_FROM), *(f"--match={text}" for text in matches)]
     done, found = run(tmp_path, test, *chosen)
     survived = [mutant for mutant, result in found if result == "survived"]
-    assert len(found) == 5 and survived == ["autograd/kernels.py sigmoid: x < 0.0  ->  x <= 0.0"], done.stderr
+    assert len(found) == 5 and survived == ["autograd/primitives.py sigmoid: x < 0.0  ->  x <= 0.0"], done.stderr
     assert done.returncode == 0 and done.stdout.split()[-7:] == ["all", "4", "0", "1", "0", "80.0%", "100.0%"]
     (tmp_path / "again").mkdir()
     done, found = run(tmp_path / "again", "def test_nothing():\n    pass\n", "--match", matches[0])

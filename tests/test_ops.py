@@ -16,7 +16,7 @@ from hypothesis import find, given
 from hypothesis import strategies as st
 
 import autograd
-from autograd import TABLE, Value, gradients, kernels, ops
+from autograd import TABLE, Value, gradients, ops, primitives
 from autograd.conversions import as_float
 from autograd.derivatives import tangents
 from autograd.strategies import operands
@@ -367,7 +367,7 @@ def test_floats_longer_than_double():
 @ROWS
 def test_help_describes_a_row(op):
     """What it is and what its derivative is, in words and plain text, with an example; the signature has its inputs."""
-    kernel = getattr(kernels, op.name)
+    kernel = getattr(primitives, op.name)
     assert op.forward is kernel
     inputs = list(inspect.signature(kernel).parameters)
     assert str(inspect.signature(op)) == f"({', '.join(inputs)}, /)" and len(inputs) == len(op.partials)

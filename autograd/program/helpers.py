@@ -1,6 +1,6 @@
 """Functions that a program brings along: the kernels of rows that NumPy and `math` lack, and those below.
 
-A program prints them from their source, as it stands here and in `kernels`, without annotations and docstrings.
+A program prints them from their source, as it stands here and in `primitives`, without annotations and docstrings.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import kernels
+from .. import primitives
 from ..ops import POW, TABLE, Op
 
 
@@ -118,7 +118,7 @@ def outer(d: Any, a: Any) -> Any:
 
 
 HELPERS: dict[str, Callable[..., Any]] = {
-    **{op.name: op.ufunc for op in TABLE.values() if op.ufunc in vars(kernels).values() and op is not POW},
+    **{op.name: op.ufunc for op in TABLE.values() if op.ufunc in vars(primitives).values() and op is not POW},
     **{f.__name__: f for f in (times, gated, product, index, scatter, scatter_rows, put_rows, scatter_picks, outer)},
     **{f"{op.name}_": op.forward for op in TABLE.values()},
     "power": POW.ufunc,

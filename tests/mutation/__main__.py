@@ -25,7 +25,7 @@ from .mutants import ROOT, Mutant, mutants_of
 from .suite import TESTS, Outcome, Suite
 
 CORE = [
-    "kernels", "ops", "conversions", "generated", "graph", "value", "recording", "watching", "nodes", "assigning",
+    "primitives", "ops", "conversions", "generated", "graph", "value", "recording", "watching", "nodes", "assigning",
     "copying", "collector", "derivatives", "functions", "functional", "derivation/ways",
 ]  # fmt: skip
 """The engine, and what is made of it alone; not the generator, all of whose work is `generated`."""

@@ -198,9 +198,9 @@ def _is_partial(site: _Site) -> bool:
 
 
 def _is_evaluation(site: _Site, path: str) -> bool:
-    """Whether it is what a row computes: of arrays, in the table, or the first answer of a function in `kernels`."""
+    """Whether it is what a row computes: of arrays, in the table, or the first answer of a function in `primitives`."""
     parent, name, i = site.place
-    if path != "autograd/kernels.py":
+    if path != "autograd/primitives.py":
         return _is_row(parent) and (name, i) == ("args", 1)
     if not isinstance(parent, ast.Return):
         return False

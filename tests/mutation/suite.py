@@ -54,7 +54,7 @@ DOCTESTS = " ".join(
 OPTIONS = ("-q", "-s", "--assert=plain", "-p", "no:cacheprovider", "-o", f"addopts={DOCTESTS}")
 """In place of those in pyproject.toml, which ask for workers and coverage."""
 
-WRITTEN_FROM = ("autograd/ops.py", "autograd/kernels.py")
+WRITTEN_FROM = ("autograd/ops.py", "autograd/primitives.py")
 WRITTEN = "autograd/generated.py"
 """A file that is written out from those."""
 
