@@ -1,8 +1,8 @@
 """THE TABLE: one row per primitive, with its local derivatives written once.
 
 A row is data.  Every interpreter (evaluate, differentiate, draw, ...) reads the same rows.  To add a primitive, write
-what it computes, a function of floats, in `primitives`, and a row here.  The checker, which is independent of the table,
-asks for one more thing: the textbook definition, in `check.textbook`.
+a function of floats in `primitives` and a row here.  The checker, which does not trust the table, asks for one more
+thing: a textbook definition, in `check.textbook`.
 
 The partials are plain derivatives, ``d(out)/d(input)``, as functions of ``(z, x, ...)``, where ``z`` is the output
 and ``x, y`` are the inputs.  They are written with ``+ - *`` and calls of other rows; division and powers are called
