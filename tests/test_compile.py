@@ -418,6 +418,13 @@ def test_arguments_are_checked():
             program.value(theta)
 
 
+@pytest.mark.parametrize("option", [{"reduction": "sum"}, {"branches": "raise"}])
+def test_options_of_functions_are_not_ignored_for_graphs(option):
+    w = Value(2.0)
+    with pytest.raises(ValueError, match="a graph was given reduction= or branches=; they are for functions"):
+        compile(w * w, [w], **option)
+
+
 def test_dots_that_fill_no_grid():
     """Rows with vectors of their own are worked out row by row; gradients of shared vectors add up."""
     w = [[Value(0.1 * (3 * i + j)) for j in range(3)] for i in range(4)]

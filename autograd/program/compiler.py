@@ -84,6 +84,8 @@ def compile(
     wrt, inputs = _listed("wrt", wrt), _listed("inputs", inputs)
     _check_varying(wrt, inputs)
     if values is not None and not callable(values):
+        if (reduction, branches) != ("mean", "trace"):
+            raise ValueError("a graph was given reduction= or branches=; they are for functions, so leave them out")
         return _compile_graph(values, wrt, inputs, dtype)
     if inputs:
         raise ValueError("a function was given inputs=; its arguments are its inputs, as arrays in each call")
