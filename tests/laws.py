@@ -8,7 +8,9 @@ from itertools import zip_longest
 from typing import Any
 
 import numpy as np
+import pytest
 
+import nn
 from autograd import TABLE, Op, Value, gradients, topological_order
 
 from .oracles import analytic, complex_step, partial_difference
@@ -113,3 +115,10 @@ LAWS = (
     table_is_closed,
     second_order,
 )
+
+
+ACTIVATIONS = [
+    pytest.param(activation, id=name, marks=[pytest.mark.slow] if name in ("arctan", "elu", "softplus", "silu") else [])
+    for name, activation in nn.activations.ACTIVATIONS.items()
+]
+"""Every activation; those that are much like another one are for --thorough."""

@@ -41,7 +41,7 @@ from autograd.program.program import loaded
 from autograd.strategies import expressions, operands
 
 from .examples import examples
-from .laws import SPECIAL, ulps
+from .laws import ACTIVATIONS, SPECIAL, ulps
 from .test_compile_functions import rows_agree
 
 ULPS = 2
@@ -138,7 +138,7 @@ def test_random_graphs(expression, data):
 
 
 @pytest.mark.parametrize("loss", [nn.half_squared_error, nn.mean_squared_error, nn.cross_entropy])
-@pytest.mark.parametrize("activation", list(nn.activations.ACTIVATIONS.values()), ids=list(nn.activations.ACTIVATIONS))
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_every_model_and_loss(activation, loss):
     """Unrolled over one example, two and five; and again after the parameters have changed."""
     rng = np.random.default_rng(0)

@@ -59,7 +59,7 @@ from autograd.program.guards import Comparison, Guards
 from autograd.program.tracer import numbers_beside
 from autograd.strategies import SMOOTH, expressions
 
-from .laws import SPECIAL
+from .laws import ACTIVATIONS, SPECIAL
 
 
 def rows_agree(function, wrt: list[Value], theta, *arrays, atol: float = 1e-11, inputs: type = Value) -> None:
@@ -97,7 +97,7 @@ def cross_entropy_of_one_hot(outputs, targets):
 
 
 @pytest.mark.parametrize("loss", [half_squared, cross_entropy_of_one_hot])
-@pytest.mark.parametrize("activation", list(nn.activations.ACTIVATIONS.values()), ids=list(nn.activations.ACTIVATIONS))
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_functions_of_one_example(activation, loss):
     """Models of several shapes, square ones too, on batches of one and of five, at other parameters than traced."""
     rng = np.random.default_rng(0)

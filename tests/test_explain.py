@@ -435,7 +435,10 @@ def test_models_need_no_labels():
 
 
 @pytest.mark.parametrize("loss", [nn.cross_entropy, nn.half_squared_error, nn.mean_squared_error])
-@pytest.mark.parametrize("activation", [nn.relu, nn.sigmoid, nn.gelu, nn.elu, nn.leaky_relu])
+@pytest.mark.parametrize(
+    "activation",
+    [nn.relu, nn.sigmoid, nn.gelu, *[pytest.param(f, marks=pytest.mark.slow) for f in (nn.elu, nn.leaky_relu)]],
+)
 def test_every_parameter_of_a_model(loss, activation):
     """Whatever the model is made of, the derivation of any parameter holds."""
     model = nn.MLP(2, [3, 3, 2], activation=activation, seed=3)
